@@ -1,0 +1,18 @@
+// Which instruction sets this machine has, read once, and the cap a user or a test may set on them.
+#pragma once
+
+namespace hotloop {
+
+// Each level includes the ones before it. `baseline` uses no x86 intrinsics at all.
+enum class Isa : int { baseline, avx2, avx512, avx512_bf16 };
+constexpr int kIsaCount = 4;
+
+const char* name(Isa isa);
+Isa detected_isa();              // the best the machine (CPU and operating system) has
+Isa active_isa();                // the lower of detected_isa() and the cap
+// `isa` by name; throws ValueError listing the valid names, or when the machine lacks it.
+// HOTLOOP_ISA sets the same cap at load.
+void cap_isa(const char* isa);
+const char* cpu_model();
+
+}  // namespace hotloop
