@@ -1,0 +1,64 @@
+"""Options and fixtures of the whole suite.
+
+``pytest --device cuda`` runs it on the GPU; ``--tier full`` takes the long list of shared cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+ISAS = ("baseline", "avx2", "avx512", "avx512_bf16")  # each includes the ones before it
+TIERS = ("quick", "full", "perf")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", choices=("cpu", "cuda"), default="cpu", help="device that tests run on")
+    parser.addoption("--tier", choices=TIERS, default="quick", help="longest list of shared cases to take")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "cases(list): runs the test once for each shared case within --tier, as its argument `case`",
+    )
+    if config.getoption("--device") == "cuda":
+        import hotloop
+
+        if not hotloop.cuda.is_available():
+            raise pytest.UsageError("--device cuda: this machine or this build has none")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = metafunc.definition.get_closest_marker("cases")
+    if marker is not None:
+        allowed = TIERS[: TIERS.index(metafunc.config.getoption("--tier")) + 1]
+        metafunc.parametrize("case", [case for case in marker.args[0] if case.tier in allowed], ids=str)
+    if "isa" in metafunc.fixturenames:
+        metafunc.parametrize("isa", _machine_isas(), indirect=True)
+
+
+def _machine_isas() -> list[str]:
+    from hotloop import _core
+
+    compiled = _core.build_info()["instruction_sets"].split()
+    within_reach = ISAS[: ISAS.index(_core.detected_isa()) + 1]
+    return [isa for isa in within_reach if isa in compiled]
+
+
+@pytest.fixture
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs the test on each instruction set that this machine and this build have."""
+    from hotloop import _core
+
+    before = _core.active_isa()
+    _core.cap_isa(request.param)
+    yield request.param
+    _core.cap_isa(before)
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> str:
+    """The device that the suite runs on."""
+    return str(request.config.getoption("--device"))
