@@ -13,6 +13,9 @@ Isa active_isa();                // the lower of detected_isa() and the cap
 // `isa` by name; throws ValueError listing the valid names, or when the machine lacks it.
 // HOTLOOP_ISA sets the same cap at load.
 void cap_isa(const char* isa);
-const char* cpu_model();
+const char* cpu_model();         // as the CPU names itself
+
+// Throws ValueError when HOTLOOP_ISA holds what cap_isa would refuse; until then such a value is ignored.
+void check_isa_environment();
 
 }  // namespace hotloop

@@ -32,7 +32,8 @@ bool is_floating(DType dtype);
 bool is_integral(DType dtype);  // integers without bool
 DTypeSet set_of(DType dtype);
 
-// The smallest dtype that both convert to, by PyTorch's table.
+// The smallest dtype that both convert to, by PyTorch's table. One entry differs: u8 with i8 gives i32,
+// where PyTorch gives int16, which is not among the dtypes here.
 DType promote(DType a, DType b);
 
 }  // namespace hotloop
