@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.cases import TIERS, case_id, cases_within
+
 ISAS = ("baseline", "avx2", "avx512", "avx512_bf16")  # each includes the ones before it
-TIERS = ("quick", "full", "perf")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,8 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("cases")
     if marker is not None:
-        allowed = TIERS[: TIERS.index(metafunc.config.getoption("--tier")) + 1]
-        metafunc.parametrize("case", [case for case in marker.args[0] if case.tier in allowed], ids=str)
+        cases = cases_within(marker.args[0], metafunc.config.getoption("--tier"))
+        metafunc.parametrize("case", cases, ids=case_id)
     if "isa" in metafunc.fixturenames:
         metafunc.parametrize("isa", _machine_isas(), indirect=True)
 

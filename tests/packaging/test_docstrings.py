@@ -7,8 +7,9 @@ import inspect
 import pkgutil
 from types import ModuleType
 
-import hotloop
 import pytest
+
+import hotloop
 
 
 def public_modules() -> list[str]:

@@ -10,8 +10,9 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-import hotloop
 import pytest
+
+import hotloop
 from hotloop import _core
 
 MOST_WHEEL_BYTES = 5 * 2**20

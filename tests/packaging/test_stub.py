@@ -6,8 +6,9 @@ import ast
 import inspect
 from pathlib import Path
 
-import hotloop
 import pytest
+
+import hotloop
 from hotloop import _core
 
 STUB = Path(hotloop.__file__).parent / "_core.pyi"
