@@ -1,0 +1,115 @@
+// exp, exp2, expm1 and what is made of them: sigmoid, tanh.
+#pragma once
+
+#include "kernels/cpu/common/vec_math_base.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+// x = n ln 2 + r with |r| <= ln 2 / 2. The first part of ln 2 is short, so that its product with n is exact
+// without FMA too.
+template <class V>
+struct ExpReduced {
+  V n, r;
+};
+template <class V>
+inline ExpReduced<V> reduce_exp(V x) {
+  const V n = round_even(x * constant<V>(0x1.71547652b82fep+0));
+  if constexpr (kSingle<V>) {
+    return {n, fma(n, constant<V>(-0x1.7f7d1cf79abcap-20), fma(n, constant<V>(-0x1.62e4p-1), x))};
+  } else {
+    return {n, fma(n, constant<V>(-0x1.cf79abc9e3b3ap-40), fma(n, constant<V>(-0x1.62e42fefap-1), x))};
+  }
+}
+
+// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2; the longer polynomial where the error is relative to e^r - 1.
+template <class V>
+inline V exp_tail(V r) {
+  if constexpr (kSingle<V>) {
+    return polynomial(r, 0.5, 0.16666518, 0.041666202, 0.008369025, 0.0013950726);
+  } else {
+    return polynomial(r, 0.5000000000000006, 0.16666666666666685, 0.0416666666665722, 0.008333333333314314,
+                      0.0013888888932877862, 0.00019841269903720016, 2.4801503813200945e-05, 2.755722727288516e-06,
+                      2.7626589610254267e-07, 2.5114706122761073e-08);
+  }
+}
+template <class V>
+inline V expm1_tail(V r) {
+  if constexpr (kSingle<V>) {
+    return polynomial(r, 0.5, 0.16666667, 0.04166635, 0.008333272, 0.0013941206, 0.00019914447);
+  } else {
+    return polynomial(r, 0.5, 0.16666666666666677, 0.0416666666666667, 0.008333333333321436, 0.0013888888888866514,
+                      0.0001984126988667371, 2.480158736121044e-05, 2.755724360887361e-06, 2.755724219205559e-07,
+                      2.5109261914900784e-08, 2.0924620806101663e-09);
+  }
+}
+
+template <class V>
+inline V exp(V x) {
+  // Past these everything is infinite or zero.
+  x = kSingle<V> ? clamp_keep_nan(x, -104, 89) : clamp_keep_nan(x, -746, 710);
+  const auto [n, r] = reduce_exp(x);
+  const V p = fma(r * r, exp_tail(r), r) + Element<V>(1);
+  return scale_by_power_of_two(p, n);
+}
+
+// e^x for x <= 0, zero where that would be subnormal: softmax in fewer steps.
+template <class V>
+inline V exp_nonpositive(V x) {
+  const V lowest = constant<V>(kSingle<V> ? -87 : -708);
+  const auto [n, r] = reduce_exp(max_or_second(lowest, x));
+  const V p = fma(r * r, exp_tail(r), r) + Element<V>(1);
+  return select<V>(x < lowest, V{}, p * power_of_two(n));
+}
+
+template <class V>
+inline V exp2(V x) {
+  x = kSingle<V> ? clamp_keep_nan(x, -151, 129) : clamp_keep_nan(x, -1076, 1025);
+  const V n = round_even(x);
+  const V r = x - n;
+  V q;  // (2^r - 1) / r for |r| <= 1/2
+  if constexpr (kSingle<V>) {
+    q = polynomial(r, 0.6931472, 0.2402265, 0.05550328, 0.009618004, 0.001340027, 0.000154763);
+  } else {
+    q = polynomial(r, 0.6931471805599453, 0.24022650695910133, 0.05550410866482174, 0.009618129107593333,
+                   0.0013333558146379114, 0.0001540353045807915, 1.5252733867469044e-05, 1.321543481711335e-06,
+                   1.017804648983054e-07, 7.073860147212271e-09, 4.4573831501236593e-10);
+  }
+  return scale_by_power_of_two(fma(q, r, constant<V>(1)), n);
+}
+
+template <class V>
+inline V expm1(V x) {
+  const V clamped = kSingle<V> ? clamp_keep_nan(x, -20, 88.8) : clamp_keep_nan(x, -40, 709.9);
+  const auto [n, r] = reduce_exp(clamped);
+  const V p = fma(r * r, expm1_tail(r), r);
+  // 2^n p + (2^n - 1), at half its size so that 2^n does not overflow before the result does.
+  const V t = power_of_two(n - Element<V>(1));
+  const V y = fma(t, p, t - Element<V>(0.5));
+  return select<V>(abs(x) < constant<V>(kSingle<V> ? 0x1p-25 : 0x1p-54), x, y + y);
+}
+
+// 1 / (1 + e^-x), as 1 - q on the right and e - e q on the left, where q = e / (1 + e) and e = e^-|x|: what is
+// rounded is then small beside the result.
+template <class V>
+inline V sigmoid(V x) {
+  const V e = exp(-abs(x));
+  const V q = e / (e + Element<V>(1));
+  return select<V>(x < Element<V>(0), fma(-e, q, e), Element<V>(1) - q);
+}
+
+template <class V>
+inline V tanh(V x) {
+  const V a = abs(x);
+  if constexpr (kSingle<V>) {
+    // Near zero an odd polynomial; past 5/8, 1 - 2 / (e^2a + 1) loses nothing.
+    const V z = a * a;
+    const V near = polynomial(z, -0.3333333, 0.1333321, -0.053947203, 0.02170297, -0.008182678, 0.0021475405);
+    const V far = Element<V>(1) - Element<V>(2) / (exp(a + a) + Element<V>(1));
+    return copysign(select<V>(a < Element<V>(0.625), fma(a * z, near, a), far), x);
+  } else {
+    const V e = expm1(min_or_second(constant<V>(44), a + a));
+    return copysign(e / (e + Element<V>(2)), x);
+  }
+}
+
+}  // namespace hotloop::HOTLOOP_ISA

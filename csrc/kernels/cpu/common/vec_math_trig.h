@@ -1,0 +1,165 @@
+// sin, cos, tan.
+#pragma once
+
+#include "kernels/cpu/common/vec_math_base.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+// x = n pi/2 + r with |r| <= pi/4; the low two bits of `quadrant` are those of n.
+template <class V>
+struct TrigReduced {
+  V r;
+  Mask<V> quadrant;
+};
+
+// One number of any size, after Payne and Hanek: only those bits of 2/pi matter whose product with x is neither a
+// multiple of 4 nor too small, so 192 of them, from a table, are multiplied as integers.
+struct ScalarTrigReduced {
+  double r;
+  int quadrant;
+};
+[[gnu::noinline, gnu::unused]] static ScalarTrigReduced reduce_trig_large(double x) {
+  // 64 zero bits, then the fraction of 2/pi.
+  static constexpr uint64_t kTwoOverPi[] = {
+    0x0000000000000000, 0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561,
+    0xb7246e3a424dd2e0, 0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41,
+    0x3991d639835339f4, 0x9c845f8bbdf9283b, 0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7,
+    0x4f463f669e5fea2d, 0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab,
+  };
+  uint64_t bits;
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  const int biased = int(bits >> 52) & 0x7ff;
+  if (biased == 0x7ff) return {__builtin_nan(""), 0};
+  const uint64_t significand = (bits & 0xfffffffffffff) | 0x10000000000000;
+  const int first = biased - 1075 - 2 + 64;  // in the table, of the bit of weight 2^(1 - exponent of the last bit of x)
+  const auto word = [&](int i) {
+    const int at = (first >> 6) + i, shift = first & 63;
+    return shift ? kTwoOverPi[at] << shift | kTwoOverPi[at + 1] >> (64 - shift) : kTwoOverPi[at];
+  };
+  // significand * (w0 w1 w2) modulo 2^192; in units of 2^-190 quarter turns.
+  using u128 = unsigned __int128;
+  const u128 low = u128(significand) * word(2);
+  const u128 middle = u128(significand) * word(1) + uint64_t(low >> 64);
+  const uint64_t high = significand * word(0) + uint64_t(middle >> 64);
+  u128 fraction = u128(high) << 64 | uint64_t(middle);
+  int quadrant = int(fraction >> 126);
+  fraction <<= 2;
+  fraction |= uint64_t(low) >> 62;
+  // To nearest: a fraction past one half counts down from the next quarter turn.
+  const bool up = fraction >> 127;
+  if (up) {
+    fraction = -fraction;
+    ++quadrant;
+  }
+  const double hi = double(uint64_t(fraction >> 64)) * 0x1p-64;
+  const double rest = double(int64_t(uint64_t(fraction >> 64) - uint64_t(hi * 0x1p64))) * 0x1p-64;
+  const double lo = rest + double(uint64_t(fraction)) * 0x1p-128;
+  double r = __builtin_fma(hi, 0x1.921fb54442d18p+0, hi * 0x1.1a62633145c07p-54 + lo * 0x1.921fb54442d18p+0);
+  if (up) r = -r;
+  return bits >> 63 ? ScalarTrigReduced{-r, -quadrant} : ScalarTrigReduced{r, quadrant};
+}
+
+#if !defined(__FMA__)
+// Without FMA the products with n must be exact by themselves: the parts of pi/2 have 33 bits.
+inline f64v reduce_trig_moderate(f64v x, f64v n) {
+  const f64v r = (x - n * 0x1.921fb54400000p+0) - n * 0x1.0b4611a600000p-34;
+  return (r - n * 0x1.3198a2e000000p-69) - n * 0x1.b839a252049c1p-104;
+}
+#endif
+
+// f32 up to 2^17, f64 up to 2^20.
+inline TrigReduced<f64v> reduce_trig_moderate(f64v x) {
+  const f64v n = round_even(x * 0x1.45f306dc9c883p-1);
+  const i64v quadrant = (i64v)(n + 0x1.8p52);
+#if defined(__FMA__)
+  const f64v r = fma(n, constant<f64v>(-0x1.921fb54442d18p+0), x);
+  return {fma(n, constant<f64v>(0x1.f1976b7ed8fbcp-110), fma(n, constant<f64v>(-0x1.1a62633145c07p-54), r)), quadrant};
+#else
+  return {reduce_trig_moderate(x, n), quadrant};
+#endif
+}
+inline TrigReduced<f32v> reduce_trig_moderate(f32v x) {
+  const f32v n = round_even(x * 0x1.45f306dc9c883p-1f);
+  const i32v quadrant = (i32v)(n + 0x1.8p23f);
+#if defined(__FMA__)
+  const f32v r = fma(n, constant<f32v>(-0x1.921fb6p+0), x);
+  return {fma(n, constant<f32v>(0x1.ee59dap-50), fma(n, constant<f32v>(0x1.777a5cp-25), r)), quadrant};
+#else
+  f32v r;
+  for (int i = 0; i < kLanes<float>; ++i) {
+    const double m = n[i];
+    r[i] = float((double(x[i]) - m * 0x1.921fb54400000p+0) - m * 0x1.0b4611a626331p-34);
+  }
+  return {r, quadrant};
+#endif
+}
+
+template <class V>
+inline TrigReduced<V> reduce_trig(V x) {
+  auto reduced = reduce_trig_moderate(x);
+  reduced.r = select<V>(abs(x) < Element<V>(0.5), x, reduced.r);  // a zero keeps its sign
+  const auto moderate = abs(x) <= constant<V>(kSingle<V> ? 0x1p17 : 0x1p20);
+  if (any(~moderate)) [[unlikely]] {
+    for (int i = 0; i < int(sizeof(V) / sizeof(x[0])); ++i) {
+      if (moderate[i]) continue;
+      const auto large = reduce_trig_large(double(x[i]));
+      reduced.r[i] = Element<V>(large.r);
+      reduced.quadrant[i] = large.quadrant;
+    }
+  }
+  return reduced;
+}
+
+// On |r| <= pi/4.
+template <class V>
+inline V sin_near_zero(V r) {
+  const V z = r * r;
+  if constexpr (kSingle<V>) {
+    const V p = polynomial(z, -0.16666667, 0.008333329, -0.00019839327, 2.7182373e-06);
+    return copysign(fma(r * z, p, r), r);  // of a negative zero too
+  } else {
+    const V p = polynomial(z, -0.16666666666666632, 0.008333333333322316, -0.0001984126982972527, 2.7557313662080607e-06,
+                           -2.5050753268154674e-08, 1.5896505156332756e-10);
+    return copysign(fma(r * z, p, r), r);
+  }
+}
+template <class V>
+inline V cos_near_zero(V r) {
+  const V z = r * r;
+  V p;
+  if constexpr (kSingle<V>) {
+    p = polynomial(z, 0.041666646, -0.0013887362, 2.4437732e-05);
+  } else {
+    p = polynomial(z, 0.0416666666666666, -0.001388888888887399, 2.4801587289394937e-05, -2.75573143260348e-07,
+                   2.087571955938936e-09, -1.1359448721202494e-11);
+  }
+  // 1 - z/2 is rounded; what it loses goes to the small terms.
+  const V half = z * Element<V>(0.5), head = Element<V>(1) - half;
+  return head + fma(z * z, p, (Element<V>(1) - head) - half);
+}
+
+template <class V>
+inline V sin(V x) {
+  const auto [r, quadrant] = reduce_trig(x);
+  const V y = select<V>((quadrant & 1) != 0, cos_near_zero(r), sin_near_zero(r));
+  return select<V>((quadrant & 2) != 0, -y, y);
+}
+template <class V>
+inline V cos(V x) {
+  const auto [r, quadrant] = reduce_trig(x);
+  const V y = select<V>((quadrant & 1) != 0, sin_near_zero(r), cos_near_zero(r));
+  return select<V>(((quadrant + 1) & 2) != 0, -y, y);
+}
+inline f64v tan(f64v x) {
+  const auto [r, quadrant] = reduce_trig(x);
+  const f64v s = sin_near_zero(r), c = cos_near_zero(r);
+  const auto odd = (quadrant & 1) != 0;
+  return select<f64v>(odd, -c, s) / select<f64v>(odd, s, c);
+}
+// A quotient of two rounded f32 would be off by more than 2 units.
+inline f32v tan(f32v x) {
+  const auto [low, high] = widen(x);
+  return narrow({tan(low), tan(high)});
+}
+
+}  // namespace hotloop::HOTLOOP_ISA
