@@ -1,0 +1,105 @@
+"""One call an op family, on sizes that are worth several threads and end in odd tails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import hotloop
+from hotloop import Tensor, nn
+from hotloop.nn import functional as F
+
+Call = Callable[[], Tensor | tuple[Tensor, ...]]
+
+
+def bits(result: Tensor | tuple[Tensor, ...]) -> list[bytes]:
+    """The bytes of each result, by which two runs are compared."""
+    results = result if isinstance(result, tuple | list) else (result,)
+    return [tensor.detach().contiguous().view(hotloop.uint8).numpy().tobytes() for tensor in results]
+
+
+def with_gradients(function: Callable[..., Tensor], *inputs: Tensor) -> Call:
+    """`function` and its gradients with respect to every floating-point input."""
+    leaves = [x.detach().requires_grad_() if x.is_floating_point() else x for x in inputs]
+
+    def call() -> tuple[Tensor, ...]:
+        out = function(*leaves)
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        return (out.detach(), *hotloop.autograd.grad(out.square().sum(), wanted))
+
+    return call
+
+
+def families() -> dict[str, Call]:
+    """Name and call; inputs are made here, once, so that each run sees the same."""
+    generator = hotloop.Generator().manual_seed(0)
+
+    def normal(*shape: int, dtype: Any = hotloop.float32) -> Tensor:
+        return hotloop.randn(*shape, generator=generator).to(dtype)
+
+    x, y = normal(613, 1031), normal(613, 1031)
+    square = normal(257, 389)
+    labels = (hotloop.arange(613) * 7) % 1031
+    batch = normal(7, 131, 67)
+    row, weight = normal(1, 2053), normal(1031, 2053)
+    norm_weight, norm_bias = normal(1031), normal(1031)
+    table = normal(503, 129)
+    indices = (hotloop.arange(4099) * 31) % 503
+    mask = x > 0
+    half_precision = normal(389, 331, dtype=hotloop.bfloat16)
+
+    return {
+        "matmul_nn": with_gradients(lambda a, b: a @ b, square, normal(389, 331)),
+        "matmul_nt": with_gradients(lambda a, b: a @ b.T, square, normal(331, 389)),
+        "matmul_batched": with_gradients(lambda a, b: a @ b, batch, normal(7, 67, 71)),
+        "matmul_row": with_gradients(F.linear, row, weight),
+        "matmul_float64": with_gradients(lambda a, b: a @ b, square.double(), normal(389, 65).double()),
+        "matmul_bfloat16": lambda: square.bfloat16() @ half_precision,
+        "linear": with_gradients(F.linear, x, normal(129, 1031), normal(129)),
+        "arithmetic": with_gradients(lambda a, b: a * b + a / (b * b + 1.0) - 2.0, x, y),
+        "broadcast": with_gradients(lambda a, b: a * b, x, norm_weight),
+        "exponential": with_gradients(lambda a: a.exp() + a.tanh() + a.sigmoid(), x),
+        "activations": with_gradients(lambda a: F.gelu(a) + F.silu(a) + F.relu(a), x),
+        "strided": with_gradients(lambda a, b: a.T * b.T, x, y),
+        "sum": with_gradients(lambda a: a.sum(), x),
+        "sum_rows": with_gradients(lambda a: a.sum(dim=0), x),
+        "mean_columns": with_gradients(lambda a: a.mean(dim=1), x),
+        "max": lambda: x.max(dim=1)[0],
+        "argmax": lambda: x.argmax(dim=0),
+        "softmax": with_gradients(lambda a: F.softmax(a, dim=-1), x),
+        "log_softmax_rows": with_gradients(lambda a: F.log_softmax(a, dim=0), x),
+        "cross_entropy": with_gradients(lambda a: F.cross_entropy(a, labels), x),
+        "layer_norm": with_gradients(lambda a, w, b: F.layer_norm(a, (1031,), w, b), x, norm_weight, norm_bias),
+        "embedding": with_gradients(lambda w: F.embedding(indices, w), table),
+        "index": with_gradients(lambda a: a[indices % 613], x),
+        "where": with_gradients(lambda a, b: hotloop.where(mask, a, b), x, y),
+        "copy": with_gradients(lambda a: a.T.contiguous(), x),
+        "cat": with_gradients(lambda a, b: hotloop.cat([a, b], dim=1), x, y),
+        "cast": lambda: x.to(hotloop.bfloat16),
+        "dropout": lambda: _seeded(lambda: F.dropout(x, 0.3)),
+        "randn": lambda: _seeded(lambda: hotloop.randn(100_003)),
+        "adamw": _optimizer_steps(lambda p: hotloop.optim.AdamW(p, lr=1e-2)),
+        "sgd": _optimizer_steps(lambda p: hotloop.optim.SGD(p, lr=1e-2, momentum=0.9, nesterov=True)),
+    }
+
+
+def _seeded(call: Call) -> Tensor | tuple[Tensor, ...]:
+    hotloop.manual_seed(11)
+    return call()
+
+
+def _optimizer_steps(make: Callable[[Any], Any]) -> Call:
+    """Two training steps of a small network from the same start: its parameters."""
+
+    def call() -> tuple[Tensor, ...]:
+        hotloop.manual_seed(3)
+        model = nn.Sequential(nn.Linear(257, 515), nn.GELU(), nn.LayerNorm(515), nn.Linear(515, 10))
+        optimizer = make(model.parameters())
+        x, y = hotloop.randn(129, 257), hotloop.arange(129) % 10
+        for _ in range(2):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        return tuple(parameter.detach() for parameter in model.parameters())
+
+    return call
