@@ -1,0 +1,162 @@
+"""Writes python/hotloop/_core.pyi from the built module: `python tools/make_stub.py`.
+
+A function's signature is the first line of its docstring, in the module as in the stub; what has no docstring to say
+its type (properties, operators) is in the tables below. tests/packaging/test_stub.py compares the file with the module.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from pathlib import Path
+
+from hotloop import _core
+
+STUB = Path(__file__).resolve().parents[1] / "python" / "hotloop" / "_core.pyi"
+
+HEADER = '''\
+"""The compiled part of hotloop. Written by tools/make_stub.py; change the bindings, not this file."""
+
+import collections.abc
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy
+
+Number: TypeAlias = bool | int | float
+
+'''
+
+PROPERTIES = {
+    "T": "Tensor",
+    "_base": "Tensor | None",
+    "_version": "int",
+    "data": "Tensor",
+    "device": "device",
+    "dtype": "dtype",
+    "grad": "Tensor | None",
+    "grad_fn": "Node | None",
+    "index": "int | None",
+    "is_complex": "bool",
+    "is_cuda": "bool",
+    "is_floating_point": "bool",
+    "is_leaf": "bool",
+    "itemsize": "int",
+    "mT": "Tensor",
+    "nbytes": "int",
+    "ndim": "int",
+    "next_functions": "tuple[tuple[Node | None, int], ...]",
+    "requires_grad": "bool",
+    "retains_grad": "bool",
+    "shape": "tuple[int, ...]",
+    "type": "str",
+}
+WRITABLE = {"data", "grad", "requires_grad"}
+
+BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
+OPERATORS = {
+    **{
+        f"__{side}{name}__": "(self, other: Tensor | Number, /) -> Tensor" for name in BINARY for side in ("", "r", "i")
+    },
+    **{f"__{name}__": "(self, other: Any, /) -> Tensor" for name in ("lt", "le", "gt", "ge")},
+    # Elementwise, where object's own would be a bool.
+    **{f"__{name}__": "(self, other: Any, /) -> Tensor" for name in ("eq", "ne")},
+    **{f"__{name}__": "(self) -> Tensor" for name in ("neg", "pos", "abs", "invert")},
+    "__bool__": "(self) -> bool",
+    "__float__": "(self) -> float",
+    "__int__": "(self) -> int",
+    "__index__": "(self) -> int",
+    "__len__": "(self) -> int",
+    "__hash__": "(self) -> int",
+    "__repr__": "(self) -> str",
+    "__iter__": "(self) -> Iterator[Tensor]",
+    "__contains__": "(self, element: Any, /) -> bool",
+    "__getitem__": "(self, index: Any, /) -> Tensor",
+    "__setitem__": "(self, index: Any, value: Any, /) -> None",
+}
+# Every class has these; a stub names them only where they mean something else than for `object`.
+UNIVERSAL = set(dir(object)) | {"__module__", "__dict__", "__weakref__"}
+SIGNATURE = re.compile(r"^(\w+)(\(.*\) -> .+)$")
+
+
+def signatures(name: str, doc: str | None) -> list[str]:
+    """The signatures that a docstring gives, one for each overload."""
+    found = [match for line in (doc or "").splitlines() if (match := SIGNATURE.match(re.sub(r"^\d+\. ", "", line)))]
+    return [_plain(match[2]) for match in found if match[1] == name]
+
+
+def _plain(text: str) -> str:
+    return text.replace("hotloop._core.", "")
+
+
+def function(name: str, doc: str | None, indent: str = "", method: bool = False, static: bool = False) -> list[str]:
+    """The lines that declare a function or method."""
+    given = signatures(name, doc) or ([OPERATORS[name]] if name in OPERATORS else [])
+    if not given:
+        raise SystemExit(f"{name}: its docstring does not begin with a signature, and no table has it")
+    lines = []
+    for signature in given:
+        if method and not static:
+            signature = re.sub(r"^\((self|input|[a-z]\w*)(: \w+)?(?=[,)])", "(self", signature)
+        if len(given) > 1:
+            lines.append(f"{indent}@typing.overload")
+        if static:
+            lines.append(f"{indent}@staticmethod")
+        ignore = "  # type: ignore[override]" if name in ("__eq__", "__ne__") and "Tensor" in signature else ""
+        lines.append(f"{indent}def {name}{signature}: ...{ignore}")
+    return lines
+
+
+def klass(name: str, value: type) -> list[str]:
+    """The lines that declare a class."""
+    lines = [f"class {name}:"]
+    own = {
+        member: inner
+        for member, inner in vars(value).items()
+        if not member.startswith("__pybind11") and (member not in UNIVERSAL or member in _meant(value))
+    }
+    for member, inner in sorted(own.items()):
+        if isinstance(inner, types.GetSetDescriptorType | types.MemberDescriptorType | property):
+            lines += [f"    @property\n    def {member}(self) -> {PROPERTIES[member]}: ..."]
+            if member in WRITABLE:
+                lines += [f"    @{member}.setter\n    def {member}(self, value: {PROPERTIES[member]}) -> None: ..."]
+        elif isinstance(inner, staticmethod):
+            lines += function(member, inner.__func__.__doc__, "    ", static=True)
+        elif inner is None:
+            lines.append(f"    {member}: None  # type: ignore[assignment]")
+        elif callable(inner):
+            lines += function(member, inner.__doc__, "    ", method=True)
+        else:
+            lines.append(f"    {member}: {type(inner).__name__}")
+    return [*lines, "    ..."] if len(lines) == 1 else lines
+
+
+def _meant(value: type) -> set[str]:
+    """Names of `object` whose meaning this class changes in a way that types show."""
+    changed = {"__init__"} if signatures("__init__", value.__init__.__doc__) else set()
+    if value is _core.Tensor:
+        changed |= {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
+    return changed
+
+
+def stub() -> str:
+    """The text of the stub."""
+    machinery = {"__doc__", "__file__", "__loader__", "__name__", "__package__", "__spec__"}
+    values = {name: value for name, value in sorted(vars(_core).items()) if name not in machinery}
+    classes = {name: value for name, value in values.items() if isinstance(value, type)}
+    constants = {name: value for name, value in values.items() if name not in classes and not callable(value)}
+    lines = [HEADER.rstrip("\n"), ""]
+    lines += [f"{name}: {type(value).__name__}" for name, value in constants.items()]
+    for name, value in classes.items():
+        lines += ["", *klass(name, value)]
+    lines.append("")
+    for name, value in values.items():
+        if name not in classes and name not in constants:
+            lines += function(name, value.__doc__)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    STUB.write_text(stub())
