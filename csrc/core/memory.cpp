@@ -249,14 +249,13 @@ ThreadCache* get_thread_cache() {
   return cache;
 }
 
-// A child has the forking thread alone. What the others had cached is lost to it: they may have been
-// in the middle of a change.
+// A child has the forking thread alone. What the others had cached stays reserved but is lost to it:
+// they may have been in the middle of a change.
 void forget_other_threads() {
   for (ThreadCache* cache = global.threads; cache != nullptr; cache = cache->next) {
     if (cache != thread_cache) {
       global.publish(*cache);
       global.allocations += cache->allocations.get();
-      global.reserved_bytes -= cache->cached_bytes.get();
     }
   }
   global.threads = thread_cache;
