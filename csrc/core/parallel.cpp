@@ -23,8 +23,9 @@ namespace hotloop {
 namespace {
 
 // How long a thread that ran out of work looks for more before it sleeps. Waking a sleeper costs the
-// waker 1 to 5 us and takes 5 to 50 us, so the steps of a training loop should find the pool awake.
-constexpr auto kSpin = std::chrono::microseconds(20);
+// waker 7 us and takes 20 to 30 us (measured on a virtual machine), so the ops of a training step, some
+// tens of us apart, should find the pool awake.
+constexpr auto kSpin = std::chrono::microseconds(50);
 
 thread_local bool in_region = false;
 
@@ -103,7 +104,7 @@ class Pool {
       return false;
     }
     start_workers(threads - 1);
-    may_spin_.store(threads <= cpus_, std::memory_order_relaxed);
+    spinners_.store(threads <= cpus_ ? threads - 1 : 0, std::memory_order_relaxed);
     FirstError error;
     job_ = {function, context, chunks, &error};
     next_.store(0, std::memory_order_relaxed);
@@ -149,7 +150,7 @@ class Pool {
   void close() {
     uint32_t entry = entry_.fetch_and(kInsideMask, std::memory_order_acquire) & kInsideMask;
     const auto empty = [&] { return (entry = entry_.load(std::memory_order_acquire)) == 0; };
-    if (entry == 0 || spin_until(empty, may_spin_.load(std::memory_order_relaxed))) {
+    if (entry == 0 || spin_until(empty, spinners_.load(std::memory_order_relaxed) > 0)) {
       return;
     }
     entry_.fetch_or(kCallerSleeps, std::memory_order_relaxed);
@@ -187,20 +188,20 @@ class Pool {
     }
   }
 
-  [[noreturn]] void serve() {
+  [[noreturn]] void serve(int index) {
     in_region = true;
     for (;;) {
       const uint32_t seen = calls_.load(std::memory_order_seq_cst);
       if (join()) {
         work();
         leave();
-        spin_until([&] { return entry_.load(std::memory_order_relaxed) >= kOneSeat; },
-                   may_spin_.load(std::memory_order_relaxed));
-        continue;
       }
-      sleepers_.fetch_add(1, std::memory_order_seq_cst);
-      futex_wait(calls_, seen);
-      sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+      const auto called = [&] { return calls_.load(std::memory_order_relaxed) != seen; };
+      if (!spin_until(called, index < spinners_.load(std::memory_order_relaxed))) {
+        sleepers_.fetch_add(1, std::memory_order_seq_cst);
+        futex_wait(calls_, seen);
+        sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+      }
     }
   }
 
@@ -215,7 +216,9 @@ class Pool {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (workers_ < count) {
       pthread_t thread;
-      if (pthread_create(&thread, nullptr, &Pool::enter, this) != 0) {
+      Start* start = new Start{this, workers_};
+      if (pthread_create(&thread, nullptr, &Pool::enter, start) != 0) {
+        delete start;
         break;  // the system gives no more: the call runs with those there are
       }
       pthread_detach(thread);
@@ -227,13 +230,22 @@ class Pool {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
-  static void* enter(void* pool) { static_cast<Pool*>(pool)->serve(); }
+  struct Start {
+    Pool* pool;
+    int index;
+  };
+
+  static void* enter(void* opaque) {
+    const Start start = *static_cast<Start*>(opaque);
+    delete static_cast<Start*>(opaque);
+    start.pool->serve(start.index);
+  }
 
   alignas(64) std::atomic<bool> taken_{false};
-  Job job_{};        // these five: the owner's
+  Job job_{};  // this and the next two: the owner's
   int workers_ = 0;
   int cpus_ = 1;
-  std::atomic<bool> may_spin_{false};
+  std::atomic<int> spinners_{0};  // the first so many workers spin before they sleep
   alignas(64) std::atomic<int64_t> next_{0};
   alignas(64) std::atomic<uint32_t> entry_{0};
   alignas(64) std::atomic<uint32_t> calls_{0};

@@ -52,6 +52,9 @@ std::string message_of(const std::function<void()>& body) {
 // time; the child is killed after it.
 bool passes_in_child(const std::function<void()>& body, double seconds);
 
+// Whether a forked child can start threads here. It cannot under ThreadSanitizer and in QEMU's user mode.
+bool threads_start_in_children();
+
 // Threads of this process now.
 int thread_count();
 
@@ -79,9 +82,9 @@ int thread_count();
     }                                                                                                 \
   } while (false)
 
-#define SKIP_UNDER_TSAN(reason)        \
-  if (kThreadSanitizer) {              \
-    throw check::Skipped{(reason)};    \
+#define NEEDS_THREADS_IN_CHILDREN()                                              \
+  if (!check::threads_start_in_children()) {                                     \
+    throw check::Skipped{"a forked child cannot start threads in this setting"}; \
   }
 
 namespace check {

@@ -54,6 +54,25 @@ bool passes_in_child(const std::function<void()>& body, double seconds) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+bool threads_start_in_children() {
+  static const bool known = [] {
+    if (kThreadSanitizer) {
+      return false;
+    }
+    std::atomic<bool> stop{false};
+    std::thread other([&] {
+      while (!stop) {
+        std::this_thread::yield();
+      }
+    });
+    const bool passed = passes_in_child([] { std::thread([] {}).join(); }, 5);
+    stop = true;
+    other.join();
+    return passed;
+  }();
+  return known;
+}
+
 int thread_count() {
   DIR* tasks = opendir("/proc/self/task");
   int count = 0;

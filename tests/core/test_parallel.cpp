@@ -18,8 +18,6 @@ using namespace hotloop;
 
 namespace {
 
-constexpr const char* kNoForkUnderTsan = "ThreadSanitizer does not support threads started after a fork";
-
 // parallel_run of anything callable with a chunk.
 template <class F>
 void for_chunks(int64_t chunks, F body) {
@@ -75,7 +73,7 @@ class BusyPool {
 }  // namespace
 
 TEST(parallel, no_thread_before_the_first_call) {
-  SKIP_UNDER_TSAN(kNoForkUnderTsan);
+  NEEDS_THREADS_IN_CHILDREN();
   CHECK(check::passes_in_child(
       [] {
         set_num_threads(4);
@@ -294,7 +292,7 @@ TEST(parallel, idle_workers_use_no_cpu) {
 }
 
 TEST(parallel, forks_while_busy_finish_within_a_second) {
-  SKIP_UNDER_TSAN(kNoForkUnderTsan);
+  NEEDS_THREADS_IN_CHILDREN();
   set_num_threads(2);
   BusyPool busy;
   for (int i = 0; i < 200; ++i) {
@@ -317,7 +315,7 @@ TEST(parallel, exit_while_busy_is_clean) {
 }
 
 TEST(parallel, unloading_the_library_leaves_the_workers_alone) {
-  SKIP_UNDER_TSAN(kNoForkUnderTsan);
+  NEEDS_THREADS_IN_CHILDREN();
   CHECK(check::passes_in_child(
       [] {
         void* library = dlopen(HOTLOOP_PLUGIN, RTLD_NOW | RTLD_LOCAL);
