@@ -27,4 +27,4 @@ def cases_within(name: str, tier: str) -> list[dict[str, Any]]:
 
 def case_id(case: dict[str, Any]) -> str:
     """`m=8-n=8-k=8`: what a test prints as its parameters."""
-    return "-".join(f"{key}={value}" for key, value in case.items() if key not in ("tier", "reason"))
+    return "-".join(f"{key}={value}" for key, value in case.items() if key not in ("tier", "reason", "bench"))

@@ -1,0 +1,157 @@
+"""The machine's ceilings, measured by the C++ probes: multiply-adds a second, and bytes a second through each cache.
+
+A row's roofline is the least time in which this machine could do its work: its floating-point operations at the
+measured peak, or its bytes at the speed of a plain stream of the same kind through arrays of the same total size,
+whichever takes longer. The probe that binds is timed in turn with the row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from hotloop import _core
+from hotloop.bench.machine import cache_sizes
+from hotloop.bench.statistics import Estimate, estimate
+
+StreamKind = Literal["read", "copy", "triad"]
+STREAMS: tuple[StreamKind, ...] = ("read", "copy", "triad")
+COMPUTE_DTYPES = ("float32", "float64", "bfloat16")
+
+WINDOW = 3e-4  # seconds that a probe runs for, at least, each time
+_SMALLEST_FOOTPRINT = 8 << 10
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a row asks of the machine, counted from its definition and not from its kernel."""
+
+    flops: float
+    read: float  # bytes
+    written: float
+    dtype: str  # that of the arithmetic
+    in_place: float = 0.0  # bytes that are both read and written
+
+    @property
+    def bytes(self) -> float:
+        return self.read + self.written
+
+    @property
+    def footprint(self) -> float:
+        """Bytes of memory touched."""
+        return self.bytes - self.in_place
+
+    @property
+    def intensity(self) -> float:
+        """Floating-point operations a byte."""
+        return self.flops / self.bytes if self.bytes else 0.0
+
+    @property
+    def stream(self) -> StreamKind:
+        """The plain stream whose share of writes is nearest: none, one in three, or one in two."""
+        share = self.written / self.bytes if self.bytes else 0.0
+        return "read" if share < 1 / 6 else "triad" if share < 5 / 12 else "copy"
+
+
+class ComputeRoof:
+    """Times multiply-adds in registers."""
+
+    binds: Literal["compute", "memory"] = "compute"
+
+    def __init__(self, flops: float, dtype: str, threads: int) -> None:
+        self._probe = _core._ComputeProbe(dtype, threads)
+        self._flops = flops
+        self.kernel = self._probe.kernel
+        self._iterations = max(1, int(WINDOW * 10_000 / max(self._probe.run(10_000), 1e-9)))
+
+    def seconds(self) -> float:
+        """One window; the seconds that the work would take at its rate."""
+        return self._flops / self.rate()
+
+    def rate(self) -> float:
+        """Floating-point operations a second in one window."""
+        return float(self._probe.flops * self._iterations / self._probe.run(self._iterations))
+
+
+class MemoryRoof:
+    """Times a stream; around the caches where that is faster."""
+
+    binds: Literal["compute", "memory"] = "memory"
+
+    def __init__(self, nbytes: float, stream: StreamKind, footprint: float, threads: int) -> None:
+        self._probe = _core._StreamProbe(stream, max(int(footprint), _SMALLEST_FOOTPRINT * threads), threads)
+        self._bytes = nbytes
+        self.kernel = self._probe.kernel
+        self._probe.run(1, False)
+        self._repeats = max(1, int(WINDOW / max(self._probe.run(1, False), 1e-9)))
+        tries = [min(self._probe.run(self._repeats, bypass) for _ in range(3)) for bypass in (False, True)]
+        self._bypass = stream != "read" and tries[1] < tries[0]
+
+    def seconds(self) -> float:
+        """One window; the seconds that the work would take at its rate."""
+        return self._bytes / self.rate()
+
+    def rate(self) -> float:
+        """Bytes a second in one window."""
+        return float(self._probe.bytes * self._repeats / self._probe.run(self._repeats, self._bypass))
+
+
+Roof = ComputeRoof | MemoryRoof
+
+
+def roof_of(work: Work, threads: int) -> Roof | None:
+    """The probe that binds this work; None where it asks nothing that is counted."""
+    compute = ComputeRoof(work.flops, work.dtype, threads) if work.flops else None
+    memory = MemoryRoof(work.bytes, work.stream, work.footprint, threads) if work.bytes else None
+    if compute is None or memory is None:
+        return compute or memory
+    return compute if compute.seconds() >= memory.seconds() else memory
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A measured ceiling: FLOP/s of a dtype, or bytes/s of a stream at one level of the memory."""
+
+    name: str
+    kernel: str
+    threads: int
+    unit: Literal["FLOP/s", "B/s"]
+    rate: Estimate
+    best: float
+
+
+def levels() -> dict[str, int]:
+    """A footprint in bytes well inside each cache, and one well beyond the last."""
+    first, second, last = cache_sizes()
+    footprints = {"L1": first // 2, "L2": second // 2}
+    if last > 4 * second:
+        footprints["L3"] = last // 4
+    footprints["DRAM"] = min(max(4 * last, 64 << 20), 256 << 20)
+    return footprints
+
+
+def measure_peaks(threads: tuple[int, ...], windows: int = 9) -> list[Peak]:
+    """All ceilings for each count of threads; the rate of a peak is the median over its windows."""
+    peaks = []
+    for count in threads:
+        for dtype in COMPUTE_DTYPES:
+            peaks.append(_peak(dtype, ComputeRoof(1.0, dtype, count), count, "FLOP/s", windows))
+        for level, footprint in levels().items():
+            # Private caches are there once a thread; what is shared is shared.
+            total = footprint * (count if level in ("L1", "L2") else 1)
+            for stream in STREAMS:
+                roof = MemoryRoof(1.0, stream, total, count)
+                peaks.append(_peak(f"{stream} {level}", roof, count, "B/s", windows))
+    return peaks
+
+
+def _peak(name: str, roof: Roof, threads: int, unit: Literal["FLOP/s", "B/s"], windows: int) -> Peak:
+    rates = [roof.rate() for _ in range(windows)]
+    return Peak(name, roof.kernel, threads, unit, estimate(rates), max(rates))
+
+
+@cache
+def machine_peaks() -> dict[str, float]:
+    """The best rate of every ceiling for one thread, by name; measured at first use and kept."""
+    return {peak.name: peak.best for peak in measure_peaks((1,), windows=5)}
