@@ -19,6 +19,11 @@ HOTLOOP_MATMUL(baseline)
 #if defined(HOTLOOP_X86)
 HOTLOOP_MATMUL(avx2)
 HOTLOOP_MATMUL(avx512)
+namespace avx512_bf16 {
+void matmul_skinny(const MatmulArgs&);
+void matmul_blocked(const MatmulArgs&);
+void matmul_pack(const PackArgs&);
+}
 #endif
 namespace reference {
 void matmul(const MatmulArgs&);
@@ -30,6 +35,7 @@ namespace hotloop::dispatch {
 namespace {
 
 constexpr DTypeSet kF32F64 = 1u << int(DType::f32) | 1u << int(DType::f64);
+constexpr DTypeSet kBf16 = 1u << int(DType::bf16);
 
 // One row block of f32 stays in L2 beside B up to here; larger products earn packing and threads.
 constexpr int64_t kSmallWork = 4 << 20;
@@ -61,6 +67,17 @@ const char* refuse_small(const MatmulArgs& args) {
   return nullptr;
 }
 
+#if defined(HOTLOOP_X86)
+// Products with one column are the same kernel's for bf16 as for f16, whatever the rows.
+const char* refuse_bf16dot(const MatmulArgs& args) {
+  return args.n == 1 && args.a_col_stride == 1 && !args.packed_b ? "n is 1" : nullptr;
+}
+const char* refuse_bf16dot_skinny(const MatmulArgs& args) {
+  const char* reason = refuse_bf16dot(args);
+  return reason ? reason : refuse_skinny(args);
+}
+#endif
+
 #define HOTLOOP_MATMUL_CANDIDATES(isa)                                                 \
   {"matmul_dot_" #isa, Isa::isa, kFloats, refuse_dot, isa::matmul_dot},                \
   {"matmul_skinny_" #isa, Isa::isa, kFloats, refuse_skinny, isa::matmul_skinny},       \
@@ -69,6 +86,8 @@ const char* refuse_small(const MatmulArgs& args) {
 
 constexpr Candidate<MatmulArgs> kCandidates[] = {
 #if defined(HOTLOOP_X86)
+    {"matmul_bf16dot_skinny_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot_skinny, avx512_bf16::matmul_skinny},
+    {"matmul_bf16dot_blocked_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot, avx512_bf16::matmul_blocked},
     HOTLOOP_MATMUL_CANDIDATES(avx512)
     HOTLOOP_MATMUL_CANDIDATES(avx2)
 #endif
@@ -105,25 +124,28 @@ void matmul(const MatmulArgs& args) {
   run("matmul", kCandidates, args.dtype, args);
 }
 
-// By instruction set; those without an entry of their own use the one before.
-using Kernel = void (*)(const MatmulArgs&);
-using Pack = void (*)(const PackArgs&);
+// How the instruction set packs and multiplies what it packed.
+struct PackedKernels {
+  void (*pack)(const PackArgs&);
+  void (*multiply)(const MatmulArgs&);
+};
+PackedKernels packed_kernels([[maybe_unused]] Isa isa, [[maybe_unused]] DType dtype) {
 #if defined(HOTLOOP_X86)
-constexpr Pack kPack[kIsaCount] = {baseline::matmul_pack, avx2::matmul_pack, avx512::matmul_pack, avx512::matmul_pack};
-constexpr Kernel kMultiplyPacked[kIsaCount] = {baseline::matmul_blocked, avx2::matmul_blocked, avx512::matmul_blocked,
-                                               avx512::matmul_blocked};
-#else
-constexpr Pack kPack[kIsaCount] = {baseline::matmul_pack};
-constexpr Kernel kMultiplyPacked[kIsaCount] = {baseline::matmul_blocked};
+  if (isa == Isa::avx512_bf16 && dtype == DType::bf16) return {avx512_bf16::matmul_pack, avx512_bf16::matmul_blocked};
+  if (isa >= Isa::avx512) return {avx512::matmul_pack, avx512::matmul_blocked};
+  if (isa == Isa::avx2) return {avx2::matmul_pack, avx2::matmul_blocked};
 #endif
+  return {baseline::matmul_pack, baseline::matmul_blocked};
+}
 
 PackedMatrix::PackedMatrix(DType dtype, int64_t k, int64_t n, const void* b, int64_t row_stride, int64_t col_stride)
     : dtype_(dtype), isa_(active_isa()), k_(k), n_(n), bytes_(0) {
   PackArgs args{dtype, n, k, b, row_stride, col_stride, nullptr, &bytes_};
-  kPack[int(isa_)](args);
+  const PackedKernels kernels = packed_kernels(isa_, dtype_);
+  kernels.pack(args);
   data_ = allocate(size_t(bytes_));
   args.packed = data_;
-  kPack[int(isa_)](args);
+  kernels.pack(args);
 }
 
 PackedMatrix::~PackedMatrix() { deallocate(data_, size_t(bytes_)); }
@@ -134,7 +156,7 @@ void PackedMatrix::multiply(MatmulArgs args) const {
   args.n = n_;
   args.b = nullptr;
   args.packed_b = data_;
-  if (!empty(args)) kMultiplyPacked[int(isa_)](args);
+  if (!empty(args)) packed_kernels(isa_, dtype_).multiply(args);
 }
 
 }  // namespace hotloop::dispatch

@@ -24,10 +24,12 @@ constexpr int64_t kSkinnyLines = 256;
 template <int ROWS>
 constexpr int kSkinnyVectors = ROWS <= 4 ? 4 : 3;
 
-// sums[j][i] += sum over q < STEPS of a[q][i] * b[q][j], for NV vectors j, in the order of q.
-template <class T, class S, int ROWS, int NV, int STEPS, bool MASKED>
-inline void skinny_step(const T* a, const S* b, int64_t b_k, T* sums, int tail) {
-  constexpr int L = kLanes<T>;
+// sums[j][i] += sum over q < STEPS of a[q][i] * b[q][j], for NV vectors j, in the order of q. HALF: the one
+// step is the first half of a pair.
+template <class O, class S, int ROWS, int NV, int STEPS, bool HALF>
+inline void skinny_step(const O* a, const S* b, int64_t b_k, Sum<O>* sums, int n) {
+  using T = Sum<O>;
+  constexpr int L = kLanes<O>;
   Vec<T> acc[ROWS][NV];
 #pragma GCC unroll 8
   for (int i = 0; i < ROWS; ++i) {
@@ -36,15 +38,14 @@ inline void skinny_step(const T* a, const S* b, int64_t b_k, T* sums, int tail) 
   }
 #pragma GCC unroll 4
   for (int q = 0; q < STEPS; ++q) {
-    Vec<T> bv[NV];
+    Vec<O> bv[NV];
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j)
-      bv[j] = MASKED ? load_partial_as(b + q * b_k + j * L, tail) : load_as(b + q * b_k + j * L);
+    for (int j = 0; j < NV; ++j) bv[j] = load_columns<O>(b + q * kStep<O> * b_k + j * L, b_k, n, !HALF);
 #pragma GCC unroll 8
     for (int i = 0; i < ROWS; ++i) {
-      const Vec<T> av = broadcast(a[q * ROWS + i]);
+      const Vec<O> av = broadcast_operand(a[q * ROWS + i]);
 #pragma GCC unroll 4
-      for (int j = 0; j < NV; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
+      for (int j = 0; j < NV; ++j) acc[i][j] = multiply_add(av, bv[j], acc[i][j]);
     }
   }
 #pragma GCC unroll 8
@@ -54,78 +55,73 @@ inline void skinny_step(const T* a, const S* b, int64_t b_k, T* sums, int tail) 
   }
 }
 
-template <class T, class S, int ROWS, int STEPS>
-inline void skinny_steps(const T* a, const S* row, int64_t b_k, int64_t columns, T* sums) {
-  constexpr int L = kLanes<T>, NV = kSkinnyVectors<ROWS>;
+template <class O, class S, int ROWS, int STEPS, bool HALF = false>
+inline void skinny_steps(const O* a, const S* b, int64_t b_k, int64_t columns, Sum<O>* sums) {
+  constexpr int L = kLanes<O>, NV = kSkinnyVectors<ROWS>;
   const int64_t whole = columns / L, tail = columns % L;
   int64_t v = 0;
   for (; v + NV <= whole; v += NV)
-    skinny_step<T, S, ROWS, NV, STEPS, false>(a, row + v * L, b_k, sums + v * ROWS * L, L);
-  for (; v < whole; ++v) skinny_step<T, S, ROWS, 1, STEPS, false>(a, row + v * L, b_k, sums + v * ROWS * L, L);
-  if (tail) skinny_step<T, S, ROWS, 1, STEPS, true>(a, row + v * L, b_k, sums + v * ROWS * L, int(tail));
+    skinny_step<O, S, ROWS, NV, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, L);
+  for (; v < whole; ++v) skinny_step<O, S, ROWS, 1, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, L);
+  if (tail) skinny_step<O, S, ROWS, 1, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, int(tail));
 }
 
-// B row-major, a packed (depth, ROWS). sums: vector after vector of out's columns, ROWS rows each.
-template <class T, class S, int ROWS>
-void skinny_rows(const T* a, const S* b, int64_t b_k, int64_t depth, int64_t columns, T* sums) {
-  constexpr int kSteps = kSkinnySteps<ROWS>;
-  int64_t k = 0;
-  for (; k + kSteps <= depth; k += kSteps)
-    skinny_steps<T, S, ROWS, kSteps>(a + k * ROWS, b + k * b_k, b_k, columns, sums);
-  for (; k < depth; ++k) skinny_steps<T, S, ROWS, 1>(a + k * ROWS, b + k * b_k, b_k, columns, sums);
+// B row-major, a packed (steps, ROWS). sums: vector after vector of out's columns, ROWS rows each.
+template <class O, class S, int ROWS>
+void skinny_rows(const O* a, const S* b, int64_t b_k, int64_t k, int64_t columns, Sum<O>* sums) {
+  constexpr int kSteps = kSkinnySteps<ROWS> / kStep<O>;  // so many rows of B
+  int64_t done = 0;
+  for (; done + kSteps * kStep<O> <= k; done += kSteps * kStep<O>, a += kSteps * ROWS)
+    skinny_steps<O, S, ROWS, kSteps>(a, b + done * b_k, b_k, columns, sums);
+  for (; done + kStep<O> <= k; done += kStep<O>, a += ROWS)
+    skinny_steps<O, S, ROWS, 1>(a, b + done * b_k, b_k, columns, sums);
+  if (done < k) skinny_steps<O, S, ROWS, 1, true>(a, b + done * b_k, b_k, columns, sums);
 }
 
 // B as (n, k), its rows along k: squares of B are transposed in registers, so that the chain of an
-// element stays in its order. NV * lanes rows of B are read together.
-template <class T, class S, int ROWS, int NV>
-void skinny_columns_block(const T* a, const S* b, int64_t b_col, int64_t depth,
-                          int lines, T* sums) {
-  constexpr int L = kLanes<T>;
-  Vec<T> acc[NV][ROWS] = {};
-  for (int64_t k = 0; k < depth; k += L, a += L * ROWS) {
-    const int steps = depth - k < L ? int(depth - k) : L;
-#pragma GCC unroll 2
-    for (int v = 0; v < NV; ++v) {
-      Vec<T> square[L];
-      const S* from = b + v * L * b_col + k;
-      if (steps == L && (v + 1) * L <= lines) {
+// element stays in its order. `lines` rows of B, at most a vector's lanes, are read together.
+template <class O, class S, int ROWS>
+void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, int lines, Sum<O>* sums) {
+  using T = Sum<O>;
+  constexpr int L = kLanes<O>, kElements = L * kStep<O>;
+  Vec<T> acc[ROWS] = {};
+  for (int64_t left = k; left > 0; left -= kElements, a += L * ROWS, b += kElements) {
+    Vec<T> square[L];
+    if (left >= kElements && lines == L) {
 #pragma GCC unroll 16
-        for (int j = 0; j < L; ++j) square[j] = load_as(from + j * b_col);
-      } else {
-        for (int j = 0; j < L; ++j)
-          square[j] = v * L + j < lines ? load_partial_as(from + j * b_col, steps) : Vec<T>{};
-      }
+      for (int j = 0; j < L; ++j) square[j] = load_along<O>(b + j * b_col, kElements);
       transpose<T>(square);
-      if (steps == L) {
 #pragma GCC unroll 16
-        for (int q = 0; q < L; ++q) {
+      for (int q = 0; q < L; ++q) {
 #pragma GCC unroll 8
-          for (int i = 0; i < ROWS; ++i) acc[v][i] = fma(broadcast(a[q * ROWS + i]), square[q], acc[v][i]);
-        }
-      } else {
-        for (int q = 0; q < steps; ++q)
-          for (int i = 0; i < ROWS; ++i) acc[v][i] = fma(broadcast(a[q * ROWS + i]), square[q], acc[v][i]);
+        for (int i = 0; i < ROWS; ++i)
+          acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
       }
+    } else {
+      for (int j = 0; j < L; ++j) square[j] = j < lines ? load_along<O>(b + j * b_col, left) : Vec<T>{};
+      transpose<T>(square);
+      const int steps = left >= kElements ? L : int((left + kStep<O> - 1) / kStep<O>);
+      for (int q = 0; q < steps; ++q)
+        for (int i = 0; i < ROWS; ++i)
+          acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
     }
   }
-#pragma GCC unroll 2
-  for (int v = 0; v < NV; ++v) {
 #pragma GCC unroll 8
-    for (int i = 0; i < ROWS; ++i) store(sums + (v * ROWS + i) * L, acc[v][i]);
-  }
+  for (int i = 0; i < ROWS; ++i) store(sums + i * L, acc[i]);
 }
 
 // Rows [0, ROWS) of a skinny product. B row-major: column blocks; else blocks of B's rows.
-template <class S, int ROWS>
+template <class S, class O, int ROWS>
 void skinny_product(const Product<S>& p) {
-  using T = Compute<S>;
-  constexpr int64_t L = kLanes<T>;
-  const bool a_as_is = __is_same(S, T) && ROWS == 1 && p.a_k == 1;
-  Workspace a_room(a_as_is ? 0 : size_t(p.k * ROWS + L) * sizeof(T));
-  T* packed = static_cast<T*>(a_room.data());
+  using T = Sum<O>;
+  constexpr int64_t L = kLanes<O>;
+  const int64_t steps = (p.k + kStep<O> - 1) / kStep<O>;
+  const bool a_as_is = __is_same(S, O) && ROWS == 1 && p.a_k == 1;
+  Workspace a_room(a_as_is ? 0 : size_t(steps * ROWS + kPackSlack<O>) * sizeof(O));
+  O* packed = static_cast<O*>(a_room.data());
   if (!a_as_is) pack_panel(packed, ROWS, p.a, p.a_k, p.a_row, p.k, ROWS);
-  const T* a = packed;
-  if constexpr (__is_same(S, T))
+  const O* a = packed;
+  if constexpr (__is_same(S, O))
     if (a_as_is) a = p.a;
 
   const int64_t block = p.b_col == 1 ? kSkinnyColumns : kSkinnyLines;
@@ -136,27 +132,27 @@ void skinny_product(const Product<S>& p) {
     T* sums = static_cast<T*>(room.data());
     if (p.b_col == 1) {
       __builtin_memset(sums, 0, size_t(vectors * ROWS) * kVectorBytes);
-      skinny_rows<T, S, ROWS>(a, p.b + begin, p.b_k, p.k, columns, sums);
+      skinny_rows<O, S, ROWS>(a, p.b + begin, p.b_k, p.k, columns, sums);
     } else {
       for (int64_t v = 0; v < vectors; ++v)
-        skinny_columns_block<T, S, ROWS, 1>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
-                                            int(smaller(L, columns - v * L)), sums + v * ROWS * L);
+        skinny_columns<O, S, ROWS>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
+                                   int(smaller(L, columns - v * L)), sums + v * ROWS * L);
     }
     finish(p.epilogue, 0, begin, ROWS, columns, sums, L, ROWS * L, p.out, p.out_row);
   });
 }
 
-template <class S>
+template <class S, class O = Compute<S>>
 void skinny_product(const Product<S>& p) {
   switch (p.m) {
-    case 1: return skinny_product<S, 1>(p);
-    case 2: return skinny_product<S, 2>(p);
-    case 3: return skinny_product<S, 3>(p);
-    case 4: return skinny_product<S, 4>(p);
-    case 5: return skinny_product<S, 5>(p);
-    case 6: return skinny_product<S, 6>(p);
-    case 7: return skinny_product<S, 7>(p);
-    case 8: return skinny_product<S, 8>(p);
+    case 1: return skinny_product<S, O, 1>(p);
+    case 2: return skinny_product<S, O, 2>(p);
+    case 3: return skinny_product<S, O, 3>(p);
+    case 4: return skinny_product<S, O, 4>(p);
+    case 5: return skinny_product<S, O, 5>(p);
+    case 6: return skinny_product<S, O, 6>(p);
+    case 7: return skinny_product<S, O, 7>(p);
+    case 8: return skinny_product<S, O, 8>(p);
   }
 }
 

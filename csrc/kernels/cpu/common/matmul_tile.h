@@ -3,7 +3,7 @@
 // of B and broadcasts ROWS elements of A; the accumulators never leave their registers.
 #pragma once
 
-#include "kernels/cpu/common/vec.h"
+#include "kernels/cpu/common/matmul_element.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
@@ -21,23 +21,24 @@ constexpr int kTileVectors = 2;
 // panels and the transpose of a row-major matrix).
 enum class ASide { strided, adjacent };
 
-template <class T>
+template <class O>
 struct TileArgs {
-  const T* a;
+  const O* a;
   int64_t a_row, a_k;  // strides of A
-  const T* b;
+  const O* b;
   int64_t b_k;         // stride of B between steps of k
-  int64_t depth;
-  T* c;                // where the tile goes, and where it begins from when `resume`
+  int64_t depth;       // steps
+  Sum<O>* c;           // where the tile goes, and where it begins from when `resume`
   int64_t c_row;
-  int tail;            // lanes of the last vector that exist, 1 .. kLanes<T>
+  int tail;            // lanes of the last vector that exist, 1 .. kLanes<O>
   bool resume;
 };
 
 // MASKED: B is read in place, so the lanes of its last vector past `tail` must not be touched.
-template <class T, int ROWS, int NV, ASide SIDE, bool MASKED>
-void tile(const TileArgs<T>& t) {
-  constexpr int L = kLanes<T>;
+template <class O, int ROWS, int NV, ASide SIDE, bool MASKED>
+void tile(const TileArgs<O>& t) {
+  using T = Sum<O>;
+  constexpr int L = kLanes<O>;
   const int64_t a_row = SIDE == ASide::adjacent ? 1 : t.a_row;
   const int64_t c_row = t.c_row;
   const int tail = t.tail;
@@ -52,21 +53,21 @@ void tile(const TileArgs<T>& t) {
     }
     c = t.c;
   }
-  const T* a = t.a;
-  const T* b = t.b;
+  const O* a = t.a;
+  const O* b = t.b;
   int64_t a_k = t.a_k;
   const int64_t b_k = t.b_k;
   asm("" : "+r"(a_k));  // no second copy of the loop for a stride of one
   for (int64_t k = t.depth; k > 0; --k) {
-    Vec<T> bv[NV];
+    Vec<O> bv[NV];
 #pragma GCC unroll 3
     for (int j = 0; j < NV - 1; ++j) bv[j] = load(b + j * L);
     bv[NV - 1] = MASKED ? load_partial(b + (NV - 1) * L, tail) : load(b + (NV - 1) * L);
 #pragma GCC unroll 8
     for (int i = 0; i < ROWS; ++i) {
-      const Vec<T> av = broadcast(a[i * a_row]);
+      const Vec<O> av = broadcast_operand(a[i * a_row]);
 #pragma GCC unroll 3
-      for (int j = 0; j < NV; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
+      for (int j = 0; j < NV; ++j) acc[i][j] = multiply_add(av, bv[j], acc[i][j]);
     }
     a += a_k;
     b += b_k;
@@ -87,26 +88,26 @@ void tile(const TileArgs<T>& t) {
   }
 }
 
-template <class T>
-using TileFunction = void (*)(const TileArgs<T>&);
+template <class O>
+using TileFunction = void (*)(const TileArgs<O>&);
 
 // [vectors - 1][rows - 1]; entries beyond the tile size are never used.
-template <class T, ASide SIDE, bool MASKED>
-constexpr TileFunction<T> kTiles[3][8] = {
+template <class O, ASide SIDE, bool MASKED>
+constexpr TileFunction<O> kTiles[3][8] = {
 #define HOTLOOP_TILES(NV)                                                                       \
-  {tile<T, 1, NV, SIDE, MASKED>, tile<T, 2, NV, SIDE, MASKED>, tile<T, 3, NV, SIDE, MASKED>,     \
-   tile<T, 4, NV, SIDE, MASKED>, tile<T, 5, NV, SIDE, MASKED>, tile<T, 6, NV, SIDE, MASKED>,     \
-   tile<T, kTileRows == 8 ? 7 : 6, NV, SIDE, MASKED>, tile<T, kTileRows, NV, SIDE, MASKED>}
+  {tile<O, 1, NV, SIDE, MASKED>, tile<O, 2, NV, SIDE, MASKED>, tile<O, 3, NV, SIDE, MASKED>,     \
+   tile<O, 4, NV, SIDE, MASKED>, tile<O, 5, NV, SIDE, MASKED>, tile<O, 6, NV, SIDE, MASKED>,     \
+   tile<O, kTileRows == 8 ? 7 : 6, NV, SIDE, MASKED>, tile<O, kTileRows, NV, SIDE, MASKED>}
     HOTLOOP_TILES(1), HOTLOOP_TILES(2), HOTLOOP_TILES(kTileVectors)
 #undef HOTLOOP_TILES
 };
 
 // The tiles of `vectors` vectors, indexed by rows - 1.
-template <class T>
-inline const TileFunction<T>* tile_functions(bool adjacent, bool masked, int vectors) {
+template <class O>
+inline const TileFunction<O>* tile_functions(bool adjacent, bool masked, int vectors) {
   if (adjacent)
-    return masked ? kTiles<T, ASide::adjacent, true>[vectors - 1] : kTiles<T, ASide::adjacent, false>[vectors - 1];
-  return masked ? kTiles<T, ASide::strided, true>[vectors - 1] : kTiles<T, ASide::strided, false>[vectors - 1];
+    return masked ? kTiles<O, ASide::adjacent, true>[vectors - 1] : kTiles<O, ASide::adjacent, false>[vectors - 1];
+  return masked ? kTiles<O, ASide::strided, true>[vectors - 1] : kTiles<O, ASide::strided, false>[vectors - 1];
 }
 
 }  // namespace hotloop::HOTLOOP_ISA
