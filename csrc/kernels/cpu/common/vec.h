@@ -96,23 +96,18 @@ inline Vec<T> first_lanes(int n) {
   return (Vec<T>)(index < broadcast(T(n)));
 }
 
-// At most one vector of bytes, without a call: a move for each bit of the count.
-inline void copy_bytes(void* to, const void* from, int bytes) {
-  auto* t = (char*)to;
-  auto* f = (const char*)from;
-  const auto move = [&]<int N>() {
-    if (bytes & N) {
-      __builtin_memcpy(t, f, N);
-      t += N, f += N;
+// At most kMost bytes (a power of two), without a call: a move for each bit of the count.
+template <int kMost>
+inline void copy_bytes(char* to, const char* from, int bytes) {
+  if (bytes == kMost) return (void)__builtin_memcpy(to, from, kMost);
+  if constexpr (kMost > 1) {
+    constexpr int kHalf = kMost / 2;
+    if (bytes & kHalf) {
+      __builtin_memcpy(to, from, kHalf);
+      to += kHalf, from += kHalf;
     }
-  };
-  if constexpr (kVectorBytes >= 64) move.template operator()<64>();
-  if constexpr (kVectorBytes >= 32) move.template operator()<32>();
-  move.template operator()<16>();
-  move.template operator()<8>();
-  move.template operator()<4>();
-  move.template operator()<2>();
-  move.template operator()<1>();
+    copy_bytes<kHalf>(to, from, bytes & (kHalf - 1));
+  }
 }
 
 // The first n lanes (0 <= n <= lanes) from memory, zero in the others; no byte past them is touched.
@@ -137,7 +132,7 @@ inline Vec<T> load_partial(const T* p, int n) {
   }
 #endif
   Vec<T> v{};
-  copy_bytes(&v, p, n * int(sizeof(T)));
+  copy_bytes<kVectorBytes>((char*)&v, (const char*)p, n * int(sizeof(T)));
   return v;
 #endif
 }
@@ -162,7 +157,7 @@ inline void store_partial(T* p, Vec<T> v, int n) {
     return _mm256_maskstore_epi64((long long*)p, (__m256i)first_lanes<int64_t>(n), (__m256i)v);
   }
 #endif
-  copy_bytes(p, &v, n * int(sizeof(T)));
+  copy_bytes<kVectorBytes>((char*)p, (const char*)&v, n * int(sizeof(T)));
 #endif
 }
 

@@ -61,12 +61,10 @@ inline V exp_nonpositive(V x) {
   return select<V>(x < lowest, V{}, p * power_of_two(n));
 }
 
+// 2^r for |r| <= 1/2.
 template <class V>
-inline V exp2(V x) {
-  x = kSingle<V> ? clamp_keep_nan(x, -151, 129) : clamp_keep_nan(x, -1076, 1025);
-  const V n = round_even(x);
-  const V r = x - n;
-  V q;  // (2^r - 1) / r for |r| <= 1/2
+inline V exp2_near_zero(V r) {
+  V q;
   if constexpr (kSingle<V>) {
     q = polynomial(r, 0.6931472, 0.2402265, 0.05550328, 0.009618004, 0.001340027, 0.000154763);
   } else {
@@ -74,7 +72,13 @@ inline V exp2(V x) {
                    0.0013333558146379114, 0.0001540353045807915, 1.5252733867469044e-05, 1.321543481711335e-06,
                    1.017804648983054e-07, 7.073860147212271e-09, 4.4573831501236593e-10);
   }
-  return scale_by_power_of_two(fma(q, r, constant<V>(1)), n);
+  return fma(q, r, constant<V>(1));
+}
+template <class V>
+inline V exp2(V x) {
+  x = kSingle<V> ? clamp_keep_nan(x, -151, 129) : clamp_keep_nan(x, -1076, 1025);
+  const V n = round_even(x);
+  return scale_by_power_of_two(exp2_near_zero(V(x - n)), n);
 }
 
 template <class V>
@@ -88,13 +92,24 @@ inline V expm1(V x) {
   return select<V>(abs(x) < constant<V>(kSingle<V> ? 0x1p-25 : 0x1p-54), x, y + y);
 }
 
-// 1 / (1 + e^-x), as 1 - q on the right and e - e q on the left, where q = e / (1 + e) and e = e^-|x|: what is
-// rounded is then small beside the result.
+// sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x), both to full precision: with e = e^-|x| and q = e / (1 + e) they are
+// e - e q and 1 - q, where what is rounded is small beside the result.
 template <class V>
-inline V sigmoid(V x) {
+struct SigmoidPair {
+  V of_x, of_minus_x;
+};
+template <class V>
+inline SigmoidPair<V> sigmoid_pair(V x) {
   const V e = exp(-abs(x));
   const V q = e / (e + Element<V>(1));
-  return select<V>(x < Element<V>(0), fma(-e, q, e), Element<V>(1) - q);
+  const V lower = fma(-e, q, e), upper = Element<V>(1) - q;
+  const auto negative = x < Element<V>(0);
+  return {select<V>(negative, lower, upper), select<V>(negative, upper, lower)};
+}
+// 1 / (1 + e^-x).
+template <class V>
+inline V sigmoid(V x) {
+  return sigmoid_pair(x).of_x;
 }
 
 template <class V>

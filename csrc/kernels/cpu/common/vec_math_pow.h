@@ -20,18 +20,61 @@ inline f64v pow_for_single(f64v x, f64v y) {
                             0.0013333430785846046, 0.0001546711013908504, 1.5314947213645992e-05);
   return fma(p, r, constant<f64v>(1)) * power_of_two(n);
 }
-inline f32v pow_of_positive(f32v x, f32v y) {
+// x 2^shift to the y, for positive normal x.
+inline f32v pow_of_positive(f32v x, f32v y, f32v) {
   const auto [x_low, x_high] = widen(x);
   const auto [y_low, y_high] = widen(y);
   return narrow({pow_for_single(x_low, y_low), pow_for_single(x_high, y_high)});
+}
+
+// What p = a * b lost in rounding.
+inline f64v product_error(f64v a, f64v b, f64v p) {
+#if defined(__FMA__)
+  return fma(a, b, -p);
+#else
+  const i64v top = i64v{} + int64_t(-134217728);
+  const f64v a1 = (f64v)((i64v)a & top), a2 = a - a1, b1 = (f64v)((i64v)b & top), b2 = b - b1;
+  return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
+#endif
+}
+
+// y times log2 x may reach 1000, so log2 x is needed to 2^-64: it is kept in two numbers, head and tail.
+inline f64v pow_of_positive(f64v x, f64v y, f64v shift) {
+  const auto [exponent, m] = reduce_log(x);
+  // s = (m - 1) / (m + 1) and w = s^2; log2 m = 2 / ln 2 (s + s w (1/3 + w Q(w))).
+  const f64v d = m + 1.0, d_tail = m - (d - 1.0), f = m - 1.0;
+  const f64v s = f / d;
+  const f64v sd = s * d;
+  const f64v s_tail = (((f - sd) - product_error(s, d, sd)) - s * d_tail) / d;
+  const f64v w = s * s, w_tail = product_error(s, s, w) + (s + s) * s_tail;
+  const f64v q = w * polynomial(w, 0.19999999999999987, 0.1428571428572267, 0.1111111110874078, 0.09090909438528065,
+                                   0.07692278205355313, 0.06668167571449447, 0.05837229197077015, 0.05996007562500655);
+  const f64v third = q + 0x1.5555555555555p-2, third_tail = ((0x1.5555555555555p-2 - third) + q) + 0x1.5555555555555p-56;
+  const f64v u = w * third, u_tail = product_error(w, third, u) + (w * third_tail + w_tail * third);
+  const f64v v = s * u, v_tail = product_error(s, u, v) + (s * u_tail + s_tail * u);
+  const f64v h = s + v, h_tail = ((s - h) + v) + (v_tail + s_tail);
+  const f64v scale = constant<f64v>(0x1.71547652b82fep+1), scale_tail = constant<f64v>(0x1.777d0ffda0d24p-55);
+  const f64v g = h * scale, g_tail = product_error(h, scale, g) + (h * scale_tail + h_tail * scale);
+  const f64v e = exponent + shift;
+  const f64v log2 = e + g, log2_tail = ((e - log2) + g) + g_tail;
+
+  const f64v product = y * log2;
+  f64v t_tail = product_error(y, log2, product) + y * log2_tail;
+  const f64v t = clamp_keep_nan(product, -1100, 1100);
+  t_tail = select<f64v>(t == product, t_tail, f64v{});
+  const f64v n = round_even(t), r = (t - n) + t_tail;
+  return scale_by_power_of_two(exp2_near_zero(r), n);
 }
 
 // Zeros, infinities, NaN and negative bases, by C's rules.
 template <class V>
 [[gnu::noinline]] inline V pow_of_special(V x, V y) {
   const V a = abs(x), zero = V{}, one = constant<V>(1), inf = constant<V>(__builtin_inf());
+  const V y_finite = select<V>(abs(y) < inf, y, zero);
   const V finite = select<V>((a > zero) & (a < inf), a, one);
-  V p = pow_of_positive(finite, select<V>(abs(y) < inf, y, zero));
+  V shift;
+  const V normal = scale_subnormal(finite, shift);
+  V p = kSingle<V> ? pow_of_positive(finite, y_finite, zero) : pow_of_positive(normal, y_finite, shift);
   // 0, inf and NaN as the base, or an infinite or NaN exponent: by the sign of y log x.
   const auto grows = (a > one) == (y > zero);
   const auto extreme = (a == zero) | (a == inf) | (abs(y) == inf);
@@ -47,8 +90,8 @@ template <class V>
 
 template <class V>
 inline V pow(V x, V y) {
-  const auto plain = (x > V{}) & (x < constant<V>(__builtin_inf())) & (abs(y) < constant<V>(__builtin_inf()));
-  if (!any(~plain)) [[likely]] return pow_of_positive(x, y);
+  const auto plain = is_positive_normal(x) & (abs(y) < constant<V>(__builtin_inf()));
+  if (!any(~plain)) [[likely]] return pow_of_positive(x, y, V{});
   return pow_of_special(x, y);
 }
 

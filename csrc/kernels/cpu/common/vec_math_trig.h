@@ -1,4 +1,4 @@
-// sin, cos, tan.
+// sin, cos, tan, atan2.
 #pragma once
 
 #include "kernels/cpu/common/vec_math_base.h"
@@ -160,6 +160,42 @@ inline f64v tan(f64v x) {
 inline f32v tan(f32v x) {
   const auto [low, high] = widen(x);
   return narrow({tan(low), tan(high)});
+}
+
+// The angle of the point (x, y), in [-pi, pi].
+template <class V>
+inline V atan2(V y, V x) {
+  const V pi = constant<V>(3.141592653589793), zero = V{};
+  const V ax = abs(x), ay = abs(y);
+  const V small = min_or_second(ax, ay), large = max_or_second(ax, ay);
+  // Halved, so that the sum of two large numbers is finite; two infinities count as equal.
+  const auto both_infinite = small == constant<V>(__builtin_inf());
+  const V a = select<V>(both_infinite, constant<V>(1), small) * Element<V>(0.5);
+  const V b = select<V>(both_infinite, constant<V>(1), large) * Element<V>(0.5);
+  // atan(a / b) in [0, pi/4]; past tan(pi/8) as pi/4 - atan((b - a) / (b + a)).
+  const auto past = a > b * constant<V>(0.41421356237309503);
+  V t = select<V>(past, b - a, a) / select<V>(past, b + a, b);
+  t = select<V>(large == zero, zero, t);
+  const V z = t * t;
+  V p;
+  if constexpr (kSingle<V>) {
+    p = polynomial(z, -0.33333316, 0.19998479, -0.14243628, 0.10594278, -0.060788605);
+  } else {
+    p = polynomial(z, -0.333333333333332, 0.1999999999995324, -0.14285714280159273, 0.11111110781478642,
+                   -0.09090897697393395, 0.0769205908184407, -0.06663090488409412, 0.05847785690330459,
+                   -0.05038815851603621, 0.038051594712340535, -0.017892429675507252);
+  }
+  V r = fma(t * z, p, t);
+  // Each step r -> q - r for a multiple q of pi/4, whose rounding error is added back.
+  const auto reflect = [&](Mask<V> where, double quarters) {
+    constexpr double lost = kSingle<V> ? -2.1855694143368964e-08 : 3.061616997868383e-17;  // pi/4 minus its rounding
+    r = select<V>(where, pi * Element<V>(0.25 * quarters) - (r - constant<V>(lost * quarters)), r);
+  };
+  reflect(past, 1);
+  reflect(ay > ax, 2);
+  reflect((bits_of(x) & sign_bits<V>()) != 0, 4);
+  r = select<V>((x != x) | (y != y), x + y, r);
+  return copysign(r, y);
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

@@ -1,0 +1,2 @@
+#include "kernels/cpu/common/pointwise_strided.h"
+#include "kernels/cpu/common/pointwise_table.h"

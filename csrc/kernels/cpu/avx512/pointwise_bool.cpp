@@ -1,0 +1,2 @@
+#define HOTLOOP_ELEMENT bool
+#include "kernels/cpu/common/pointwise_instantiate.h"

@@ -1,0 +1,2 @@
+#define HOTLOOP_ELEMENT double
+#include "kernels/cpu/common/pointwise_instantiate.h"

@@ -1,1 +1,0 @@
-#include "kernels/cpu/common/norm.h"

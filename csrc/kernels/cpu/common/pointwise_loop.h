@@ -1,0 +1,134 @@
+// The loops of pointwise kernels over dense memory, and the kernels: one of each for a row and a dtype. All that
+// strides need is in pointwise_drive.h, compiled once.
+#pragma once
+
+#include "kernels/cpu/common/pointwise_drive.h"
+#include "kernels/cpu/common/pointwise_ops.h"
+#include "kernels/cpu/common/vec_convert.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+template <class T>
+constexpr bool kIsFloat = __is_same(T, float) || __is_same(T, double) || __is_same(T, half_t) || __is_same(T, bfloat16_t);
+
+// A mask as bytes of 0 and 1.
+template <class M>
+inline void store_mask(bool* p, M mask, int n) {
+  constexpr int lanes = int(sizeof(M) / sizeof(mask[0]));
+#if defined(__AVX512F__)
+  if constexpr (lanes == 16) {
+    const __m128i bytes = _mm_maskz_set1_epi8(_mm512_movepi32_mask((__m512i)mask), 1);
+    if (n == lanes) return (void)__builtin_memcpy(p, &bytes, 16);
+    return _mm_mask_storeu_epi8(p, __mmask16((1u << n) - 1), bytes);
+  } else {
+    const __m128i bytes = _mm_maskz_set1_epi8(_mm512_movepi64_mask((__m512i)mask), 1);
+    if (n == lanes) return (void)__builtin_memcpy(p, &bytes, 8);
+    return _mm_mask_storeu_epi8(p, __mmask16((1u << n) - 1), bytes);
+  }
+#else
+  typedef int8_t Bytes __attribute__((vector_size(lanes)));
+  const Bytes bytes = -__builtin_convertvector(mask, Bytes);
+  if (n == lanes) return (void)__builtin_memcpy(p, &bytes, lanes);
+  copy_bytes<lanes>((char*)p, (const char*)&bytes, n);
+#endif
+}
+
+template <class Row, class T>
+void float_loop(void* out_, const void* const* in, int64_t n, const PointwiseArgs& args) {
+  using Elements = FloatElements<T>;
+  using V = typename Elements::V;
+  constexpr int lanes = int(sizeof(V) / sizeof(V{}[0]));
+  const V p0 = constant<V>(args.p[0]), p1 = constant<V>(args.p[1]);
+  auto* a = (const T*)in[0];
+  auto* b = (const T*)in[1];
+  auto* c = (const T*)in[2];
+  const auto store_result = [&](int64_t at, auto result, int count) {
+    if constexpr (Row::kPredicate) {
+      store_mask((bool*)out_ + at, result, count);
+    } else if (count == lanes) {
+      Elements::store((T*)out_ + at, result);
+    } else {
+      Elements::store_partial((T*)out_ + at, result, count);
+    }
+  };
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const V x = Elements::load(a + i);
+    const V y = Row::kInputs > 1 ? Elements::load(b + i) : V{};
+    const V z = Row::kInputs > 2 ? Elements::load(c + i) : V{};
+    store_result(i, Row::apply(x, y, z, p0, p1), lanes);
+  }
+  if (i < n) {
+    const int rest = int(n - i);
+    const V x = Elements::load_partial(a + i, rest);
+    const V y = Row::kInputs > 1 ? Elements::load_partial(b + i, rest) : V{};
+    const V z = Row::kInputs > 2 ? Elements::load_partial(c + i, rest) : V{};
+    store_result(i, Row::apply(x, y, z, p0, p1), rest);
+  }
+}
+
+// Left to the compiler's own vectorisation.
+template <class Row, class T>
+void scalar_loop(void* out_, const void* const* in, int64_t n, const PointwiseArgs& args) {
+  using A = typename Choose<Row::kSelection, bool, T>::type;
+  using R = typename Choose<Row::kPredicate, bool, T>::type;
+  const T p0 = T(args.n[0]), p1 = T(args.n[1]);
+  auto* a = (const A*)in[0];
+  auto* b = (const T*)in[1];
+  auto* c = (const T*)in[2];
+  auto* out = (R*)out_;
+#pragma GCC ivdep  // an input is out itself or does not touch it
+  for (int64_t i = 0; i < n; ++i) {
+    out[i] = R(Row::apply(a[i], Row::kInputs > 1 ? b[i] : T(0), Row::kInputs > 2 ? c[i] : T(0), p0, p1));
+  }
+}
+
+// `where` moves elements whole, whatever they mean.
+template <int kBytes>
+struct Unit;
+template <>
+struct Unit<1> {
+  using type = uint8_t;
+};
+template <>
+struct Unit<2> {
+  using type = int16_t;
+};
+template <>
+struct Unit<4> {
+  using type = int32_t;
+};
+template <>
+struct Unit<8> {
+  using type = int64_t;
+};
+
+template <PointwiseOp op, class T>
+void pointwise(const PointwiseArgs& args) {
+  using Row = PointwiseRow<op>;
+  using Moved = typename Choose<Row::kSelection, typename Unit<int(sizeof(T))>::type, T>::type;
+  static constexpr PointwiseLoop loop = [] {
+    if constexpr (kIsFloat<Moved>) {
+      return float_loop<Row, Moved>;
+    } else {
+      return scalar_loop<Row, Moved>;
+    }
+  }();
+  if (args.dense && args.sizes[0] <= kSerialElements) [[likely]] {
+    loop(args.out, args.in, args.sizes[0], args);
+  } else {
+    drive(args, {loop, Row::kInputs, Row::kPredicate ? 1 : int(sizeof(T)),
+                 {Row::kSelection ? 1 : int(sizeof(T)), int(sizeof(T)), int(sizeof(T))}});
+  }
+}
+
+template <PointwiseOp op, class T>
+constexpr PointwiseKernel pointwise_or_null() {
+  if constexpr ((PointwiseRow<op>::kDTypes & kDTypesOf<T>) != 0) {
+    return pointwise<op, T>;
+  } else {
+    return nullptr;
+  }
+}
+
+}  // namespace hotloop::HOTLOOP_ISA

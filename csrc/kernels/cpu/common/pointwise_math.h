@@ -1,0 +1,203 @@
+// The functions that the rows of pointwise.def call: for vectors of f32 and f64, and for scalar integers and bool.
+#pragma once
+
+#include "kernels/cpu/common/vec_math.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+// --- vectors ---
+
+template <class V>
+concept FloatVector = __is_same(V, f32v) || __is_same(V, f64v);
+
+// NaN where either is NaN.
+template <FloatVector V>
+inline V maximum(V a, V b) {
+  return select<V>(a != a, a, max_or_second(a, b));
+}
+template <FloatVector V>
+inline V minimum(V a, V b) {
+  return select<V>(a != a, a, min_or_second(a, b));
+}
+template <FloatVector V>
+inline V relu(V a) {
+  return max_or_second(V{}, a);
+}
+template <FloatVector V>
+inline Mask<V> is_inf(V a) {
+  return abs(a) == constant<V>(__builtin_inf());
+}
+template <FloatVector V>
+inline Mask<V> is_finite(V a) {
+  return abs(a) < constant<V>(__builtin_inf());
+}
+
+inline float fmod_scalar(float a, float b) { return __builtin_fmodf(a, b); }
+inline double fmod_scalar(double a, double b) { return __builtin_fmod(a, b); }
+
+// Exact. The quotient, rounded, is never below a whole number that the true one has reached, so its whole part is
+// right or one too many; with FMA what is left is exact while that fits the significand.
+template <FloatVector V>
+inline V fmod(V a, V b) {
+#if defined(__FMA__)
+  const V aa = abs(a), ab = abs(b);
+  const V quotient = trunc(V(aa / ab));
+  const auto fits = quotient < constant<V>(kSingle<V> ? 0x1p22 : 0x1p51);
+  if (!any(~fits)) [[likely]] {
+    V r = fma(-quotient, ab, aa);
+    r = select<V>(r < V{}, r + ab, r);
+    // An infinite b leaves a as it is; 0 * inf above is NaN.
+    return copysign(select<V>(ab == constant<V>(__builtin_inf()), aa, r), a);
+  }
+#endif
+  V r;
+  for (int i = 0; i < int(sizeof(V) / sizeof(a[0])); ++i) r[i] = fmod_scalar(a[i], b[i]);
+  return r;
+}
+// With the sign of b.
+template <FloatVector V>
+inline V remainder(V a, V b) {
+  const V r = fmod(a, b);
+  return select<V>((r != V{}) & ((r < V{}) != (b < V{})), r + b, r);
+}
+template <FloatVector V>
+inline V floor_divide(V a, V b) {
+  const V r = fmod(a, b);
+  const V quotient = (a - r) / b;  // a whole number but for rounding
+  const auto below = (r != V{}) & ((r < V{}) != (b < V{}));
+  const V whole = round_even(select<V>(below, quotient - Element<V>(1), quotient));
+  const V signed_zero = copysign(V{}, V(a / b));
+  return select<V>(b == V{}, a / b, select<V>(whole == V{}, signed_zero, whole));
+}
+
+template <FloatVector V>
+inline V normal_cdf(V x) {
+  return normal_distribution(x).cdf;
+}
+// grad (Phi(x) + x phi(x))
+template <FloatVector V>
+inline V gelu_backward(V grad, V x) {
+  const auto [cdf, density] = normal_distribution(x);
+  // Where the density is zero so is x times it, infinite x too.
+  return grad * (cdf + select<V>(density == V{}, V{}, x * density));
+}
+template <FloatVector V>
+inline V silu_backward(V grad, V x) {
+  const auto [s, t] = sigmoid_pair(x);
+  return grad * s * fma(x, t, constant<V>(1));
+}
+
+// x sigmoid(v) with v = x (k1 + k3 x^2): its first and second derivatives. Both are constant where |x| is past 16.
+template <class V>
+struct GeluTanh {
+  V x, s, t, v1, v2;  // sigmoid(v), sigmoid(-v), v', v''
+};
+template <FloatVector V>
+inline GeluTanh<V> gelu_tanh_parts(V x) {
+  x = clamp_keep_nan(x, -16, 16);
+  const V k1 = constant<V>(1.5957691216057308), k3 = constant<V>(0.07135481627159855), z = x * x;
+  const auto [s, t] = sigmoid_pair(V(x * fma(k3, z, k1)));
+  return {x, s, t, fma(k3 * Element<V>(3), z, k1), x * k3 * Element<V>(6)};
+}
+template <FloatVector V>
+inline V gelu_tanh_backward(V grad, V a) {
+  const auto [x, s, t, v1, v2] = gelu_tanh_parts(a);
+  return grad * fma(x * v1 * s, t, s);
+}
+template <FloatVector V>
+inline V gelu_tanh_curvature(V a) {
+  const auto [x, s, t, v1, v2] = gelu_tanh_parts(a);
+  return s * t * (v1 + v1 + x * fma((t - s) * v1, v1, v2));
+}
+
+// --- scalars: integers wrap (the build says -fwrapv), and division never traps ---
+
+template <class T>
+concept Scalar = __is_same(T, bool) || __is_same(T, uint8_t) || __is_same(T, int8_t) || __is_same(T, int32_t) ||
+                 __is_same(T, int64_t) || __is_same(T, int16_t);
+
+template <Scalar T>
+inline T constant(double x) {
+  return T(x);
+}
+template <Scalar T>
+inline T select(bool mask, T yes, T no) {
+  return mask ? yes : no;
+}
+template <Scalar T>
+inline T maximum(T a, T b) {
+  return a > b ? a : b;
+}
+template <Scalar T>
+inline T minimum(T a, T b) {
+  return a < b ? a : b;
+}
+template <Scalar T>
+inline T relu(T a) {
+  return a > T(0) ? a : T(0);
+}
+template <Scalar T>
+inline T abs(T a) {
+  return a < T(0) ? T(-a) : a;
+}
+template <Scalar T>
+inline T floor(T a) {
+  return a;
+}
+template <Scalar T>
+inline T ceil(T a) {
+  return a;
+}
+template <Scalar T>
+inline T round_even(T a) {
+  return a;
+}
+template <Scalar T>
+inline T trunc(T a) {
+  return a;
+}
+template <Scalar T>
+inline bool is_inf(T) {
+  return false;
+}
+template <Scalar T>
+inline bool is_finite(T) {
+  return true;
+}
+template <Scalar T>
+inline T invert(T a) {
+  return T(~a);
+}
+inline bool invert(bool a) { return !a; }
+
+// By zero: 0. By -1 apart, since the lowest number divided by it traps.
+template <Scalar T>
+inline T fmod(T a, T b) {
+  if (b == T(0) || (T(-1) < T(0) && b == T(-1))) return T(0);
+  return T(a % b);
+}
+template <Scalar T>
+inline T remainder(T a, T b) {
+  const T r = fmod(a, b);
+  return r != T(0) && (r < T(0)) != (b < T(0)) ? T(r + b) : r;
+}
+template <Scalar T>
+inline T floor_divide(T a, T b) {
+  if (b == T(0)) return T(0);
+  if (T(-1) < T(0) && b == T(-1)) return T(-a);
+  const T quotient = T(a / b);
+  return T(quotient * b) != a && (a < T(0)) != (b < T(0)) ? T(quotient - 1) : quotient;
+}
+// A negative power of an integer is the whole part of the fraction: 0, but for 1 and -1.
+template <Scalar T>
+inline T pow(T base, T exponent) {
+  if (exponent < T(0)) return base == T(1) ? T(1) : base == T(-1) ? T(exponent & 1 ? -1 : 1) : T(0);
+  T result = 1;
+  for (; exponent > T(0); exponent = T(exponent / 2)) {
+    if (exponent & 1) result = T(result * base);
+    base = T(base * base);
+  }
+  return result;
+}
+
+}  // namespace hotloop::HOTLOOP_ISA

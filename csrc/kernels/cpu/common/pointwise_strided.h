@@ -1,0 +1,212 @@
+// Pointwise kernels over strides. The problem is cut into tiles of the two dimensions that matter: the innermost,
+// which the loop runs along, and beside it the one along which a transposed input is dense. An input that is dense
+// along the innermost dimension is read where it lies; any other is first brought into a buffer in L1, so that one
+// loop a row and dtype is enough.
+#pragma once
+
+#include "core/parallel.h"
+#include "kernels/cpu/common/pointwise_drive.h"
+#include "kernels/cpu/common/transpose.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+constexpr int64_t kStageBytes = 16384;      // a buffer: with three inputs and the output still in L1 and L2
+constexpr int64_t kRowElements = 8192;      // columns of a tile that needs no buffer
+constexpr int64_t kShortRow = 64;           // rows below this are joined into longer ones
+constexpr int64_t kChunkElements = 1 << 15; // elements a chunk of parallel work has at least
+
+struct StridedTile {
+  const PointwiseArgs* args;
+  PointwiseSpec spec;
+  int inner, beside;                 // dimensions; beside is -1 where there is one dimension only
+  int64_t cols, rows;                // their sizes
+  int64_t tile_cols, tile_rows;
+  int64_t col_tiles, row_tiles, tiles;
+  int64_t tiles_per_chunk;
+  bool joined;                       // out is dense over both: a tile is one row of tile_rows * cols elements
+};
+
+template <class F>
+inline void with_unit(int size, F&& f) {
+  switch (size) {
+    case 1: return f(uint8_t{});
+    case 2: return f(uint16_t{});
+    case 4: return f(int32_t{});
+    default: return f(int64_t{});
+  }
+}
+
+// to[r][c] = from[r * row_stride + c * col_stride], to dense with rows of to_stride elements.
+template <class T>
+inline void gather_tile(const T* from, int64_t row_stride, int64_t col_stride, T* to, int64_t to_stride, int64_t rows,
+                        int64_t cols) {
+  if (row_stride == 1 && rows > 1 && col_stride != 0) return transpose_tile(from, col_stride, to, to_stride, rows, cols);
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* f = from + r * row_stride;
+    T* t = to + r * to_stride;
+    if (col_stride == 0) {
+      const T x = *f;
+      for (int64_t c = 0; c < cols; ++c) t[c] = x;
+    } else if (col_stride == 1) {
+      __builtin_memcpy(t, f, size_t(cols) * sizeof(T));
+    } else {
+      for (int64_t c = 0; c < cols; ++c) t[c] = f[c * col_stride];
+    }
+  }
+}
+template <class T>
+inline void scatter_tile(const T* from, int64_t from_stride, T* to, int64_t row_stride, int64_t col_stride, int64_t rows,
+                         int64_t cols) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c) to[r * row_stride + c * col_stride] = from[r * from_stride + c];
+}
+
+// The buffers of one thread, and what an input's buffer holds while its source stays the same.
+struct Stage {
+  alignas(64) char bytes[kPointwiseInputs + 1][kStageBytes];
+  const void* held[kPointwiseInputs] = {};
+  int64_t held_elements[kPointwiseInputs] = {};
+};
+
+inline void run_tile(const StridedTile& t, Stage& stage, char* out, const char* const* in, int64_t rows, int64_t cols) {
+  const PointwiseArgs& args = *t.args;
+  const char* at[kPointwiseInputs];
+  int64_t step[kPointwiseInputs];
+  for (int k = 0; k < t.spec.inputs; ++k) {
+    const int size = t.spec.in_sizes[k];
+    const int64_t col = args.in_strides[k][t.inner];
+    const int64_t row = t.beside < 0 ? 0 : args.in_strides[k][t.beside];
+    if (col == 1 && (!t.joined || row == cols || rows == 1)) {
+      at[k] = in[k];
+      step[k] = row * size;
+      continue;
+    }
+    // The same row for all: one copy serves, now and in later tiles of the same source.
+    const bool same_rows = row == 0 && !t.joined, constant_tile = row == 0;
+    const int64_t copies = same_rows ? 1 : rows;
+    char* buffer = stage.bytes[k];
+    at[k] = buffer;
+    step[k] = same_rows ? 0 : cols * size;
+    if (constant_tile && stage.held[k] == in[k] && stage.held_elements[k] >= copies * cols) continue;
+    with_unit(size, [&](auto unit) {
+      using T = decltype(unit);
+      gather_tile((const T*)in[k], row, col, (T*)buffer, cols, copies, cols);
+    });
+    stage.held[k] = constant_tile ? in[k] : nullptr;
+    stage.held_elements[k] = copies * cols;
+  }
+  const int64_t out_col = args.out_strides[t.inner];
+  const int64_t out_row = t.beside < 0 ? 0 : args.out_strides[t.beside];
+  const int size = t.spec.out_size;
+  if (t.joined) {
+    const void* inputs[kPointwiseInputs] = {at[0], at[1], at[2]};
+    return t.spec.loop(out, inputs, rows * cols, args);
+  }
+  char* result = out_col == 1 ? out : stage.bytes[kPointwiseInputs];
+  const int64_t result_step = out_col == 1 ? out_row * size : cols * size;
+  for (int64_t r = 0; r < rows; ++r) {
+    const void* inputs[kPointwiseInputs];
+    for (int k = 0; k < t.spec.inputs; ++k) inputs[k] = at[k] + r * step[k];
+    t.spec.loop(result + r * result_step, inputs, cols, args);
+  }
+  if (out_col != 1) {
+    with_unit(size, [&](auto unit) {
+      using T = decltype(unit);
+      scatter_tile((const T*)result, cols, (T*)out, out_row, out_col, rows, cols);
+    });
+  }
+}
+
+inline void run_tiles(const StridedTile& t, int64_t begin, int64_t end) {
+  const PointwiseArgs& args = *t.args;
+  Stage stage;
+  for (int64_t tile = begin; tile < end; ++tile) {
+    int64_t rest = tile;
+    const int64_t col = rest % t.col_tiles * t.tile_cols;
+    rest /= t.col_tiles;
+    const int64_t row = rest % t.row_tiles * t.tile_rows;
+    rest /= t.row_tiles;
+    int64_t index[kPointwiseDims];
+    for (int d = args.ndim - 1; d >= 0; --d) {
+      if (d == t.inner) {
+        index[d] = col;
+      } else if (d == t.beside) {
+        index[d] = row;
+      } else {
+        index[d] = rest % args.sizes[d];
+        rest /= args.sizes[d];
+      }
+    }
+    char* out = (char*)args.out;
+    const char* in[kPointwiseInputs] = {};
+    for (int d = 0; d < args.ndim; ++d) out += index[d] * args.out_strides[d] * t.spec.out_size;
+    for (int k = 0; k < t.spec.inputs; ++k) {
+      in[k] = (const char*)args.in[k];
+      for (int d = 0; d < args.ndim; ++d) in[k] += index[d] * args.in_strides[k][d] * t.spec.in_sizes[k];
+    }
+    const int64_t rows = t.rows - row < t.tile_rows ? t.rows - row : t.tile_rows;
+    const int64_t cols = t.cols - col < t.tile_cols ? t.cols - col : t.tile_cols;
+    run_tile(t, stage, out, in, rows, cols);
+  }
+}
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+void drive(const PointwiseArgs& args, const PointwiseSpec& spec) {
+  if (args.ndim == 0) return spec.loop(args.out, args.in, 1, args);
+  int64_t elements = 1;
+  for (int d = 0; d < args.ndim; ++d) elements *= args.sizes[d];
+  if (elements == 0) return;
+
+  StridedTile t;
+  t.args = &args;
+  t.spec = spec;
+  t.inner = args.ndim - 1;
+  t.beside = args.ndim - 2;
+  int widest = spec.out_size;
+  bool staged = args.out_strides[t.inner] != 1, transposed = false;
+  for (int k = 0; k < spec.inputs; ++k) {
+    if (spec.in_sizes[k] > widest) widest = spec.in_sizes[k];
+    const int64_t stride = args.in_strides[k][t.inner];
+    if (stride == 1) continue;
+    staged = true;
+    if (stride == 0) continue;
+    for (int d = 0; d < t.inner; ++d) {
+      if (args.in_strides[k][d] == 1 && args.sizes[d] > 1) {
+        t.beside = d;
+        transposed = true;
+      }
+    }
+  }
+  t.cols = args.sizes[t.inner];
+  t.rows = t.beside < 0 ? 1 : args.sizes[t.beside];
+  const int64_t stage_elements = kStageBytes / widest;
+  t.joined = t.cols < kShortRow && t.rows > 1 && args.out_strides[t.inner] == 1 && args.out_strides[t.beside] == t.cols;
+  if (t.joined) {
+    t.tile_cols = t.cols;
+    t.tile_rows = stage_elements / t.cols;
+  } else if (transposed) {
+    // Square in whole cache lines of the transposed input.
+    t.tile_rows = 64;
+    t.tile_cols = stage_elements / t.tile_rows;
+  } else {
+    t.tile_cols = staged ? stage_elements : kRowElements;
+    t.tile_rows = t.cols < t.tile_cols ? (staged ? stage_elements : kRowElements) / t.cols : 1;
+  }
+  t.col_tiles = ceil_div(t.cols, t.tile_cols);
+  t.row_tiles = ceil_div(t.rows, t.tile_rows);
+  t.tiles = elements / (t.cols * t.rows) * t.col_tiles * t.row_tiles;
+  if (elements <= kSerialElements) return run_tiles(t, 0, t.tiles);
+
+  t.tiles_per_chunk = ceil_div(kChunkElements * t.tiles, elements);
+  parallel_run(
+      ceil_div(t.tiles, t.tiles_per_chunk),
+      [](void* context, int64_t chunk) {
+        const auto& tiled = *(const StridedTile*)context;
+        const int64_t begin = chunk * tiled.tiles_per_chunk, end = begin + tiled.tiles_per_chunk;
+        run_tiles(tiled, begin, end < tiled.tiles ? end : tiled.tiles);
+      },
+      &t);
+}
+
+}  // namespace hotloop::HOTLOOP_ISA

@@ -1,5 +1,0 @@
-"""Whole models, a file each."""
-
-from hotloop.models.mlp import MLP
-
-__all__ = ["MLP"]
