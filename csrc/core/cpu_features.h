@@ -8,12 +8,12 @@ enum class Isa : int { baseline, avx2, avx512, avx512_bf16 };
 constexpr int kIsaCount = 4;
 
 const char* name(Isa isa);
-Isa detected_isa();              // the best the machine (CPU and operating system) has
-Isa active_isa();                // the lower of detected_isa() and the cap
+Isa detected_isa();  // the best the machine (CPU and operating system) has
+Isa active_isa();    // the lower of detected_isa() and the cap
 // `isa` by name; throws ValueError listing the valid names, or when the machine lacks it.
 // HOTLOOP_ISA sets the same cap at load.
 void cap_isa(const char* isa);
-const char* cpu_model();         // as the CPU names itself
+const char* cpu_model();  // as the CPU names itself
 
 // Throws ValueError when HOTLOOP_ISA holds what cap_isa would refuse; until then such a value is ignored.
 void check_isa_environment();

@@ -14,9 +14,7 @@ constexpr Info kInfo[kDTypeCount] = {
     {"float16", 2}, {"bfloat16", 2}, {"float32", 4}, {"float64", 8},
 };
 
-bool either_is(DType a, DType b, DType x, DType y) {
-  return (a == x && b == y) || (a == y && b == x);
-}
+bool either_is(DType a, DType b, DType x, DType y) { return (a == x && b == y) || (a == y && b == x); }
 
 }  // namespace
 

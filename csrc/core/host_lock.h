@@ -7,7 +7,7 @@
 namespace hotloop {
 
 struct HostLock {
-  void* (*release)();            // returns what restore needs; never null
+  void* (*release)();  // returns what restore needs; never null
   void (*restore)(void* state);
 };
 

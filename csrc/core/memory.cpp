@@ -91,7 +91,7 @@ struct Global {
   int64_t reserved_bytes = 0;
   int64_t allocated_bytes = 0;  // as far as published
   int64_t peak_bytes = 0;
-  int64_t allocations = 0;      // of threads that ended or have no cache
+  int64_t allocations = 0;  // of threads that ended or have no cache
   int64_t system_allocations = 0;
   ThreadCache* threads = nullptr;
 
@@ -266,12 +266,13 @@ void forget_other_threads() {
   }
 }
 
-[[maybe_unused]] const int fork_handlers = pthread_atfork(
-    [] { global.mutex.lock(); }, [] { global.mutex.unlock(); },
-    [] {
-      forget_other_threads();
-      global.mutex.unlock();
-    });
+void before_fork() { global.mutex.lock(); }
+void after_fork_in_parent() { global.mutex.unlock(); }
+void after_fork_in_child() {
+  forget_other_threads();
+  global.mutex.unlock();
+}
+[[maybe_unused]] const int fork_handlers = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 
 void count_allocation(ThreadCache& cache, size_t bytes) {
   cache.allocations.add(1);
@@ -291,10 +292,8 @@ void count_allocation(ThreadCache& cache, size_t bytes) {
 
 [[noreturn, gnu::cold]] void fail_out_of_memory(size_t bytes) {
   const MemoryStats stats = memory_stats();
-  fail<OutOfMemory>("cannot allocate %zu bytes: the system has no more memory for this process "
-                    "(%lld bytes in use, %lld reserved)",
-                    bytes, static_cast<long long>(stats.allocated_bytes),
-                    static_cast<long long>(stats.reserved_bytes));
+  fail<OutOfMemory>("cannot allocate %zu bytes: the system has no more memory (%lld bytes in use, %lld reserved)",
+                    bytes, static_cast<long long>(stats.allocated_bytes), static_cast<long long>(stats.reserved_bytes));
 }
 
 // How much may stay reserved: caches of a program whose sizes drift must not grow for ever.

@@ -15,15 +15,15 @@ void* allocate(size_t bytes);
 void deallocate(void* pointer, size_t bytes) noexcept;  // bytes as given to allocate
 
 struct MemoryStats {
-  int64_t allocated_bytes;       // in use now
+  int64_t allocated_bytes;  // in use now
   int64_t peak_allocated_bytes;
-  int64_t reserved_bytes;        // in use or cached
-  int64_t allocations;           // calls to allocate so far
-  int64_t cache_hits;            // of them, served without the system
+  int64_t reserved_bytes;  // in use or cached
+  int64_t allocations;     // calls to allocate so far
+  int64_t cache_hits;      // of them, served without the system
 };
 MemoryStats memory_stats();
 void reset_peak_memory_stats();
-void empty_cache();              // gives cached blocks back to the system
+void empty_cache();  // gives cached blocks back to the system
 
 // Fails the n-th allocation from now (1 = the next) with OutOfMemory, once; 0 switches it off.
 // For the tests that walk every failure point.

@@ -253,8 +253,9 @@ class Pool {
 };
 
 constinit std::atomic<Pool*> the_pool{nullptr};
-[[maybe_unused]] const int forget_pool_in_child =
-    pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr, std::memory_order_relaxed); });
+
+void forget_pool() { the_pool.store(nullptr, std::memory_order_relaxed); }
+[[maybe_unused]] const int fork_handler = pthread_atfork(nullptr, nullptr, forget_pool);
 
 // Sleeping workers keep an address in this library: it must not be unloaded under them.
 void pin_library() {

@@ -18,7 +18,7 @@ void parallel_run(int64_t chunks, ChunkFunction function, void* context);
 // What parallel_run would use now; starts no thread. At first HOTLOOP_NUM_THREADS, else OMP_NUM_THREADS,
 // else the CPUs that this process may use (core/cpu_count.h).
 int num_threads();
-void set_num_threads(int count); // throws ValueError below 1 or above kMaxThreads
+void set_num_threads(int count);  // throws ValueError below 1 or above kMaxThreads
 constexpr int kMaxThreads = 1024;
 bool in_parallel_region();
 

@@ -60,26 +60,26 @@ int thread_count();
 
 }  // namespace check
 
-#define TEST(family, name)                                                         \
-  static void family##_##name();                                                   \
-  static check::Test family##_##name##_test(#family, #name, family##_##name);      \
+#define TEST(family, name)                                                    \
+  static void family##_##name();                                              \
+  static check::Test family##_##name##_test(#family, #name, family##_##name); \
   static void family##_##name()
 
-#define CHECK(condition)                              \
-  do {                                                \
-    if (!(condition)) {                               \
-      check::report(__FILE__, __LINE__, #condition);  \
-    }                                                 \
+#define CHECK(condition)                             \
+  do {                                               \
+    if (!(condition)) {                              \
+      check::report(__FILE__, __LINE__, #condition); \
+    }                                                \
   } while (false)
 
-#define CHECK_EQUAL(a, b)                                                                             \
-  do {                                                                                                \
-    const auto a_value = (a);                                                                         \
-    const auto b_value = (b);                                                                         \
-    if (!(a_value == b_value)) {                                                                      \
-      check::report(__FILE__, __LINE__, #a " == " #b ", got " + check::show(a_value) + " and " +      \
-                                            check::show(b_value));                                    \
-    }                                                                                                 \
+#define CHECK_EQUAL(a, b)                                                                           \
+  do {                                                                                              \
+    const auto a_value = (a);                                                                       \
+    const auto b_value = (b);                                                                       \
+    if (!(a_value == b_value)) {                                                                    \
+      check::report(__FILE__, __LINE__,                                                             \
+                    #a " == " #b ", got " + check::show(a_value) + " and " + check::show(b_value)); \
+    }                                                                                               \
   } while (false)
 
 #define NEEDS_THREADS_IN_CHILDREN()                                              \

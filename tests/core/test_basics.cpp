@@ -233,10 +233,14 @@ TEST(basics, host_lock_is_released_for_long_work) {
                    return &releases;
                  },
                  [](void* state) { restores += state == &releases; }});
-  { ReleaseHostLock not_held(kHostLockWork * 2); }
+  {
+    ReleaseHostLock not_held(kHostLockWork * 2);
+  }
   CHECK_EQUAL(releases, 0);
   HoldsHostLock held;
-  { ReleaseHostLock too_little(kHostLockWork); }
+  {
+    ReleaseHostLock too_little(kHostLockWork);
+  }
   CHECK_EQUAL(releases, 0);
   {
     ReleaseHostLock release(kHostLockWork + 1);

@@ -22,9 +22,9 @@ namespace {
 
 constexpr size_t kKiB = 1 << 10, kMiB = 1 << 20;
 
-#define NEEDS_CACHING()                                                                      \
-  if (kAddressSanitizer) {                                                                   \
-    throw check::Skipped{"nothing is cached under AddressSanitizer, so that it sees all"};   \
+#define NEEDS_CACHING()                                                                    \
+  if (kAddressSanitizer) {                                                                 \
+    throw check::Skipped{"nothing is cached under AddressSanitizer, so that it sees all"}; \
   }
 
 std::vector<size_t> sizes_of_interest() {

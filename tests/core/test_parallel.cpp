@@ -47,14 +47,15 @@ double cpu_seconds() {
 // A thread that keeps the pool busy while it lives.
 class BusyPool {
  public:
-  BusyPool() : thread_([this] {
-    while (!stop_) {
-      for_chunks(64, [this](int64_t) {
-        work_for(std::chrono::microseconds(5));
-        ++chunks_;
-      });
-    }
-  }) {
+  BusyPool()
+      : thread_([this] {
+          while (!stop_) {
+            for_chunks(64, [this](int64_t) {
+              work_for(std::chrono::microseconds(5));
+              ++chunks_;
+            });
+          }
+        }) {
     while (chunks_ < 64) {
       std::this_thread::yield();
     }

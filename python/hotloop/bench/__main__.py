@@ -6,13 +6,28 @@ import argparse
 import sys
 
 from hotloop.bench.arguments import add_arguments, options_of
-from hotloop.bench.session import run
+from hotloop.bench.runner import select
+from hotloop.bench.session import Options, run
+
+
+def list_rows(options: Options) -> None:
+    """Prints the name and the reason of every row of this run."""
+    for case in select(options.families, options.pattern, options.tier):
+        print(f"{case.name:60} {case.reason}")
 
 
 def main() -> int:
+    """The command; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m hotloop.bench", description=__doc__)
     add_arguments(parser)
-    return run(options_of(parser.parse_args()))[1]
+    args = parser.parse_args()
+    try:
+        if args.list:
+            list_rows(options_of(args))
+            return 0
+        return run(options_of(args))[1]
+    except ValueError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

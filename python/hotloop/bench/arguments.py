@@ -11,7 +11,7 @@ from hotloop.bench.session import Options
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What both commands take."""
     parser.add_argument(
-        "families", nargs="*", metavar="family", help="families of rows to run; all where none is named"
+        "families", nargs="*", metavar="family", help="families of rows; all where none is named"
     )
     parser.add_argument(
         "--filter", default="", metavar="RE", help="only rows whose name this expression matches"
@@ -24,25 +24,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     effort.add_argument(
         "--full", action="store_const", const="full", dest="tier", help="every row, and longer each"
     )
+    parser.set_defaults(tier="standard")
     parser.add_argument(
-        "--threads", type=_positive, default=1, metavar="N", help="threads of every library (1)"
+        "--threads", type=_threads, default=1, metavar="N", help="threads of every library (1)"
     )
     parser.add_argument(
         "--peers",
-        default=",".join(PEERS),
+        type=_peers,
+        default=PEERS,
         metavar="LIST",
-        help="libraries to measure beside, of torch,numpy,jax",
+        help="measure beside these of torch,numpy,jax (all)",
     )
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where hotloop runs (cpu)")
+    parser.add_argument("--device", choices=("cpu",), default="cpu", help="where hotloop runs")
+    parser.add_argument(
+        "--list", action="store_true", help="name the rows of this run, each with its reason, and end"
+    )
 
 
-def _positive(text: str) -> int:
+def _threads(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: a count of threads is at least 1")
+        raise argparse.ArgumentTypeError(f"{text!r}: a count of threads, 1 or more, is wanted")
     return int(text)
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    names = tuple(name for name in text.split(",") if name)
+    for name in names:
+        if name not in PEERS:
+            raise argparse.ArgumentTypeError(f"{name!r}: some of {', '.join(PEERS)} are wanted")
+    return names
 
 
 def options_of(args: argparse.Namespace) -> Options:
     """The run that was asked for."""
-    peers = tuple(name for name in args.peers.split(",") if name)
-    return Options(tuple(args.families), args.filter, args.tier or "standard", args.threads, peers, args.json)
+    return Options(tuple(args.families), args.filter, args.tier, args.threads, args.peers, args.json)
+
+
+def command_line(options: Options) -> list[str]:
+    """The arguments that ask for this run."""
+    tier = [] if options.tier == "standard" else [f"--{options.tier}"]
+    json_path = [] if options.json_path is None else ["--json", options.json_path]
+    return [
+        *options.families,
+        f"--filter={options.pattern}",
+        *tier,
+        *json_path,
+        f"--threads={options.threads}",
+        f"--peers={','.join(options.peers)}",
+    ]

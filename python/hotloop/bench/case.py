@@ -24,12 +24,13 @@ class Trial:
     """What one library does for a case: a call an input set, and the judge of each call's result.
 
     ``check_timed`` judges results of timed calls, where these differ from the first (a training step goes on from
-    where the last one ended).
+    where the last one ended). ``before`` is called, untimed, before the calls of each sample.
     """
 
     calls: Sequence[Call]
     checks: Sequence[Check]
     check_timed: Check | None = None
+    before: Callable[[], None] | None = None
 
 
 Prepare = Callable[[Mapping[str, Library]], dict[str, Trial]]
@@ -53,6 +54,7 @@ class Case:
     tier: str = "standard"
     reason: str = ""
     targets: Mapping[str, float] = field(default_factory=dict)
+    threads: int | None = None  # where the case has its own count
 
     @property
     def name(self) -> str:

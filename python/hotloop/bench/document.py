@@ -45,7 +45,7 @@ def document(
         **context,
         "peaks": [asdict(peak) for peak in peaks],
         "peak_drift": drift(peaks, peaks_after),
-        "null_test": {**asdict(null), "noisy": null.noisy},
+        "null_test": {"strays": null.strays, "same": null.same, "noisy": null.noisy},
         "rows": [row_record(row) for row in rows],
     }
 

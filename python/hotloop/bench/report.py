@@ -74,6 +74,7 @@ def row_line(row: Row) -> str:
     """One row; a flagged one prints no speed."""
     peers = [f"{row.ratios[peer].median:.2f}" if peer in row.ratios else "-" for peer in PEERS]
     notes = [f"{peer} wrong" for peer in row.wrong_peers]
+    notes += [f"{one.median:.2f} x {name}" for name, one in row.ratios.items() if name not in PEERS]
     notes += [f"{peer} kept {share:.1f} cores busy" for peer, share in _busy(row).items()]
     misses = [f"{name} {got:.2f} < {want:g}" for name, (want, got) in row.reached().items() if got < want]
     if row.flag or row.time is None or row.rate is None:
@@ -112,11 +113,11 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     families: dict[str, Any] = {}
     for family in dict.fromkeys(row.family for row in rows):
         ours = [row for row in rows if row.family == family and not row.flag]
-        against: dict[str, list[float]] = {peer: [] for peer in PEERS}
+        against: dict[str, list[float]] = {}
         for row in ours:
             for peer, one in row.ratios.items():
-                against[peer].append(one.median)
-        means = {peer: geometric_mean(values) for peer, values in against.items() if values}
+                against.setdefault(peer, []).append(one.median)
+        means = {peer: geometric_mean(values) for peer, values in against.items()}
         best = [row.best.median for row in ours if row.best is not None]
         if best:
             means["best"] = geometric_mean(best)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from hotloop import _core
 from hotloop.bench.machine import cache_sizes
-from hotloop.bench.statistics import Estimate, estimate
+from hotloop.bench.statistics import Estimate, estimate, ratio
 
 StreamKind = Literal["read", "copy", "triad"]
 STREAMS: tuple[StreamKind, ...] = ("read", "copy", "triad")
@@ -109,6 +109,13 @@ def roof_of(work: Work, threads: int) -> Roof | None:
     return compute if compute.seconds() >= memory.seconds() else memory
 
 
+def peak_speedup(dtype: str, threads: int, windows: int = 9) -> float:
+    """The peak of so many threads to that of one, measured in turn."""
+    one, many = ComputeRoof(1.0, dtype, 1), ComputeRoof(1.0, dtype, threads)
+    pairs = [(one.seconds(), many.seconds()) for _ in range(windows)]
+    return ratio([pair[0] for pair in pairs], [pair[1] for pair in pairs]).median
+
+
 @dataclass(frozen=True)
 class Peak:
     """A measured ceiling: FLOP/s of a dtype, or bytes/s of a stream at one level of the memory."""
@@ -152,6 +159,19 @@ def _peak(name: str, roof: Roof, threads: int, unit: Literal["FLOP/s", "B/s"], w
 
 
 @cache
-def machine_peaks() -> dict[str, float]:
-    """The best rate of every ceiling for one thread, by name; measured at first use and kept."""
-    return {peak.name: peak.best for peak in measure_peaks((1,), windows=5)}
+def machine_peaks(threads: int) -> dict[str, float]:
+    """The best rate of every ceiling, by name; measured at first use and kept."""
+    return {peak.name: peak.best for peak in measure_peaks((threads,), windows=5)}
+
+
+def least_seconds(flops: float, nbytes: float, dtype: str, threads: int) -> float:
+    """The time of the roofline for work that was counted, not probed: by the table of ceilings.
+
+    Integers and booleans, whose peak is not measured, are held against float32.
+    """
+    peaks = machine_peaks(threads)
+    compute = flops / peaks.get(dtype, peaks["float32"])
+    first, second, last = cache_sizes()
+    sizes = {"L1": first * threads, "L2": second * threads, "L3": last}
+    level = next((name for name, size in sizes.items() if nbytes <= size and f"copy {name}" in peaks), "DRAM")
+    return max(compute, nbytes / max(peaks[f"{stream} {level}"] for stream in STREAMS))

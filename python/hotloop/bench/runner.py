@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -14,10 +14,10 @@ from hotloop import _core, memory_stats
 from hotloop.bench.accuracy import Accuracy
 from hotloop.bench.case import TIERS, Case, Trial
 from hotloop.bench.families import FAMILIES
-from hotloop.bench.libraries import Library
-from hotloop.bench.roofline import Roof, roof_of
+from hotloop.bench.libraries import Library, set_threads
+from hotloop.bench.roofline import Roof, peak_speedup, roof_of
 from hotloop.bench.statistics import Estimate, estimate, ratio
-from hotloop.bench.timing import EFFORTS, Effort, Subject, Timer
+from hotloop.bench.timing import EFFORTS, Call, Effort, Subject, Timer
 
 IMPOSSIBLE_ABOVE = 1.05  # of the roofline
 RETRIES = 2  # of a row above it
@@ -55,6 +55,9 @@ class Row:
     cpu_share: float = 0.0
     allocations: int = 0  # a call
     rounds: int = 0
+    peak_speedup: float | None = (
+        None  # what more threads give the machine's own peak, where the case has its own
+    )
 
     @property
     def best(self) -> Estimate | None:
@@ -72,7 +75,9 @@ class Row:
         if self.best is not None:
             measured["best"] = self.best
         return {
-            name: (want, measured[name].median) for name, want in self.targets.items() if name in measured
+            name: (want, measured[name].median)
+            for name, want in self.targets.items()
+            if name in measured and (self.peak_speedup is None or self.peak_speedup >= want)
         }
 
 
@@ -124,15 +129,21 @@ class Runner:
             case.shape,
             case.dtype,
             case.layout,
-            self._threads,
+            case.threads or self._threads,
             dict(case.targets),
             case.work.flops,
             case.work.bytes,
         )
         trials = case.prepare(self._libraries)
-        self._check(row, trials)
-        if not row.flag:
-            self._time(row, case, trials)
+        try:
+            self._check(row, trials)
+            if not row.flag:
+                self._time(row, case, trials)
+        finally:
+            if case.threads is not None:
+                set_threads(self._libraries["hotloop"], self._threads)
+        if case.threads is not None and not row.flag:
+            row.peak_speedup = peak_speedup(case.work.dtype, case.threads)
         del trials
         gc.collect()
         return row
@@ -142,6 +153,8 @@ class Runner:
         for name in list(trials):
             trial = trials[name]
             found = []
+            if trial.before is not None:
+                trial.before()
             for call, check in zip(trial.calls, trial.checks, strict=True):
                 before = memory_stats()["allocations"]
                 result = call()
@@ -158,9 +171,9 @@ class Runner:
 
     def _time(self, row: Row, case: Case, trials: Mapping[str, Trial]) -> None:
         """All libraries in turn, with the roofline's probe; the results of timed calls are judged too."""
-        roof = self._roof_of(case.work, self._threads)
+        roof = self._roof_of(case.work, row.threads)
         for _ in range(1 + RETRIES):
-            subjects = {name: Subject(name, trial.calls) for name, trial in trials.items()}
+            subjects = {name: Subject(name, trial.calls, trial.before) for name, trial in trials.items()}
             roof_seconds = self._timer.interleave(
                 list(subjects.values()), self._effort, None if roof is None else roof.seconds
             )
@@ -206,24 +219,33 @@ def _record(row: Row, found: Iterable[Accuracy]) -> None:
 
 @dataclass(frozen=True)
 class NullTest:
-    """A thing against itself, many times: how far this host's noise drives a ratio that is 1."""
+    """Things against themselves, many times: how far this host's noise drives a ratio that is 1."""
 
     strays: list[float]  # |ratio - 1|, sorted
-    same: float  # the share within NULL_TOLERANCE
+
+    @property
+    def same(self) -> float:
+        """The share that strays no further than NULL_TOLERANCE."""
+        return sum(stray <= NULL_TOLERANCE for stray in self.strays) / len(self.strays)
 
     @property
     def noisy(self) -> bool:
         return self.same < NULL_SAME
 
 
-def null_test(timer: Timer, effort: Effort, repeats: int = 8) -> NullTest:
-    """Times NumPy products against themselves as rows are timed."""
+def products() -> list[Call]:
+    """What the null test times: NumPy products of three sizes."""
+    rng = np.random.default_rng(8)
+    squares = [rng.standard_normal((side, side), dtype=np.float32) for side in (8, 64, 200)]
+    return [partial(np.matmul, square, square) for square in squares]
+
+
+def null_test(timer: Timer, effort: Effort, calls: Sequence[Call], repeats: int = 8) -> NullTest:
+    """Times each call against itself as rows are timed."""
     strays = []
-    for side in (8, 64, 200):
-        a = np.random.default_rng(side).standard_normal((side, side), dtype=np.float32)
+    for call in calls:
         for _ in range(repeats):
-            twins = [Subject(name, [partial(np.matmul, a, a)]) for name in ("first", "second")]
-            timer.interleave(twins, replace(effort, max_rounds=max(effort.min_rounds, 15)))
-            strays.append(abs(ratio(twins[0].seconds, twins[1].seconds).median - 1.0))
-    strays.sort()
-    return NullTest(strays, sum(stray <= NULL_TOLERANCE for stray in strays) / len(strays))
+            first, second = Subject("first", [call]), Subject("second", [call])
+            timer.interleave([first, second], effort)
+            strays.append(abs(ratio(first.seconds, second.seconds).median - 1.0))
+    return NullTest(sorted(strays))

@@ -12,7 +12,7 @@ from hotloop import _core
 from hotloop.bench import libraries, machine, report
 from hotloop.bench.document import commit, document, write
 from hotloop.bench.roofline import COMPUTE_DTYPES, ComputeRoof, Peak, measure_peaks
-from hotloop.bench.runner import Runner, null_test, select
+from hotloop.bench.runner import Runner, null_test, products, select
 from hotloop.bench.statistics import estimate
 from hotloop.bench.timing import EFFORTS, Timer
 
@@ -68,7 +68,7 @@ def run(options: Options, out: TextIO | None = None) -> tuple[dict[str, Any], in
     counts = (1,) if options.threads == 1 else (1, options.threads)
     peaks = measure_peaks(counts, windows=5 if options.tier == "quick" else 9)
     say(report.peaks_table(peaks))
-    null = null_test(timer, EFFORTS["quick"])
+    null = null_test(timer, EFFORTS["quick"], products())
     say(report.null_text(null))
     say("\n" + report.row_heads())
 

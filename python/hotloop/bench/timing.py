@@ -30,6 +30,7 @@ class Subject:
 
     name: str
     calls: Sequence[Call]
+    before: Callable[[], None] | None = None  # untimed, before each sample
     seconds: list[float] = field(default_factory=list)  # a call, in each round
     cpu_share: float = 0.0  # processor time over wall time: how many cores it kept busy
     count: int = 0  # calls in a sample
@@ -108,6 +109,8 @@ class Timer:
                     subject = subjects[which]
                     inputs = r % len(subject.calls)
                     call = subject.calls[inputs]
+                    if subject.before is not None:
+                        subject.before()
                     if subject.seconds_of_sample < WARM_BELOW:
                         call()
                     cpu_start, start = self._cpu_clock(), self._clock()
@@ -129,6 +132,8 @@ class Timer:
         """Warms every subject up and sets its count of calls; how many rounds the budget buys."""
         round_seconds = 1e-9
         for subject in subjects:
+            if subject.before is not None:
+                subject.before()
             for call in subject.calls:
                 call()
             subject.count = self.calls_for(subject.calls[0], effort.sample_seconds)
@@ -150,7 +155,6 @@ def _nothing() -> None:
 def _quiet() -> Iterator[None]:
     """No garbage collection while the clock runs."""
     enabled = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         yield

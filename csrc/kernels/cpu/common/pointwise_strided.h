@@ -6,7 +6,7 @@
 
 #include "core/parallel.h"
 #include "kernels/cpu/common/pointwise_drive.h"
-#include "kernels/cpu/common/transpose.h"
+#include "kernels/cpu/common/transpose_tile.h"
 
 namespace hotloop::HOTLOOP_ISA {
 

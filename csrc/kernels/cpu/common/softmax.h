@@ -6,8 +6,9 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
-constexpr int64_t kStripCacheBytes = 256 * 1024;  // x and out of a strip stay in a quarter of an L2
-constexpr int kMaxStripColumns = 256;
+// Columns of a strip: 1 KB of a row, which the prefetchers follow; narrower strips that stay in L2 were slower
+// (1200 x 1500 f32 by columns: 32 columns 1.3 ms, 64 and 128 1.1 ms, 256 0.9 ms).
+constexpr int kStripColumns = 256;
 
 template <class A>
 inline A log_of(A x) {
@@ -16,15 +17,12 @@ inline A log_of(A x) {
 
 template <class A>
 void softmax_row(A* out, const A* x, int64_t n, bool log) {
-  constexpr int L = kLanes<A>;
   const A max = max_of_row(x, n);
   if (log) {
     const A log_sum = log_of(sum_exp_of_row(x, n, max));
-    for (int64_t i = 0; i < n; i += L) {
-      const int count = int(smaller<int64_t>(n - i, L));
+    return for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
       store_some<A>(out + i, load_some(x + i, count) - max - log_sum, count);
-    }
-    return;
+    });
   }
   const A sum = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
     const Vec<A> e = exp_nonpositive(load_some(x + i, count) - max);
@@ -32,55 +30,44 @@ void softmax_row(A* out, const A* x, int64_t n, bool log) {
     return keep_lanes<A>(e, count);
   });
   const A scale = A(1) / sum;
-  for (int64_t i = 0; i < n; i += L) {
-    const int count = int(smaller<int64_t>(n - i, L));
+  for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
     store_some<A>(out + i, load_some(out + i, count) * scale, count);
-  }
+  });
 }
 
 template <class A>
 void softmax_backward_row(A* grad_x, const A* out, const A* grad_out, int64_t n, bool log) {
-  constexpr int L = kLanes<A>;
   const A sum = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
     const Vec<A> g = load_some(grad_out + i, count);
     return log ? g : g * load_some(out + i, count);
   });
-  for (int64_t i = 0; i < n; i += L) {
-    const int count = int(smaller<int64_t>(n - i, L));
+  for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
     const Vec<A> g = load_some(grad_out + i, count), y = load_some(out + i, count);
     store_some<A>(grad_x + i, log ? g - exp(y) * sum : (g - sum) * y, count);
-  }
-}
-
-// Columns [0, width): body(j, count) for each vector of them.
-template <class A, class F>
-[[gnu::always_inline]] inline void for_columns(int width, F body) {
-  int j = 0;
-  for (; j + kLanes<A> <= width; j += kLanes<A>) body(j, kLanes<A>);
-  if (j < width) body(j, width - j);
+  });
 }
 
 template <class A>
 void softmax_strip(A* out, int64_t out_stride, const A* x, int64_t x_stride, int64_t n, int width, bool log) {
-  alignas(64) A max[kMaxStripColumns], sum[kMaxStripColumns];
-  for_columns<A>(width, [&](int j, int) __attribute__((always_inline)) {
+  alignas(64) A max[kStripColumns], sum[kStripColumns];
+  for_vectors<A>(width, [&](int64_t j, int) __attribute__((always_inline)) {
     store(max + j, broadcast(lowest<A>()));
     store(sum + j, Vec<A>{});
   });
   for (int64_t i = 0; i < n; ++i)
-    for_columns<A>(width, [&](int j, int count) __attribute__((always_inline)) {
+    for_vectors<A>(width, [&](int64_t j, int count) __attribute__((always_inline)) {
       const Vec<A> v = load_some(x + i * x_stride + j, count), best = load(max + j);
       store(max + j, v > best ? v : best);
     });
   for (int64_t i = 0; i < n; ++i)
-    for_columns<A>(width, [&](int j, int count) __attribute__((always_inline)) {
+    for_vectors<A>(width, [&](int64_t j, int count) __attribute__((always_inline)) {
       const Vec<A> e = exp_nonpositive(load_some(x + i * x_stride + j, count) - load(max + j));
       if (!log) store_some<A>(out + i * out_stride + j, e, count);
       store(sum + j, load(sum + j) + e);
     });
   for (int j = 0; j < width; ++j) sum[j] = log ? log_of(sum[j]) : A(1) / sum[j];
   for (int64_t i = 0; i < n; ++i)
-    for_columns<A>(width, [&](int j, int count) __attribute__((always_inline)) {
+    for_vectors<A>(width, [&](int64_t j, int count) __attribute__((always_inline)) {
       A* o = out + i * out_stride + j;
       store_some<A>(o, log ? load_some(x + i * x_stride + j, count) - load(max + j) - load(sum + j) : load_some(o, count) * load(sum + j), count);
     });
@@ -89,25 +76,19 @@ void softmax_strip(A* out, int64_t out_stride, const A* x, int64_t x_stride, int
 template <class A>
 void softmax_backward_strip(A* grad_x, int64_t grad_x_stride, const A* out, int64_t out_stride, const A* grad_out,
                             int64_t grad_out_stride, int64_t n, int width, bool log) {
-  alignas(64) A sum[kMaxStripColumns];
-  for_columns<A>(width, [&](int j, int) __attribute__((always_inline)) { store(sum + j, Vec<A>{}); });
+  alignas(64) A sum[kStripColumns];
+  for_vectors<A>(width, [&](int64_t j, int) __attribute__((always_inline)) { store(sum + j, Vec<A>{}); });
   for (int64_t i = 0; i < n; ++i)
-    for_columns<A>(width, [&](int j, int count) __attribute__((always_inline)) {
+    for_vectors<A>(width, [&](int64_t j, int count) __attribute__((always_inline)) {
       const Vec<A> g = load_some(grad_out + i * grad_out_stride + j, count);
       store(sum + j, load(sum + j) + (log ? g : g * load_some(out + i * out_stride + j, count)));
     });
   for (int64_t i = 0; i < n; ++i)
-    for_columns<A>(width, [&](int j, int count) __attribute__((always_inline)) {
+    for_vectors<A>(width, [&](int64_t j, int count) __attribute__((always_inline)) {
       const Vec<A> g = load_some(grad_out + i * grad_out_stride + j, count);
       const Vec<A> y = load_some(out + i * out_stride + j, count), s = load(sum + j);
       store_some<A>(grad_x + i * grad_x_stride + j, log ? g - exp(y) * s : (g - s) * y, count);
     });
-}
-
-// Columns of a strip: as many as keep `operands` of them in cache, at least two vectors.
-inline int64_t strip_columns(int64_t n, int64_t itemsize, int operands) {
-  const int64_t fit = kStripCacheBytes / (larger<int64_t>(n, 1) * itemsize * operands);
-  return larger<int64_t>(smaller<int64_t>(fit, kMaxStripColumns) / 64 * 64, 2 * kVectorBytes / itemsize);
 }
 
 template <class T>
@@ -124,7 +105,7 @@ void softmax_as(const SoftmaxArgs& args) {
           softmax_row(out + o * os.outer + r * os.inner, x + o * xs.outer + r * xs.inner, n, args.log);
       });
     if (xs.inner == 1 && os.inner == 1 && args.inner > 1)
-      return for_row_runs(args.outer, args.inner, n, strip_columns(n, sizeof(A), 2), [&](int64_t o, int64_t j, int64_t rows) {
+      return for_row_runs(args.outer, args.inner, n, kStripColumns, [&](int64_t o, int64_t j, int64_t rows) {
         softmax_strip(out + o * os.outer + j, os.n, x + o * xs.outer + j, xs.n, n, int(rows), args.log);
       });
   }
@@ -153,7 +134,7 @@ void softmax_backward_as(const SoftmaxBackwardArgs& args) {
                                grad_out + o * gs.outer + r * gs.inner, n, args.log);
       });
     if (os.inner == 1 && gs.inner == 1 && xs.inner == 1 && args.inner > 1)
-      return for_row_runs(args.outer, args.inner, n, strip_columns(n, sizeof(A), 3), [&](int64_t o, int64_t j, int64_t rows) {
+      return for_row_runs(args.outer, args.inner, n, kStripColumns, [&](int64_t o, int64_t j, int64_t rows) {
         softmax_backward_strip(grad_x + o * xs.outer + j, xs.n, out + o * os.outer + j, os.n, grad_out + o * gs.outer + j,
                                gs.n, n, int(rows), args.log);
       });

@@ -42,29 +42,25 @@ A loss_of_row(const LossTerms<A>& terms, const A* x, const A* p, int64_t target,
 
 template <class A>
 void loss_gradient_of_row(const LossTerms<A>& terms, A* grad, const A* x, const A* p, int64_t target, A lse, A scale) {
-  constexpr int L = kLanes<A>;
   const int64_t n = terms.classes;
   if (p) {
     const A mass = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
       const Vec<A> q = (load_some(p + i, count) * terms.target_share + terms.class_share) * class_weight(terms, i, count);
       return keep_lanes<A>(q, count);
     });
-    for (int64_t i = 0; i < n; i += L) {
-      const int count = int(smaller<int64_t>(n - i, L));
+    return for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
       const Vec<A> q = (load_some(p + i, count) * terms.target_share + terms.class_share) * class_weight(terms, i, count);
       store_some<A>(grad + i, (exp(load_some(x + i, count) - lse) * mass - q) * scale, count);
-    }
-    return;
+    });
   }
   const A w = terms.weight ? terms.weight[target] : A(1);
   const A of_softmax = (terms.target_share * w + terms.class_share * terms.weight_sum) * scale;
   const A of_class = terms.class_share * scale;
-  for (int64_t i = 0; i < n; i += L) {
-    const int count = int(smaller<int64_t>(n - i, L));
+  for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
     Vec<A> g = exp(load_some(x + i, count) - lse) * of_softmax;
     if (of_class != 0) g -= class_weight(terms, i, count) * of_class;
     store_some<A>(grad + i, g, count);
-  }
+  });
   grad[target] -= terms.target_share * w * scale;
 }
 

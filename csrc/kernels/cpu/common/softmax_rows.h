@@ -47,14 +47,15 @@ template <class A, class Term>
 
 template <class A>
 [[gnu::always_inline]] inline Vec<A> load_some(const A* p, int count) {
-  return count == kLanes<A> ? load(p) : load_partial(p, count);
+  if (count == kLanes<A>) return load(p);
+  if (count < 1 || count > kLanes<A>) __builtin_unreachable();
+  return load_partial(p, count);
 }
 template <class A>
 [[gnu::always_inline]] inline void store_some(A* p, Vec<A> v, int count) {
-  if (count == kLanes<A>)
-    store(p, v);
-  else
-    store_partial(p, v, count);
+  if (count == kLanes<A>) return store(p, v);
+  if (count < 1 || count > kLanes<A>) __builtin_unreachable();
+  store_partial(p, v, count);
 }
 // The first `count` lanes of v, zero in the others.
 template <class A>
@@ -63,6 +64,15 @@ template <class A>
   A lane[kLanes<A>] = {};
   store_partial(lane, v, count);
   return load(lane);
+}
+
+// body(i, count) for each vector of n elements, the last of them partial.
+template <class A, class F>
+[[gnu::always_inline]] inline void for_vectors(int64_t n, F body) {
+  constexpr int L = kLanes<A>;
+  int64_t i = 0;
+  for (; i + L <= n; i += L) body(i, L);
+  if (i < n) body(i, int(n - i));
 }
 
 template <class A>

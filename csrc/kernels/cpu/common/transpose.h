@@ -1,57 +1,95 @@
-// Transposes of blocks, in registers: what permuted copies and transposed operands are made of.
+// The transpose of a square block held in registers: as many vectors as a vector has lanes. First the
+// small squares inside 128-bit lanes, then whole lanes; each shuffle is one instruction.
 #pragma once
 
 #include "kernels/cpu/common/vec.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
-// The halves of a and b, lane by lane in turn: a0 b0 a1 b1 ...
-template <class T, int kFirst>
-inline Vec<T> interleave(Vec<T> a, Vec<T> b) {
-  constexpr int lanes = kLanes<T>;
-  Vec<T> index;
-  for (int i = 0; i < lanes; ++i) index[i] = T((i & 1 ? lanes : 0) + kFirst + i / 2);
-  return __builtin_shuffle(a, b, index);
+namespace detail {
+
+// Inside each 128-bit lane: the low (high) halves of x and y, element by element in turn.
+inline f32v interleave_low(f32v x, f32v y) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(x, y, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(x, y, 0, 8, 1, 9, 4, 12, 5, 13);
+#else
+  return __builtin_shufflevector(x, y, 0, 4, 1, 5);
+#endif
+}
+inline f32v interleave_high(f32v x, f32v y) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(x, y, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(x, y, 2, 10, 3, 11, 6, 14, 7, 15);
+#else
+  return __builtin_shufflevector(x, y, 2, 6, 3, 7);
+#endif
+}
+inline f64v interleave_low(f64v x, f64v y) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(x, y, 0, 8, 2, 10, 4, 12, 6, 14);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(x, y, 0, 4, 2, 6);
+#else
+  return __builtin_shufflevector(x, y, 0, 2);
+#endif
+}
+inline f64v interleave_high(f64v x, f64v y) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(x, y, 1, 9, 3, 11, 5, 13, 7, 15);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(x, y, 1, 5, 3, 7);
+#else
+  return __builtin_shufflevector(x, y, 1, 3);
+#endif
 }
 
-// to[j][i] = from[i][j] for a square block of one vector's lanes; T is an integer of 4 or 8 bytes, strides count T.
-// log2(lanes) perfect shuffles of all rows make a transpose.
+inline void transpose_in_lanes(f32v* r) {
+  const f64v a = (f64v)interleave_low(r[0], r[1]), b = (f64v)interleave_low(r[2], r[3]);
+  const f64v c = (f64v)interleave_high(r[0], r[1]), d = (f64v)interleave_high(r[2], r[3]);
+  r[0] = (f32v)interleave_low(a, b);
+  r[1] = (f32v)interleave_high(a, b);
+  r[2] = (f32v)interleave_low(c, d);
+  r[3] = (f32v)interleave_high(c, d);
+}
+inline void transpose_in_lanes(f64v* r) {
+  const f64v a = r[0], b = r[1];
+  r[0] = interleave_low(a, b);
+  r[1] = interleave_high(a, b);
+}
+
+// Transposes whole 128-bit lanes of r[0], r[step], r[2 * step], ...: a square of them.
+template <class V>
+inline void transpose_lanes([[maybe_unused]] V* r, [[maybe_unused]] int step) {
+#if defined(__AVX512F__)
+  const f64v r0 = (f64v)r[0], r1 = (f64v)r[step], r2 = (f64v)r[2 * step], r3 = (f64v)r[3 * step];
+  const f64v a = __builtin_shufflevector(r0, r1, 0, 1, 4, 5, 8, 9, 12, 13);
+  const f64v b = __builtin_shufflevector(r0, r1, 2, 3, 6, 7, 10, 11, 14, 15);
+  const f64v c = __builtin_shufflevector(r2, r3, 0, 1, 4, 5, 8, 9, 12, 13);
+  const f64v d = __builtin_shufflevector(r2, r3, 2, 3, 6, 7, 10, 11, 14, 15);
+  r[0] = (V)__builtin_shufflevector(a, c, 0, 1, 4, 5, 8, 9, 12, 13);
+  r[step] = (V)__builtin_shufflevector(b, d, 0, 1, 4, 5, 8, 9, 12, 13);
+  r[2 * step] = (V)__builtin_shufflevector(a, c, 2, 3, 6, 7, 10, 11, 14, 15);
+  r[3 * step] = (V)__builtin_shufflevector(b, d, 2, 3, 6, 7, 10, 11, 14, 15);
+#elif defined(__AVX2__)
+  const f64v a = (f64v)r[0], b = (f64v)r[step];
+  r[0] = (V)__builtin_shufflevector(a, b, 0, 1, 4, 5);
+  r[step] = (V)__builtin_shufflevector(a, b, 2, 3, 6, 7);
+#endif
+}
+
+}  // namespace detail
+
+// r[i][j] becomes r[j][i].
 template <class T>
-inline void transpose_block(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
-  constexpr int lanes = kLanes<T>;
-  Vec<T> rows[lanes], shuffled[lanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < lanes; ++i) rows[i] = load(from + i * from_stride);
-#pragma GCC unroll 4
-  for (int step = 1; step < lanes; step *= 2) {
+inline void transpose(Vec<T> (&r)[kLanes<T>]) {
+  constexpr int kSquare = 16 / int(sizeof(T));
 #pragma GCC unroll 8
-    for (int i = 0; i < lanes / 2; ++i) {
-      shuffled[2 * i] = interleave<T, 0>(rows[i], rows[i + lanes / 2]);
-      shuffled[2 * i + 1] = interleave<T, lanes / 2>(rows[i], rows[i + lanes / 2]);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) rows[i] = shuffled[i];
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < lanes; ++i) store(to + i * to_stride, rows[i]);
-}
-
-// to[r][c] = from[c][r] for r < rows, c < cols.
-template <class T>
-inline void transpose_tile(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t rows, int64_t cols) {
-  int64_t r = 0;
-  if constexpr (sizeof(T) >= 4) {
-    constexpr int lanes = kLanes<T>;
-    for (; r + lanes <= rows; r += lanes) {
-      int64_t c = 0;
-      for (; c + lanes <= cols; c += lanes)
-        transpose_block(from + c * from_stride + r, from_stride, to + r * to_stride + c, to_stride);
-      for (; c < cols; ++c)
-        for (int i = 0; i < lanes; ++i) to[(r + i) * to_stride + c] = from[c * from_stride + r + i];
-    }
-  }
-  for (; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) to[r * to_stride + c] = from[c * from_stride + r];
+  for (int i = 0; i < kLanes<T>; i += kSquare) detail::transpose_in_lanes(r + i);
+#pragma GCC unroll 4
+  for (int i = 0; i < kSquare; ++i) detail::transpose_lanes(r + i, kSquare);
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

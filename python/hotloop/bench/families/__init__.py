@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hotloop.bench.case import Case
-from hotloop.bench.families import matmul, optimizer, small, tensors
+from hotloop.bench.families import matmul, optimizer, scaling, small, tensors
 
 FAMILIES: dict[str, Callable[[], list[Case]]] = {
     "matmul": matmul.cases,
@@ -16,4 +16,5 @@ FAMILIES: dict[str, Callable[[], list[Case]]] = {
     "transpose": tensors.transpose,
     "layernorm": tensors.layernorm,
     "optimizer": optimizer.cases,
+    "scaling": scaling.cases,
 }

@@ -1,0 +1,119 @@
+// Selection by mask and cumulative sums (kernels/args/index.h).
+#pragma once
+
+#include "kernels/cpu/common/index.h"
+#include "kernels/cpu/common/reduce_load.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+void count_mask(const MaskArgs& args) {
+  const int64_t chunks = (args.n + kMaskChunk - 1) / kMaskChunk;
+  args.offsets[0] = 0;
+  const uint8_t* mask = reinterpret_cast<const uint8_t*>(args.mask);
+  const auto count = [&](int64_t chunk) {
+    const int64_t end = smaller((chunk + 1) * kMaskChunk, args.n);
+    int64_t total = 0;
+    for (int64_t i = chunk * kMaskChunk; i < end;) {
+      uint8_t few = 0;  // of at most 255 elements: sums in bytes
+      for (const int64_t stop = smaller(i + 255, end); i < stop; ++i) few = uint8_t(few + (mask[i] != 0));
+      total += few;
+    }
+    args.offsets[chunk + 1] = total;
+  };
+  if (chunks > 0) for_chunks(chunks, count);
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) args.offsets[chunk + 1] += args.offsets[chunk];
+}
+
+// Runs body(i, k) for the k-th set element i, chunk by chunk.
+template <class F>
+inline void for_set_elements(const MaskArgs& args, F body) {
+  const int64_t chunks = (args.n + kMaskChunk - 1) / kMaskChunk;
+  if (chunks == 0) return;
+  for_chunks(chunks, [&](int64_t chunk) {
+    int64_t k = args.offsets[chunk];
+    const int64_t last = args.offsets[chunk + 1];
+    // Every element is written and only set ones advance: no branch on the mask.
+    for (int64_t i = chunk * kMaskChunk; k < last; ++i) {
+      body(i, k);
+      k += args.mask[i];
+    }
+  });
+}
+
+void mask_select(const MaskArgs& args) {
+  const auto select = [&]<class T>(T* out, const T* x) {
+    for_set_elements(args, [=](int64_t i, int64_t k) { out[k] = x[i]; });
+  };
+  switch (bytes_of(args.dtype)) {
+    case 1: return select(static_cast<uint8_t*>(args.out), static_cast<const uint8_t*>(args.x));
+    case 2: return select(static_cast<uint16_t*>(args.out), static_cast<const uint16_t*>(args.x));
+    case 4: return select(static_cast<uint32_t*>(args.out), static_cast<const uint32_t*>(args.x));
+    default: return select(static_cast<uint64_t*>(args.out), static_cast<const uint64_t*>(args.x));
+  }
+}
+
+void mask_nonzero(const MaskArgs& args) {
+  if (args.ndim == 0) return;
+  // Flat positions first, into the last column of each row; then the coordinates.
+  const int ndim = args.ndim;
+  for_set_elements(args, [=, indices = args.indices](int64_t i, int64_t k) { indices[k * ndim + ndim - 1] = i; });
+  if (ndim == 1) return;
+  const int64_t count = args.offsets[(args.n + kMaskChunk - 1) / kMaskChunk];
+  const int64_t chunks = (count + kMaskChunk - 1) / kMaskChunk;
+  if (chunks == 0) return;
+  for_chunks(chunks, [&](int64_t chunk) {
+    for (int64_t k = chunk * kMaskChunk; k < smaller((chunk + 1) * kMaskChunk, count); ++k) {
+      int64_t* row = args.indices + k * ndim;
+      int64_t position = row[ndim - 1];
+      for (int d = ndim - 1; d > 0; --d) {
+        row[d] = position % args.sizes[d];
+        position /= args.sizes[d];
+      }
+      row[0] = position;
+    }
+  });
+}
+
+constexpr int kCumsumStrip = 128;               // columns whose sums stay in L1
+constexpr int64_t kCumsumChunkWork = 32 * 1024; // elements
+
+template <class T, class Out, class A>
+void cumsum_as(const CumsumArgs& args) {
+  const auto widen = [](T x) -> A {
+    if constexpr (__is_same(T, half_t) || __is_same(T, bfloat16_t)) return A(to_f32(x));
+    else return A(x);
+  };
+  const int64_t strip = smaller<int64_t>(kCumsumStrip, args.inner);
+  if (args.outer * args.inner * args.n == 0) return;
+  const int64_t strips = (args.inner + strip - 1) / strip, total = args.outer * strips;
+  const int64_t per_chunk = larger<int64_t>(kCumsumChunkWork / (strip * args.n), 1);
+  for_chunks((total + per_chunk - 1) / per_chunk, [&](int64_t chunk) {
+    for (int64_t s = chunk * per_chunk; s < smaller((chunk + 1) * per_chunk, total); ++s) {
+      const int64_t o = s / strips, j = s % strips * strip, width = smaller(strip, args.inner - j);
+      const T* x = static_cast<const T*>(args.x) + o * args.x_strides.outer + j * args.x_strides.inner;
+      Out* out = static_cast<Out*>(args.out) + o * args.out_strides.outer + j * args.out_strides.inner;
+      A sum[kCumsumStrip] = {};
+      for (int64_t i = 0; i < args.n; ++i, x += args.x_strides.n, out += args.out_strides.n)
+        for (int64_t c = 0; c < width; ++c) {
+          sum[c] += widen(x[c * args.x_strides.inner]);
+          store_as(out + c * args.out_strides.inner, 1, sum + c, 1);
+        }
+    }
+  });
+}
+
+void cumsum(const CumsumArgs& args) {
+  switch (args.dtype) {
+    case DType::bool_:
+    case DType::u8: return cumsum_as<uint8_t, int64_t, int64_t>(args);
+    case DType::i8: return cumsum_as<int8_t, int64_t, int64_t>(args);
+    case DType::i32: return cumsum_as<int32_t, int64_t, int64_t>(args);
+    case DType::i64: return cumsum_as<int64_t, int64_t, int64_t>(args);
+    case DType::f16: return cumsum_as<half_t, half_t, double>(args);
+    case DType::bf16: return cumsum_as<bfloat16_t, bfloat16_t, double>(args);
+    case DType::f32: return cumsum_as<float, float, double>(args);
+    case DType::f64: return cumsum_as<double, double, double>(args);
+  }
+}
+
+}  // namespace hotloop::HOTLOOP_ISA

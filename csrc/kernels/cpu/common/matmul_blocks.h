@@ -1,0 +1,235 @@
+// Blocks of a matrix product around the register tile.
+//
+// A block is rows x panels of out over one range of k. Its panels of B (up to kTileVectors vectors of
+// columns) stay in L2 while the rows go by; its rows of A are read in place or from packed tiles, and
+// stay in L2 while the panels go by. A sum longer than kBlockDepth continues in the next block of k.
+#pragma once
+
+#include "core/memory.h"
+#include "kernels/cpu/common/chunks.h"
+#include "kernels/cpu/common/matmul_pack.h"
+#include "kernels/cpu/common/matmul_product.h"
+#include "kernels/cpu/common/matmul_tile.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+// Steps of k of one block: a panel of B, 48 columns of f32, is then 384 KB, and 8 rows of A fit L1 twice.
+template <class O>
+constexpr int64_t kBlockDepth = 8192 / sizeof(O);
+// Bytes of A of one block: beside a panel of B in an L2 of 1 MB.
+constexpr int64_t kBlockBytes = 384 << 10;
+// Vectors of columns per pass over A, so that the packed B stays within 16 MB at full depth.
+constexpr int64_t kPassVectors = 32 * kTileVectors;
+// Multiply-adds worth another thread: some 10 us on one core.
+constexpr int64_t kChunkWork = 1 << 20;
+
+// The next of the pieces of at most `most` that `left` is cut into, the last two alike.
+inline int64_t next_piece(int64_t left, int64_t most) {
+  return left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+}
+// Where piece i begins; i == pieces gives the end.
+inline int64_t piece_begin(int64_t i, int64_t pieces, int64_t total, int64_t most) {
+  if (i >= pieces) return total;
+  if (i < pieces - 1 || i == 0) return i * most;
+  return (i - 1) * most + next_piece(total - (i - 1) * most, most);
+}
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+template <class T>
+inline int64_t vectors_of(int64_t columns) {
+  return ceil_div(columns, kLanes<T>);
+}
+
+// Packs panels [first, last) of a pass that begins at vector `pass` and has `vectors`, over a range of k.
+template <class S, class O>
+void pack_panels(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, int64_t first, int64_t last,
+                 int64_t k, int64_t depth) {
+  constexpr int64_t L = kLanes<O>;
+  const int64_t panels = ceil_div(vectors, kTileVectors), steps = ceil_div(depth, kStep<O>);
+  for (int64_t i = first; i < last; ++i) {
+    const int64_t begin = piece_begin(i, panels, vectors, kTileVectors);
+    const int64_t width = (piece_begin(i + 1, panels, vectors, kTileVectors) - begin) * L;
+    const int64_t column = (pass + begin) * L;
+    pack_panel(packed + begin * L * steps, width, p.b + k * p.b_k + column * p.b_col, p.b_k, p.b_col, depth,
+               smaller(width, p.n - column));
+  }
+}
+
+enum class BSide { in_place, packed, packed_per_panel };
+
+template <class O>
+struct Block {
+  int64_t row, rows;            // of out
+  int64_t pass, pass_vectors;   // the pass over columns that the panels belong to, in vectors
+  int64_t first, last;          // panels of the pass
+  int64_t k, depth;              // elements
+  const O* a;                   // row `row` at step k, or packed tiles
+  int64_t a_row, a_k;
+  bool a_packed;
+  BSide b_side;
+  const O* b;                   // the pass's packed panels
+  O* panel;                     // room for one panel (packed_per_panel)
+  Sum<O>* sums;                      // rows of out from `row` on between blocks of k; nullptr: one block, or out itself
+  int64_t sums_row;
+  bool plain;                   // tiles go straight to out
+};
+
+template <class S, class O>
+void run_block(const Product<S>& p, const Block<O>& w) {
+  using T = Sum<O>;
+  constexpr int64_t L = kLanes<O>;
+  const int64_t steps = ceil_div(w.depth, kStep<O>);
+  const int64_t panels = ceil_div(w.pass_vectors, kTileVectors);
+  const bool last_block = w.k + w.depth == p.k;
+  alignas(kVectorBytes) T scratch[kTileRows * kTileVectors * L];
+  TileArgs<O> t;
+  t.depth = steps;
+  t.resume = w.k > 0;
+  const bool adjacent = w.a_packed || w.a_row == 1;
+  for (int64_t i = w.first; i < w.last; ++i) {
+    const int64_t v = piece_begin(i, panels, w.pass_vectors, kTileVectors);
+    const int64_t nv = piece_begin(i + 1, panels, w.pass_vectors, kTileVectors) - v;
+    const int64_t column = (w.pass + v) * L;
+    const int64_t columns = smaller(nv * L, p.n - column);
+    const int tail = int(columns - (nv - 1) * L);
+    const bool masked = w.b_side == BSide::in_place && tail != L;
+    t.tail = w.plain || masked ? tail : int(L);  // scratch and sums have room for whole vectors
+    if constexpr (__is_same(S, O)) {
+      if (w.b_side == BSide::in_place) {
+        t.b = p.b + w.k * p.b_k + column;
+        t.b_k = p.b_k;
+      }
+    }
+    if (w.b_side != BSide::in_place) {
+      t.b = w.b + v * L * steps;
+      t.b_k = nv * L;
+      if (w.b_side == BSide::packed_per_panel) {
+        pack_panels(w.panel - v * L * steps, p, w.pass, w.pass_vectors, i, i + 1, w.k, w.depth);
+        t.b = w.panel;
+      }
+    }
+    const TileFunction<O>* tiles = tile_functions<O>(adjacent, masked, int(nv));
+    for (int64_t r = 0, rows; r < w.rows; r += rows) {
+      rows = next_piece(w.rows - r, kTileRows);
+      t.a = w.a_packed ? w.a + r * steps : w.a + r * w.a_row;
+      t.a_row = w.a_row;
+      t.a_k = w.a_packed ? rows : w.a_k;
+      if constexpr (__is_same(S, O)) {
+        if (w.plain) {
+          t.c = p.out + (w.row + r) * p.out_row + column;
+          t.c_row = p.out_row;
+          tiles[rows - 1](t);
+          continue;
+        }
+      }
+      if (w.sums) {
+        t.c = w.sums + r * w.sums_row + (column - w.pass * L);
+        t.c_row = w.sums_row;
+      } else {
+        t.c = scratch;
+        t.c_row = nv * L;
+      }
+      tiles[rows - 1](t);
+      if (last_block) finish(p.epilogue, w.row + r, column, rows, columns, t.c, t.c_row, L, p.out, p.out_row);
+    }
+  }
+}
+
+// Small products: no packing of A, B in place where its rows are contiguous, one thread.
+template <class S>
+void small_product(const Product<S>& p) {
+  using T = Compute<S>;
+  const int64_t vectors = vectors_of<T>(p.n);
+  // Rows of B a multiple of 4 KB apart share few lines of L1.
+  const bool in_place = p.b_col == 1 && (p.m <= 2 * kTileRows || p.b_k * int64_t(sizeof(T)) < 4096);
+  alignas(kAlignment) char room[16 << 10];
+  const size_t bytes = in_place ? 0 : size_t(p.k) * smaller<int64_t>(vectors, kTileVectors) * kVectorBytes;
+  const bool fits = bytes <= sizeof room;
+  const auto run = [&](T* panel) {
+    const Block<S> w{0, p.m, 0, vectors, 0, ceil_div(vectors, kTileVectors), 0, p.k,
+                     p.a, p.a_row, p.a_k, false,
+                     in_place ? BSide::in_place : BSide::packed_per_panel, nullptr, panel,
+                     nullptr, 0, p.epilogue.plain()};
+    run_block(p, w);
+  };
+  if (fits) return run((T*)room);
+  Workspace workspace(bytes);
+  run(static_cast<T*>(workspace.data()));
+}
+
+// Any product: blocks over a grid fixed by the shape, shared among threads.
+template <class S, class O = Compute<S>>
+void blocked_product(const Product<S>& p) {
+  using T = Sum<O>;
+  constexpr int64_t L = kLanes<O>, kDepth = kBlockDepth<O> * kStep<O>;
+  const bool plain = p.epilogue.plain();
+  const bool pack_a = !__is_same(S, O) || (p.a_k != 1 && p.m > kTileRows);
+  const int64_t all_vectors = vectors_of<O>(p.n);
+  // An even cut of the rows into blocks, in whole tiles.
+  const int64_t deepest = larger<int64_t>(1, ceil_div(smaller(p.k, kDepth), kStep<O>));
+  const int64_t most_rows = larger<int64_t>(4 * kTileRows, kBlockBytes / (deepest * int64_t(sizeof(O))));
+  const int64_t block_rows = ceil_div(ceil_div(p.m, ceil_div(p.m, most_rows)), kTileRows) * kTileRows;
+  const int64_t row_blocks = ceil_div(p.m, block_rows);
+
+  for (int64_t pass = 0; pass < all_vectors; pass += kPassVectors) {
+    const int64_t vectors = smaller(kPassVectors, all_vectors - pass);
+    const int64_t panels = ceil_div(vectors, kTileVectors);
+    const int64_t width = vectors * L;
+    const bool many = p.k > kDepth;
+    Workspace sums(many && !plain ? size_t(p.m * width) * sizeof(T) : 0);
+    int64_t k = 0;
+    do {
+      const int64_t depth = smaller(kDepth, p.k - k);
+      const int64_t steps = ceil_div(depth, kStep<O>);
+      const int64_t work = p.m * smaller(width, p.n - pass * L) * larger<int64_t>(depth, 1);
+      const bool share_b = row_blocks > 1 && !p.packed_b;
+      Workspace shared(share_b ? size_t(width * steps) * sizeof(O) : 0);
+      const O* packed = static_cast<const O*>(p.packed_b ? p.packed_b : shared.data());
+      if (p.packed_b) packed += pass * L * ceil_div(p.k, kStep<O>) + k / kStep<O> * width;
+      if (share_b) {
+        const int64_t group = larger<int64_t>(1, ceil_div(kChunkWork / 8, steps * kTileVectors * L));
+        for_chunks(ceil_div(panels, group), [&](int64_t chunk) {
+          pack_panels(static_cast<O*>(shared.data()), p, pass, vectors, chunk * group,
+                      smaller(panels, (chunk + 1) * group), k, depth);
+        });
+      }
+      // Panels of a chunk: enough work, and few enough chunks that packing A again in each costs little.
+      const int64_t wanted = work < 4 * kChunkWork ? 1 : smaller<int64_t>(64, work / kChunkWork);
+      const int64_t groups = smaller(panels, larger<int64_t>(1, smaller<int64_t>(16, wanted) / row_blocks));
+      const int64_t group = ceil_div(panels, groups);
+      const int64_t columns_chunks = ceil_div(panels, group);
+      const auto chunk_body = [&](int64_t chunk) {
+        const int64_t row = chunk / columns_chunks * block_rows, first = chunk % columns_chunks * group;
+        const int64_t rows = smaller(block_rows, p.m - row);
+        const int64_t a_bytes = pack_a ? (rows * steps + kPackSlack<O>) * int64_t(sizeof(O)) : 0;
+        const int64_t panel_bytes = share_b || p.packed_b ? 0 : kTileVectors * kVectorBytes * steps;
+        const int64_t a_room = ceil_div(a_bytes, kAlignment) * kAlignment;
+        Workspace workspace(size_t(a_room + panel_bytes));
+        O* tiles = static_cast<O*>(workspace.data());
+        const S* a = p.a + row * p.a_row + k * p.a_k;
+        if (pack_a) {
+          for (int64_t r = 0, n; r < rows; r += n) {
+            n = next_piece(rows - r, kTileRows);
+            pack_panel(tiles + r * steps, n, a + r * p.a_row, p.a_k, p.a_row, depth, n);
+          }
+        }
+        Block<O> w{row, rows, pass, vectors, first, smaller(panels, first + group), k, depth,
+                   tiles, p.a_row, p.a_k, pack_a,
+                   panel_bytes ? BSide::packed_per_panel : BSide::packed, packed,
+                   tiles + a_room / int64_t(sizeof(O)),
+                   many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr, width, plain};
+        if constexpr (__is_same(S, O))
+          if (!pack_a) w.a = a;
+        run_block(p, w);
+      };
+      if (wanted == 1) {
+        for (int64_t chunk = 0; chunk < row_blocks * columns_chunks; ++chunk) chunk_body(chunk);
+      } else {
+        for_chunks(row_blocks * columns_chunks, chunk_body);
+      }
+      k += depth;
+    } while (k < p.k);
+  }
+}
+
+}  // namespace hotloop::HOTLOOP_ISA

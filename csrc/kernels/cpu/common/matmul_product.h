@@ -1,0 +1,52 @@
+// One matrix product of a batch, typed.
+#pragma once
+
+#include "kernels/cpu/common/matmul_epilogue.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+template <class S>
+struct Product {
+  int64_t m, n, k;
+  const S* a;
+  int64_t a_row, a_k;
+  const S* b;
+  int64_t b_k, b_col;
+  const void* packed_b;
+  S* out;
+  int64_t out_row;
+  Epilogue<S> epilogue;
+};
+
+inline int64_t batch_size(const MatmulArgs& args) {
+  int64_t count = 1;
+  for (int d = 0; d < args.batch_dims; ++d) count *= args.batch[d];
+  return count;
+}
+
+template <class S>
+inline Product<S> product_of(const MatmulArgs& args, int64_t index) {
+  using T = Compute<S>;
+  int64_t a = 0, b = 0, out = 0, bias = 0, residual = 0;
+  for (int d = args.batch_dims - 1; d >= 0; --d) {
+    const int64_t i = index % args.batch[d];
+    index /= args.batch[d];
+    a += i * args.a_batch_stride[d];
+    b += i * args.b_batch_stride[d];
+    out += i * args.out_batch_stride[d];
+    bias += i * args.bias_batch_stride[d];
+    residual += i * args.residual_batch_stride[d];
+  }
+  const auto at = [](const void* p, int64_t offset) { return p ? static_cast<const S*>(p) + offset : nullptr; };
+  return {args.m, args.n, args.k,
+          at(args.a, a), args.a_row_stride, args.a_col_stride,
+          at(args.b, b), args.b_row_stride, args.b_col_stride,
+          args.packed_b,
+          static_cast<S*>(args.out) + out, args.out_row_stride,
+          {T(args.alpha), T(args.beta),
+           at(args.bias, bias), args.bias_row_stride, args.bias_col_stride,
+           at(args.residual, residual), args.residual_row_stride, args.residual_col_stride,
+           args.activation}};
+}
+
+}  // namespace hotloop::HOTLOOP_ISA

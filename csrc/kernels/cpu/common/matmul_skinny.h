@@ -1,0 +1,159 @@
+// Few rows times a large matrix: the product is one read of B, at memory speed. B is read once, in the order
+// in which it lies, and up to kSkinnyRows rows of sums wait in the caches.
+#pragma once
+
+#include "core/memory.h"
+#include "kernels/cpu/common/chunks.h"
+#include "kernels/cpu/common/matmul_pack.h"
+#include "kernels/cpu/common/matmul_product.h"
+#include "kernels/cpu/common/transpose.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+constexpr int kSkinnyRows = 8;
+// Rows of B read at once. One row: fewer leave the sums' traffic in the way, more are more streams than
+// memory likes (4: 93 % of the read bandwidth, 1: 56 %, 8: 80 %). Eight rows: the sums do not fit L1.
+template <int ROWS>
+constexpr int kSkinnySteps = ROWS <= 4 ? 4 : 16;
+// Columns of B per pass, so that the sums of eight rows (128 KB) stay in L2 while runs of B stay long.
+constexpr int64_t kSkinnyColumns = 4096;
+// Rows of a transposed B per chunk of work.
+constexpr int64_t kSkinnyLines = 256;
+
+// Vectors of out in registers at once.
+template <int ROWS>
+constexpr int kSkinnyVectors = ROWS <= 4 ? 4 : 3;
+
+// sums[j][i] += sum over q < STEPS of a[q][i] * b[q][j], for NV vectors j, in the order of q. HALF: the one
+// step is the first half of a pair.
+template <class O, class S, int ROWS, int NV, int STEPS, bool HALF>
+inline void skinny_step(const O* a, const S* b, int64_t b_k, Sum<O>* sums, int n) {
+  using T = Sum<O>;
+  constexpr int L = kLanes<O>;
+  Vec<T> acc[ROWS][NV];
+#pragma GCC unroll 8
+  for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) acc[i][j] = load(sums + (j * ROWS + i) * L);
+  }
+#pragma GCC unroll 4
+  for (int q = 0; q < STEPS; ++q) {
+    Vec<O> bv[NV];
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) bv[j] = load_columns<O>(b + q * kStep<O> * b_k + j * L, b_k, n, !HALF);
+#pragma GCC unroll 8
+    for (int i = 0; i < ROWS; ++i) {
+      const Vec<O> av = broadcast_operand(a[q * ROWS + i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) acc[i][j] = multiply_add(av, bv[j], acc[i][j]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < ROWS; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) store(sums + (j * ROWS + i) * L, acc[i][j]);
+  }
+}
+
+template <class O, class S, int ROWS, int STEPS, bool HALF = false>
+inline void skinny_steps(const O* a, const S* b, int64_t b_k, int64_t columns, Sum<O>* sums) {
+  constexpr int L = kLanes<O>, NV = kSkinnyVectors<ROWS>;
+  const int64_t whole = columns / L, tail = columns % L;
+  int64_t v = 0;
+  for (; v + NV <= whole; v += NV)
+    skinny_step<O, S, ROWS, NV, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, L);
+  for (; v < whole; ++v) skinny_step<O, S, ROWS, 1, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, L);
+  if (tail) skinny_step<O, S, ROWS, 1, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, int(tail));
+}
+
+// B row-major, a packed (steps, ROWS). sums: vector after vector of out's columns, ROWS rows each.
+template <class O, class S, int ROWS>
+void skinny_rows(const O* a, const S* b, int64_t b_k, int64_t k, int64_t columns, Sum<O>* sums) {
+  constexpr int kSteps = kSkinnySteps<ROWS> / kStep<O>;  // so many rows of B
+  int64_t done = 0;
+  for (; done + kSteps * kStep<O> <= k; done += kSteps * kStep<O>, a += kSteps * ROWS)
+    skinny_steps<O, S, ROWS, kSteps>(a, b + done * b_k, b_k, columns, sums);
+  for (; done + kStep<O> <= k; done += kStep<O>, a += ROWS)
+    skinny_steps<O, S, ROWS, 1>(a, b + done * b_k, b_k, columns, sums);
+  if (done < k) skinny_steps<O, S, ROWS, 1, true>(a, b + done * b_k, b_k, columns, sums);
+}
+
+// B as (n, k), its rows along k: squares of B are transposed in registers, so that the chain of an
+// element stays in its order. `lines` rows of B, at most a vector's lanes, are read together.
+template <class O, class S, int ROWS>
+void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, int lines, Sum<O>* sums) {
+  using T = Sum<O>;
+  constexpr int L = kLanes<O>, kElements = L * kStep<O>;
+  Vec<T> acc[ROWS] = {};
+  for (int64_t left = k; left > 0; left -= kElements, a += L * ROWS, b += kElements) {
+    Vec<T> square[L];
+    if (left >= kElements && lines == L) {
+#pragma GCC unroll 16
+      for (int j = 0; j < L; ++j) square[j] = load_along<O>(b + j * b_col, kElements);
+      transpose<T>(square);
+#pragma GCC unroll 16
+      for (int q = 0; q < L; ++q) {
+#pragma GCC unroll 8
+        for (int i = 0; i < ROWS; ++i)
+          acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
+      }
+    } else {
+      for (int j = 0; j < L; ++j) square[j] = j < lines ? load_along<O>(b + j * b_col, left) : Vec<T>{};
+      transpose<T>(square);
+      const int steps = left >= kElements ? L : int((left + kStep<O> - 1) / kStep<O>);
+      for (int q = 0; q < steps; ++q)
+        for (int i = 0; i < ROWS; ++i)
+          acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < ROWS; ++i) store(sums + i * L, acc[i]);
+}
+
+// Rows [0, ROWS) of a skinny product. B row-major: column blocks; else blocks of B's rows.
+template <class S, class O, int ROWS>
+void skinny_product(const Product<S>& p) {
+  using T = Sum<O>;
+  constexpr int64_t L = kLanes<O>;
+  const int64_t steps = (p.k + kStep<O> - 1) / kStep<O>;
+  const bool a_as_is = __is_same(S, O) && ROWS == 1 && p.a_k == 1;
+  Workspace a_room(a_as_is ? 0 : size_t(steps * ROWS + kPackSlack<O>) * sizeof(O));
+  O* packed = static_cast<O*>(a_room.data());
+  if (!a_as_is) pack_panel(packed, ROWS, p.a, p.a_k, p.a_row, p.k, ROWS);
+  const O* a = packed;
+  if constexpr (__is_same(S, O))
+    if (a_as_is) a = p.a;
+
+  const int64_t block = p.b_col == 1 ? kSkinnyColumns : kSkinnyLines;
+  for_chunks((p.n + block - 1) / block, [&](int64_t chunk) {
+    const int64_t begin = chunk * block, columns = smaller(block, p.n - begin);
+    const int64_t vectors = (columns + L - 1) / L;
+    Workspace room(size_t(vectors * ROWS) * kVectorBytes);
+    T* sums = static_cast<T*>(room.data());
+    if (p.b_col == 1) {
+      __builtin_memset(sums, 0, size_t(vectors * ROWS) * kVectorBytes);
+      skinny_rows<O, S, ROWS>(a, p.b + begin, p.b_k, p.k, columns, sums);
+    } else {
+      for (int64_t v = 0; v < vectors; ++v)
+        skinny_columns<O, S, ROWS>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
+                                   int(smaller(L, columns - v * L)), sums + v * ROWS * L);
+    }
+    finish(p.epilogue, 0, begin, ROWS, columns, sums, L, ROWS * L, p.out, p.out_row);
+  });
+}
+
+template <class S, class O = Compute<S>>
+void skinny_product(const Product<S>& p) {
+  switch (p.m) {
+    case 1: return skinny_product<S, O, 1>(p);
+    case 2: return skinny_product<S, O, 2>(p);
+    case 3: return skinny_product<S, O, 3>(p);
+    case 4: return skinny_product<S, O, 4>(p);
+    case 5: return skinny_product<S, O, 5>(p);
+    case 6: return skinny_product<S, O, 6>(p);
+    case 7: return skinny_product<S, O, 7>(p);
+    case 8: return skinny_product<S, O, 8>(p);
+  }
+}
+
+}  // namespace hotloop::HOTLOOP_ISA

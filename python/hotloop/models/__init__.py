@@ -1,0 +1,5 @@
+"""Whole models, a file each."""
+
+from hotloop.models.mlp import MLP
+
+__all__ = ["MLP"]

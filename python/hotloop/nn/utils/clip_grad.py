@@ -1,0 +1,70 @@
+"""Gradients kept within bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from hotloop import _core
+from hotloop._core import Tensor
+from hotloop.autograd import no_grad
+
+
+def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
+    """The norm of all tensors seen as one vector: a 0-d tensor."""
+    parts = [t.detach() for t in tensors]
+    order = float(norm_type)
+    if not parts:
+        return _core.tensor(0.0)
+    if order == 2.0:
+        total = _core.total_norm(parts)
+    else:
+        total = _norm(_core.stack([_norm(part, order) for part in parts]), order)
+    if error_if_nonfinite and not math.isfinite(total.item()):
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
+            "clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+            "`error_if_nonfinite=False`"
+        )
+    return total
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scales all gradients by one factor, in place, so that their common norm is at most ``max_norm``.
+
+    Returns the norm before: a 0-d tensor.
+    """
+    grads = _grads(parameters)
+    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    with no_grad():
+        scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
+        for grad in grads:
+            grad.mul_(scale)
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Clamps every element of the gradients to [-clip_value, clip_value], in place."""
+    with no_grad():
+        for grad in _grads(parameters):
+            grad.clamp_(-float(clip_value), float(clip_value))
+
+
+def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    if isinstance(parameters, Tensor):
+        parameters = [parameters]
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+def _norm(x: Tensor, order: float) -> Tensor:
+    """The vector norm of all elements: ()."""
+    if order == math.inf:
+        return x.abs().max()
+    if order == 1.0:
+        return x.abs().sum()
+    return x.abs().pow(order).sum().pow(1.0 / order)

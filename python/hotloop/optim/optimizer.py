@@ -1,0 +1,170 @@
+"""Optimizer: what every optimizer shares — groups of parameters, their state, saving and loading."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from hotloop import _core
+from hotloop._core import Tensor
+from hotloop.autograd import enable_grad
+
+
+class Optimizer(ABC):
+    """Base of the optimizers. Subclasses define ``_update``, or ``step`` altogether.
+
+    Args:
+        params: parameters, or dicts that hold some under "params" beside settings of their own.
+        defaults: the settings of groups that don't say otherwise.
+
+    Attributes:
+        param_groups: dicts of settings and, under "params", parameters; settings may be changed at any time.
+        state: parameter -> dict of what the optimizer keeps for it.
+    """
+
+    def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                + type(params).__name__
+            )
+        self.defaults = defaults
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        groups: list[Any] = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a group: a dict with "params" and any settings that differ from the defaults."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        params = param_group["params"]
+        if isinstance(params, Tensor):
+            params = [params]
+        elif isinstance(params, (set, frozenset)):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
+                "sets will change between runs. Please use a list instead."
+            )
+        params = list(params)
+        for param in params:
+            if not isinstance(param, Tensor):
+                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}")
+            if not param.is_leaf:
+                raise ValueError("can't optimize a non-leaf Tensor")
+        ids = {id(param) for param in params}
+        if len(ids) != len(params):
+            raise ValueError("some parameters appear more than once in one parameter group")
+        if any(id(param) in ids for group in self.param_groups for param in group["params"]):
+            raise ValueError("some parameters appear in more than one parameter group")
+        self.param_groups.append({**self.defaults, **param_group, "params": params})
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drops the gradient of every parameter, or sets it to zero."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                if set_to_none:
+                    param.grad = None
+                elif param.grad is not None:
+                    param.grad = param.grad.detach().zero_()
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Updates every parameter that has a gradient.
+
+        ``closure``, where given, is called first to compute gradients anew; its result is returned.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            params = group["params"]
+            grads = [param.grad for param in params]
+            for grad in grads:
+                if grad is None:
+                    params = [param for param, grad in zip(params, grads, strict=True) if grad is not None]
+                    grads = [grad for grad in grads if grad is not None]
+                    break
+            if grads:
+                self._update(group, params, grads)
+        return loss
+
+    @abstractmethod
+    def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
+        """Updates some of a group's parameters, in place, by their gradients."""
+
+    # -- saving and loading
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state and the settings, with a number in place of each parameter, in the order of the groups.
+
+        Step counts appear as 0-d float32 tensors, as PyTorch has them.
+        """
+        numbers: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for param in group["params"]:
+                numbers[id(param)] = len(numbers)
+            groups.append({**group, "params": [numbers[id(param)] for param in group["params"]]})
+        state = {
+            numbers[id(param)]: {key: _core.tensor(float(v)) if key == "step" else v for key, v in kept.items()}
+            for param, kept in self.state.items()
+            if id(param) in numbers
+        }
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Takes state and settings from another optimizer's ``state_dict()``; its parameters in the same order.
+
+        Tensors are copied, with the dtype and device of their parameter.
+        """
+        saved_groups = copy.copy(state_dict["param_groups"])
+        if len(saved_groups) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        by_number: dict[int, Tensor] = {}
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            if len(group["params"]) != len(saved["params"]):
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+                )
+            by_number.update(zip(saved["params"], group["params"], strict=True))
+
+        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        for number, kept in state_dict["state"].items():
+            if number in by_number:
+                param = by_number[number]
+                state[param] = {key: _restored(key, value, param) for key, value in kept.items()}
+        self.state = state
+        self.param_groups = [
+            {**group, **copy.deepcopy({k: v for k, v in saved.items() if k != "params"})}
+            for group, saved in zip(self.param_groups, saved_groups, strict=True)
+        ]
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines.extend(f"    {key}: {group[key]}" for key in sorted(group) if key != "params")
+        return "\n".join(lines) + "\n)"
+
+
+def _restored(key: str, value: Any, param: Tensor) -> Any:
+    """An entry of a loaded state, as the optimizer keeps it."""
+    if key == "step":
+        return int(value)
+    if isinstance(value, Tensor):
+        dtype = param.dtype if value.dtype.is_floating_point else value.dtype
+        return value.detach().to(device=param.device, dtype=dtype).clone()
+    return copy.deepcopy(value)
+
+
+def check_not_negative(name: str, value: float) -> None:
+    """Refuses a negative or NaN setting; ``name`` as PyTorch's message has it, such as "momentum value"."""
+    if not value >= 0.0:
+        raise ValueError(f"Invalid {name}: {value}")

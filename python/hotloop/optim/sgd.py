@@ -1,0 +1,91 @@
+"""SGD with momentum, Nesterov momentum and weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hotloop import _core
+from hotloop._core import Tensor
+from hotloop.optim.optimizer import Optimizer, check_not_negative
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent.
+
+    With g the gradient plus ``weight_decay`` times the parameter, the buffer b becomes ``momentum * b + (1 - dampening)
+    * g`` (g itself at the first step), and the parameter goes down by ``lr`` times b; with ``nesterov`` by ``lr * (g +
+    momentum * b)``.
+
+    Args:
+        params: parameters, or dicts of "params" and settings.
+        lr: learning rate.
+        momentum: share of the buffer that stays.
+        dampening: share of the gradient that is kept out of the buffer.
+        weight_decay: factor of the L2 penalty.
+        nesterov: look ahead by one step of momentum.
+        maximize: go up.
+        foreach, fused: taken for PyTorch's sake; every step is one fused pass over all parameters.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+    ) -> None:
+        check_not_negative("learning rate", lr)
+        check_not_negative("momentum value", momentum)
+        check_not_negative("weight_decay value", weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
+        if group["momentum"] == 0:
+            self._launch(group, params, grads, [], False)
+            return
+        states = [self.state[param] for param in params]
+        if all("momentum_buffer" in state for state in states):
+            self._launch(group, params, grads, [state["momentum_buffer"] for state in states], False)
+            return
+        started = [state.get("momentum_buffer") is not None for state in states]
+        for first_step in (True, False):  # some parameters have no buffer yet
+            part = [i for i, has_buffer in enumerate(started) if has_buffer != first_step]
+            for i in part if first_step else ():
+                states[i]["momentum_buffer"] = _core.empty_like(params[i].detach())
+            if part:
+                buffers = [states[i]["momentum_buffer"] for i in part]
+                self._launch(group, [params[i] for i in part], [grads[i] for i in part], buffers, first_step)
+
+    @staticmethod
+    def _launch(
+        group: dict[str, Any], params: list[Tensor], grads: list[Tensor], buffers: list[Any], first_step: bool
+    ) -> None:
+        _core.sgd_step(
+            params,
+            grads,
+            buffers,
+            group["lr"],
+            group["momentum"],
+            group["dampening"],
+            group["weight_decay"],
+            group["nesterov"],
+            group["maximize"],
+            first_step,
+        )
