@@ -21,6 +21,7 @@ HOTLOOP_MATMUL(avx2)
 HOTLOOP_MATMUL(avx512)
 namespace avx512_bf16 {
 void matmul_skinny(const MatmulArgs&);
+void matmul_small(const MatmulArgs&);
 void matmul_blocked(const MatmulArgs&);
 void matmul_pack(const PackArgs&);
 }
@@ -34,7 +35,6 @@ void matmul(const MatmulArgs&);
 namespace hotloop::dispatch {
 namespace {
 
-constexpr DTypeSet kF32F64 = 1u << int(DType::f32) | 1u << int(DType::f64);
 constexpr DTypeSet kBf16 = 1u << int(DType::bf16);
 
 // One row block of f32 stays in L2 beside B up to here; larger products earn packing and threads.
@@ -76,17 +76,22 @@ const char* refuse_bf16dot_skinny(const MatmulArgs& args) {
   const char* reason = refuse_bf16dot(args);
   return reason ? reason : refuse_skinny(args);
 }
+const char* refuse_bf16dot_small(const MatmulArgs& args) {
+  const char* reason = refuse_bf16dot(args);
+  return reason ? reason : refuse_small(args);
+}
 #endif
 
 #define HOTLOOP_MATMUL_CANDIDATES(isa)                                                 \
   {"matmul_dot_" #isa, Isa::isa, kFloats, refuse_dot, isa::matmul_dot},                \
   {"matmul_skinny_" #isa, Isa::isa, kFloats, refuse_skinny, isa::matmul_skinny},       \
-  {"matmul_small_" #isa, Isa::isa, kF32F64, refuse_small, isa::matmul_small},          \
+  {"matmul_small_" #isa, Isa::isa, kFloats, refuse_small, isa::matmul_small},          \
   {"matmul_blocked_" #isa, Isa::isa, kFloats, nullptr, isa::matmul_blocked},
 
 constexpr Candidate<MatmulArgs> kCandidates[] = {
 #if defined(HOTLOOP_X86)
     {"matmul_bf16dot_skinny_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot_skinny, avx512_bf16::matmul_skinny},
+    {"matmul_bf16dot_small_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot_small, avx512_bf16::matmul_small},
     {"matmul_bf16dot_blocked_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot, avx512_bf16::matmul_blocked},
     HOTLOOP_MATMUL_CANDIDATES(avx512)
     HOTLOOP_MATMUL_CANDIDATES(avx2)
@@ -119,7 +124,7 @@ MatmulArgs transposed(MatmulArgs args) {
 void matmul(const MatmulArgs& args) {
   if (empty(args)) [[unlikely]]
     return;
-  if (args.n == 1 && args.a_col_stride != 1 && args.out_row_stride == 1 && !args.packed_b) [[unlikely]]
+  if (args.n == 1 && args.m > 1 && args.a_col_stride != 1 && args.out_row_stride == 1 && !args.packed_b) [[unlikely]]
     return run("matmul", kCandidates, args.dtype, transposed(args));
   run("matmul", kCandidates, args.dtype, args);
 }

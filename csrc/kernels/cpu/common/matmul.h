@@ -27,18 +27,17 @@ struct SkinnyFamily {
   static void run(const Product<S>& p) { skinny_product(p); }
 };
 template <class S>
+struct SmallFamily {
+  static void run(const Product<S>& p) { small_product(p); }
+};
+template <class S>
 struct BlockedFamily {
   static void run(const Product<S>& p) { blocked_product(p); }
 };
 
 void matmul_dot(const MatmulArgs& args) { run_dtype<DotFamily>(args); }
 void matmul_skinny(const MatmulArgs& args) { run_dtype<SkinnyFamily>(args); }
-void matmul_small(const MatmulArgs& args) {
-  if (args.dtype == DType::f32)
-    run_batch<float, small_product<float>>(args);
-  else
-    run_batch<double, small_product<double>>(args);
-}
+void matmul_small(const MatmulArgs& args) { run_dtype<SmallFamily>(args); }
 void matmul_blocked(const MatmulArgs& args) { run_dtype<BlockedFamily>(args); }
 
 void matmul_pack(const PackArgs& args) {

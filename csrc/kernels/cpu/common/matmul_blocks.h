@@ -55,6 +55,17 @@ void pack_panels(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, 
   }
 }
 
+// Packs rows [row, row + rows) of A into tiles, over a range of k.
+template <class S, class O>
+void pack_rows_of_a(O* tiles, const Product<S>& p, int64_t row, int64_t rows, int64_t k, int64_t depth) {
+  const int64_t steps = ceil_div(depth, kStep<O>);
+  const S* a = p.a + row * p.a_row + k * p.a_k;
+  for (int64_t r = 0, n; r < rows; r += n) {
+    n = next_piece(rows - r, kTileRows);
+    pack_panel(tiles + r * steps, n, a + r * p.a_row, p.a_k, p.a_row, depth, n);
+  }
+}
+
 enum class BSide { in_place, packed, packed_per_panel };
 
 template <class O>
@@ -135,26 +146,31 @@ void run_block(const Product<S>& p, const Block<O>& w) {
   }
 }
 
-// Small products: no packing of A, B in place where its rows are contiguous, one thread.
-template <class S>
+// Small products: A and, where its rows are contiguous, B in place; one thread.
+template <class S, class O = Compute<S>>
 void small_product(const Product<S>& p) {
-  using T = Compute<S>;
-  const int64_t vectors = vectors_of<T>(p.n);
+  const int64_t vectors = vectors_of<O>(p.n), steps = ceil_div(p.k, kStep<O>);
   // Rows of B a multiple of 4 KB apart share few lines of L1.
-  const bool in_place = p.b_col == 1 && (p.m <= 2 * kTileRows || p.b_k * int64_t(sizeof(T)) < 4096);
-  alignas(kAlignment) char room[16 << 10];
-  const size_t bytes = in_place ? 0 : size_t(p.k) * smaller<int64_t>(vectors, kTileVectors) * kVectorBytes;
-  const bool fits = bytes <= sizeof room;
-  const auto run = [&](T* panel) {
-    const Block<S> w{0, p.m, 0, vectors, 0, ceil_div(vectors, kTileVectors), 0, p.k,
-                     p.a, p.a_row, p.a_k, false,
+  const bool in_place = __is_same(S, O) && p.b_col == 1 && (p.m <= 2 * kTileRows || p.b_k * int64_t(sizeof(O)) < 4096);
+  InPlace<O> a = a_in_place<O>(p);
+  const bool pack_a = !a.a;
+  const int64_t panel_bytes = in_place ? 0 : steps * smaller<int64_t>(vectors, kTileVectors) * kVectorBytes;
+  const int64_t a_bytes = pack_a ? (p.m * steps + kPackSlack<O>) * int64_t(sizeof(O)) : 0;
+  alignas(kAlignment) char room[8 << 10];
+  const auto run = [&](O* panel) {
+    if (pack_a) {
+      a = {panel + panel_bytes / int64_t(sizeof(O)), 1, 0};
+      pack_rows_of_a(const_cast<O*>(a.a), p, 0, p.m, 0, p.k);
+    }
+    const Block<O> w{0, p.m, 0, vectors, 0, ceil_div(vectors, kTileVectors), 0, p.k,
+                     a.a, a.row, a.step, pack_a,
                      in_place ? BSide::in_place : BSide::packed_per_panel, nullptr, panel,
-                     nullptr, 0, p.epilogue.plain()};
+                     nullptr, 0, __is_same(S, Sum<O>) && p.epilogue.plain()};
     run_block(p, w);
   };
-  if (fits) return run((T*)room);
-  Workspace workspace(bytes);
-  run(static_cast<T*>(workspace.data()));
+  if (panel_bytes + a_bytes <= int64_t(sizeof room)) return run((O*)room);
+  Workspace workspace(size_t(panel_bytes + a_bytes));
+  run(static_cast<O*>(workspace.data()));
 }
 
 // Any product: blocks over a grid fixed by the shape, shared among threads.
@@ -162,8 +178,9 @@ template <class S, class O = Compute<S>>
 void blocked_product(const Product<S>& p) {
   using T = Sum<O>;
   constexpr int64_t L = kLanes<O>, kDepth = kBlockDepth<O> * kStep<O>;
-  const bool plain = p.epilogue.plain();
-  const bool pack_a = !__is_same(S, O) || (p.a_k != 1 && p.m > kTileRows);
+  const bool plain = __is_same(S, T) && p.epilogue.plain();
+  const InPlace<O> in_place = a_in_place<O>(p);
+  const bool pack_a = !in_place.a || (in_place.step != 1 && p.m > kTileRows);
   const int64_t all_vectors = vectors_of<O>(p.n);
   // An even cut of the rows into blocks, in whole tiles.
   const int64_t deepest = larger<int64_t>(1, ceil_div(smaller(p.k, kDepth), kStep<O>));
@@ -206,20 +223,13 @@ void blocked_product(const Product<S>& p) {
         const int64_t a_room = ceil_div(a_bytes, kAlignment) * kAlignment;
         Workspace workspace(size_t(a_room + panel_bytes));
         O* tiles = static_cast<O*>(workspace.data());
-        const S* a = p.a + row * p.a_row + k * p.a_k;
-        if (pack_a) {
-          for (int64_t r = 0, n; r < rows; r += n) {
-            n = next_piece(rows - r, kTileRows);
-            pack_panel(tiles + r * steps, n, a + r * p.a_row, p.a_k, p.a_row, depth, n);
-          }
-        }
-        Block<O> w{row, rows, pass, vectors, first, smaller(panels, first + group), k, depth,
-                   tiles, p.a_row, p.a_k, pack_a,
-                   panel_bytes ? BSide::packed_per_panel : BSide::packed, packed,
-                   tiles + a_room / int64_t(sizeof(O)),
-                   many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr, width, plain};
-        if constexpr (__is_same(S, O))
-          if (!pack_a) w.a = a;
+        if (pack_a) pack_rows_of_a(tiles, p, row, rows, k, depth);
+        const O* a = pack_a ? tiles : in_place.a + row * in_place.row + k / kStep<O> * in_place.step;
+        const Block<O> w{row, rows, pass, vectors, first, smaller(panels, first + group), k, depth,
+                         a, in_place.row, in_place.step, pack_a,
+                         panel_bytes ? BSide::packed_per_panel : BSide::packed, packed,
+                         tiles + a_room / int64_t(sizeof(O)),
+                         many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr, width, plain};
         run_block(p, w);
       };
       if (wanted == 1) {

@@ -55,6 +55,29 @@ inline Vec<Compute<S>> load_partial_as(const S* p, int n) {
   }
 }
 
+// kLanes<float> elements as they are stored.
+typedef uint16_t u16_row __attribute__((vector_size(kVectorBytes / 2)));
+
+template <class S>
+inline u16_row round_to(f32v v) {
+  if constexpr (__is_same(S, bfloat16_t)) {
+    const auto bits = (u32v)v;
+    const u32v nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;  // ties to even
+    const auto is_nan = (u32v)(v != v);
+    return __builtin_convertvector((nearest & ~is_nan) | ((bits >> 16 | 0x40) & is_nan), u16_row);
+  } else {
+#if defined(__AVX512F__)
+    return (u16_row)_mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT);
+#elif defined(__F16C__)
+    return (u16_row)_mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT);
+#else
+    u16_row bits;
+    for (int i = 0; i < kLanes<float>; ++i) bits[i] = to_f16(v[i]).bits;
+    return bits;
+#endif
+  }
+}
+
 // The first n lanes, rounded to S.
 template <class S>
 inline void store_as(S* p, Vec<Compute<S>> v, int n) {
@@ -64,15 +87,16 @@ inline void store_as(S* p, Vec<Compute<S>> v, int n) {
     else
       store_partial(p, v, n);
   } else {
-    float row[kLanes<float>];
-    S rounded[kLanes<float>];
-    store(row, v);
-    store_row(rounded, row, kLanes<float>);
+    const u16_row bits = round_to<S>(v);
+    if (n == kLanes<float>) {
+      __builtin_memcpy(p, &bits, sizeof bits);
+    } else {
 #if defined(__AVX512F__)
-    _mm256_mask_storeu_epi16(p, __mmask16((1u << n) - 1), _mm256_loadu_si256((const __m256i*)rounded));
+      _mm256_mask_storeu_epi16(p, __mmask16((1u << n) - 1), (__m256i)bits);
 #else
-    for (int i = 0; i < n; ++i) p[i] = rounded[i];
+      for (int i = 0; i < n; ++i) p[i].bits = bits[i];
 #endif
+    }
   }
 }
 

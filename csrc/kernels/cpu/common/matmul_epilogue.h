@@ -34,10 +34,8 @@ struct Epilogue {
   int64_t residual_row, residual_col;
   Activation activation;
 
-  // The sums are the result.
-  bool plain() const {
-    return __is_same(S, T) && alpha == T(1) && !bias && !residual && activation == Activation::none;
-  }
+  // The sums, rounded, are the result.
+  bool plain() const { return alpha == T(1) && !bias && !residual && activation == Activation::none; }
 };
 
 // n elements `stride` apart.
@@ -59,6 +57,14 @@ template <class S>
                               int64_t out_row) {
   using T = Compute<S>;
   constexpr int L = kLanes<T>;
+  if (e.plain()) {
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0, v = 0; j < columns; j += L, ++v)
+        store_as(out + (row + i) * out_row + column + j, load(sums + i * sums_row + v * sums_vector),
+                 columns - j < L ? int(columns - j) : L);
+    }
+    return;
+  }
   const Vec<T> alpha = broadcast(e.alpha), beta = broadcast(e.beta);
   for (int64_t j = 0, v = 0; j < columns; j += L, ++v) {
     const int n = columns - j < L ? int(columns - j) : L;

@@ -49,4 +49,20 @@ inline Product<S> product_of(const MatmulArgs& args, int64_t index) {
            args.activation}};
 }
 
+// A as operands of the chain where they lie: for pairs, rows of whole pairs.
+template <class O>
+struct InPlace {
+  const O* a;  // nullptr: A must be packed
+  int64_t row, step;
+};
+template <class O, class S>
+inline InPlace<O> a_in_place(const Product<S>& p) {
+  if constexpr (__is_same(S, O)) {
+    return {p.a, p.a_row, p.a_k};
+  } else if constexpr (kStep<O> == 2) {
+    if (p.a_k == 1 && p.k % 2 == 0 && p.a_row % 2 == 0) return {(const O*)p.a, p.a_row / 2, 1};
+  }
+  return {nullptr, 0, 0};
+}
+
 }  // namespace hotloop::HOTLOOP_ISA
