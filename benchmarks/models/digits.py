@@ -7,6 +7,7 @@ same batches, an epoch of each in turn.
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -90,7 +91,7 @@ def main() -> None:
             (rng.uniform(-1, 1, (outs, ins)) / ins**0.5).astype(np.float32),
             (rng.uniform(-1, 1, outs) / ins**0.5).astype(np.float32),
         )
-        for ins, outs in zip(WIDTHS, WIDTHS[1:], strict=False)
+        for ins, outs in itertools.pairwise(WIDTHS)
     ]
     trainings = [Training(library, layers) for library in load(("torch",), threads=1).values()]
     train, test = arrays("train"), arrays("test")

@@ -3,6 +3,7 @@ hotloop and PyTorch share."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,7 +35,7 @@ class Problem:
                 (rng.uniform(-1, 1, (outs, ins)) / ins**0.5).astype(np.float32),
                 (rng.uniform(-1, 1, outs) / ins**0.5).astype(np.float32),
             )
-            for ins, outs in zip(self.widths, self.widths[1:], strict=False)
+            for ins, outs in itertools.pairwise(self.widths)
         ]
 
     @cached_property
@@ -50,14 +51,12 @@ class Problem:
     @property
     def parameters(self) -> int:
         """Weights and biases together."""
-        return sum((ins + 1) * outs for ins, outs in zip(self.widths, self.widths[1:], strict=False))
+        return sum((ins + 1) * outs for ins, outs in itertools.pairwise(self.widths))
 
     @property
     def product_flops(self) -> float:
         """Of the forward products."""
-        return sum(
-            2.0 * self.batch * ins * outs for ins, outs in zip(self.widths, self.widths[1:], strict=False)
-        )
+        return sum(2.0 * self.batch * ins * outs for ins, outs in itertools.pairwise(self.widths))
 
     @property
     def step_flops(self) -> float:
