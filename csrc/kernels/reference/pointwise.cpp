@@ -50,23 +50,24 @@ bool is_finite(T a) {
 double rsqrt(double a) { return 1 / std::sqrt(a); }
 double sigmoid(double a) { return a < 0 ? std::exp(a) / (1 + std::exp(a)) : 1 / (1 + std::exp(-a)); }
 double round_even(double a) { return std::nearbyint(a); }
-double normal_cdf(double a) { return std::erfc(-a / std::sqrt(2.0)) / 2; }
-double normal_density(double a) { return std::exp(-a * a / 2) / std::sqrt(2 * 3.141592653589793); }
+// Far left a double's rounding of the argument would show in the result.
+double normal_cdf(double a) { return double(std::erfc(-a / std::sqrt(2.0L)) / 2); }
+double normal_density(double a) { return double(std::exp(-0.5L * a * a) * 0.398942280401432677939946L); }
 double gelu_backward(double grad, double a) {
   return grad * (normal_cdf(a) + (std::isinf(a) ? 0 : a * normal_density(a)));
 }
-double silu_backward(double grad, double a) { return grad * sigmoid(a) * (1 + a * (1 - sigmoid(a))); }
+double silu_backward(double grad, double a) { return grad * sigmoid(a) * (1 + a * sigmoid(-a)); }
 // sigmoid(v), v = a (k1 + k3 a^2); flat where |a| is past 16.
 double gelu_tanh_backward(double grad, double a) {
   a = a > 16 ? 16 : a < -16 ? -16 : a;
-  const double k1 = 1.5957691216057308, k3 = 0.07135481627159855, s = sigmoid(a * (k1 + k3 * a * a));
-  return grad * (s + a * s * (1 - s) * (k1 + 3 * k3 * a * a));
+  const double k1 = 1.5957691216057308, k3 = 0.07135481627159855, v = a * (k1 + k3 * a * a);
+  return grad * (sigmoid(v) + a * sigmoid(v) * sigmoid(-v) * (k1 + 3 * k3 * a * a));
 }
 double gelu_tanh_curvature(double a) {
   a = a > 16 ? 16 : a < -16 ? -16 : a;
-  const double k1 = 1.5957691216057308, k3 = 0.07135481627159855, s = sigmoid(a * (k1 + k3 * a * a));
-  const double v1 = k1 + 3 * k3 * a * a, v2 = 6 * k3 * a;
-  return s * (1 - s) * (2 * v1 + a * ((1 - 2 * s) * v1 * v1 + v2));
+  const double k1 = 1.5957691216057308, k3 = 0.07135481627159855, v = a * (k1 + k3 * a * a);
+  const double s = sigmoid(v), t = sigmoid(-v), v1 = k1 + 3 * k3 * a * a, v2 = 6 * k3 * a;
+  return s * t * (2 * v1 + a * ((t - s) * v1 * v1 + v2));
 }
 double remainder(double a, double b) {
   const double r = std::fmod(a, b);

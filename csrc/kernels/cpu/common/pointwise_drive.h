@@ -13,7 +13,7 @@ namespace hotloop::HOTLOOP_ISA {
 using PointwiseLoop = void (*)(void* out, const void* const* in, int64_t n, const PointwiseArgs& args);
 
 struct PointwiseSpec {
-  PointwiseLoop loop;
+  PointwiseLoop loop;  // null: the one input is moved as it is
   int inputs;
   int out_size;  // of an element, in bytes
   int in_sizes[kPointwiseInputs];

@@ -1,7 +1,7 @@
 // Pointwise kernels over strides. The problem is cut into tiles of the two dimensions that matter: the innermost,
 // which the loop runs along, and beside it the one along which a transposed input is dense. An input that is dense
 // along the innermost dimension is read where it lies; any other is first brought into a buffer in L1, so that one
-// loop a row and dtype is enough.
+// loop a row and dtype is enough. Copies are driven the same way.
 #pragma once
 
 #include "core/parallel.h"
@@ -68,7 +68,24 @@ struct Stage {
   int64_t held_elements[kPointwiseInputs] = {};
 };
 
+// Moves a tile of the one input to its place in out.
+inline void move_tile(const StridedTile& t, char* out, const char* in, int64_t rows, int64_t cols) {
+  const PointwiseArgs& args = *t.args;
+  const int64_t out_col = args.out_strides[t.inner], out_row = t.beside < 0 ? 0 : args.out_strides[t.beside];
+  const int64_t col = args.in_strides[0][t.inner], row = t.beside < 0 ? 0 : args.in_strides[0][t.beside];
+  with_unit(t.spec.out_size, [&](auto unit) {
+    using T = decltype(unit);
+    if (out_col == 1) {
+      gather_tile((const T*)in, row, col, (T*)out, out_row, rows, cols);
+    } else {
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t c = 0; c < cols; ++c) ((T*)out)[r * out_row + c * out_col] = ((const T*)in)[r * row + c * col];
+    }
+  });
+}
+
 inline void run_tile(const StridedTile& t, Stage& stage, char* out, const char* const* in, int64_t rows, int64_t cols) {
+  if (t.spec.loop == nullptr) return move_tile(t, out, in[0], rows, cols);
   const PointwiseArgs& args = *t.args;
   const char* at[kPointwiseInputs];
   int64_t step[kPointwiseInputs];
@@ -153,7 +170,12 @@ inline void run_tiles(const StridedTile& t, int64_t begin, int64_t end) {
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 void drive(const PointwiseArgs& args, const PointwiseSpec& spec) {
-  if (args.ndim == 0) return spec.loop(args.out, args.in, 1, args);
+  if (args.ndim == 0) {
+    PointwiseArgs one = args;
+    one.ndim = 1;
+    one.sizes[0] = one.out_strides[0] = one.in_strides[0][0] = one.in_strides[1][0] = one.in_strides[2][0] = 1;
+    return drive(one, spec);
+  }
   int64_t elements = 1;
   for (int d = 0; d < args.ndim; ++d) elements *= args.sizes[d];
   if (elements == 0) return;

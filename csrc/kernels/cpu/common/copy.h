@@ -1,0 +1,85 @@
+// Copies: conversions of dense runs, and the strided driver of pointwise ops around them. Equal dtypes are moved tile by
+// tile straight into place, permuted ones through transposes in registers.
+#pragma once
+
+#include "core/half.h"
+#include "kernels/args/copy.h"
+#include "kernels/cpu/common/pointwise_drive.h"
+#include "kernels/cpu/common/vec_convert.h"
+
+namespace hotloop::HOTLOOP_ISA {
+
+template <class T>
+constexpr bool kSixteenBitFloat = __is_same(T, half_t) || __is_same(T, bfloat16_t);
+
+// By way of f32 in blocks that stay in L1.
+constexpr int kConvertBlock = 512;
+
+template <class To, class From>
+void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) {
+  if constexpr (__is_same(To, From)) {
+    __builtin_memcpy(to, from, size_t(n) * sizeof(To));
+  } else if constexpr ((kSixteenBitFloat<To> && __is_same(From, float)) ||
+                       (kSixteenBitFloat<From> && __is_same(To, float))) {
+    constexpr int lanes = kLanes<float>;
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) FloatElements<To>::store(to + i, FloatElements<From>::load(from + i));
+    if (i < n) {
+      const int rest = int(n - i);
+      FloatElements<To>::store_partial(to + i, FloatElements<From>::load_partial(from + i, rest), rest);
+    }
+  } else if constexpr (kSixteenBitFloat<To> && sizeof(From) >= 4) {
+    // f32 in between would round twice.
+    for (int64_t i = 0; i < n; ++i) {
+      if constexpr (__is_same(To, half_t)) {
+        to[i] = hotloop::to_half(double(from[i]));
+      } else {
+        to[i] = hotloop::to_bfloat16(double(from[i]));
+      }
+    }
+  } else if constexpr (kSixteenBitFloat<To> || kSixteenBitFloat<From>) {
+    float block[kConvertBlock];
+    for (int64_t i = 0; i < n; i += kConvertBlock) {
+      const int64_t count = n - i < kConvertBlock ? n - i : kConvertBlock;
+      convert_run(block, from + i, count);
+      convert_run(to + i, block, count);
+    }
+  } else if constexpr (__is_same(To, bool)) {
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i] != From(0);
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[i] = To(from[i]);
+  }
+}
+
+template <class To, class From>
+void convert_loop(void* out, const void* const* in, int64_t n, const PointwiseArgs&) {
+  convert_run((To*)out, (const From*)in[0], n);
+}
+
+// By the dtype converted from.
+template <class To>
+constexpr PointwiseLoop kConvertTo[kDTypeCount] = {
+    convert_loop<To, bool>,   convert_loop<To, uint8_t>,    convert_loop<To, int8_t>,
+    convert_loop<To, int32_t>, convert_loop<To, int64_t>,   convert_loop<To, half_t>,
+    convert_loop<To, bfloat16_t>, convert_loop<To, float>,  convert_loop<To, double>,
+};
+
+constexpr const PointwiseLoop* kConvert[kDTypeCount] = {
+    kConvertTo<bool>,   kConvertTo<uint8_t>,    kConvertTo<int8_t>, kConvertTo<int32_t>, kConvertTo<int64_t>,
+    kConvertTo<half_t>, kConvertTo<bfloat16_t>, kConvertTo<float>,  kConvertTo<double>,
+};
+
+constexpr int kItemSizes[kDTypeCount] = {1, 1, 1, 4, 8, 2, 2, 4, 8};
+
+void copy(const CopyArgs& args) {
+  const PointwiseArgs& operands = args.operands;
+  const int to_size = kItemSizes[int(args.to)], from_size = kItemSizes[int(args.from)];
+  const PointwiseLoop loop = kConvert[int(args.to)][int(args.from)];
+  if (operands.dense && operands.sizes[0] <= kSerialElements) {
+    loop(operands.out, operands.in, operands.sizes[0], operands);
+  } else {
+    drive(operands, {args.to == args.from ? nullptr : loop, 1, to_size, {from_size}});
+  }
+}
+
+}  // namespace hotloop::HOTLOOP_ISA
