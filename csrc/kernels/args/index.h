@@ -50,9 +50,9 @@ struct IndexArgs {
   // Writing and adding pass over positions where the first tensor's index is `skip` (an embedding's padding
   // row); INT64_MIN: none.
   int64_t skip;
-  // Set before anything moves; where there is a fault, nothing does. index_read: values = array. index_write: array =
-  // values, the last position in row-major order wins. index_add: array += values, in row-major order of positions, each
-  // sum rounded to dtype (bool: or).
+  // Where there is a fault, nothing is written to the array, and values is not to be used; memory outside is never touched.
+  // index_read: values = array. index_write: array = values, the last position in row-major order wins. index_add:
+  // array += values, in row-major order of positions, each sum rounded to dtype (bool: or).
   IndexFault* fault;
 };
 
