@@ -53,7 +53,7 @@ inline void move_contiguous(T* __restrict__ array, T* __restrict__ values, int64
     }
     for (; bytes >= kVectorBytes; bytes -= kVectorBytes, to += kVectorBytes, from += kVectorBytes)
       __builtin_memcpy(to, from, kVectorBytes);
-    copy_bytes(to, from, int(bytes));
+    copy_bytes<kVectorBytes>(to, from, int(bytes));
   } else {
     for (int64_t i = 0; i < count; ++i) Op::apply(array[i], values[i]);
   }

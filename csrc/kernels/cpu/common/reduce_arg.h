@@ -18,6 +18,20 @@ struct IndexedValue {
   int64_t index;  // -1: none yet
 };
 
+// Where `x`, which is among the elements, stands first; a NaN stands for all NaNs.
+template <class A>
+inline int first_like(const A* p, int count, A x) {
+  const auto like = [x](A y) { return (y == x) | ((y != y) & (x != x)); };
+  int j = 0;
+  for (; j + kTreeGroup <= count; j += kTreeGroup) {  // a group at a time, without an exit
+    int hits = 0;
+    for (int k = 0; k < kTreeGroup; ++k) hits |= like(p[j + k]);
+    if (hits) break;
+  }
+  while (!like(p[j])) ++j;
+  return j;
+}
+
 template <bool kMax, class A>
 IndexedValue<A> find_extreme(const ReduceSource<A>& source, const char* in, int64_t start, int64_t count) {
   using Op = Extreme<A, kMax>;
@@ -28,11 +42,7 @@ IndexedValue<A> find_extreme(const ReduceSource<A>& source, const char* in, int6
     const A* p = source.block(in, start + i, size, buffer);
     const A extreme = reduce_block<Op, A>(p, size, A(0));
     if (best.index >= 0 && !beats<kMax>(extreme, best.value)) continue;
-    int j = 0;
-    if (extreme == extreme)
-      while (p[j] != extreme) ++j;
-    else
-      while (p[j] == p[j]) ++j;
+    const int j = first_like(p, size, extreme);
     best = {p[j], start + i + j};
   }
   return best;
