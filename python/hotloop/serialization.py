@@ -166,7 +166,7 @@ def load(path: str | os.PathLike[str], map_location: Any = None) -> Any:
     reader = _Reader(os.fspath(path), data)
     del data
     tensors = reader.tensors(map_location)
-    return tensors if reader.structure is None else reader.rebuild(tensors)
+    return reader.rebuild(tensors)
 
 
 class _Reader:
@@ -187,7 +187,8 @@ class _Reader:
             self.fail(f"header: {error}")
         self.checksums = self._verified_checksums(metadata)
         self.names = list(self.checksums or header)
-        self.structure = self._json(metadata, _STRUCTURE)
+        self.structure = self._json(metadata, _STRUCTURE) if _STRUCTURE in metadata else None
+        self.is_dict_of_tensors = _STRUCTURE not in metadata
 
     def fail(self, what: str) -> NoReturn:
         raise CorruptFileError(f"{self.path}: {what}")
@@ -242,8 +243,6 @@ class _Reader:
         return checksums
 
     def _json(self, metadata: dict[str, str], key: str) -> Any:
-        if key not in metadata:
-            return None
         try:
             return json.loads(metadata[key])
         except (ValueError, RecursionError) as error:
@@ -277,6 +276,8 @@ class _Reader:
 
     def rebuild(self, tensors: dict[str, Tensor]) -> Any:
         """What was saved, from its JSON form and the tensors."""
+        if self.is_dict_of_tensors:
+            return tensors
         try:
             return _unflatten(self.structure, tensors)
         except (ValueError, TypeError, KeyError, RecursionError) as error:

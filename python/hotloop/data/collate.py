@@ -15,8 +15,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """Stacks samples along a new first dimension, inside whatever holds them.
 
     Tensors and arrays of shape (...) give a tensor (B, ...); Python floats a float64 tensor (B,), ints an int64 one;
-    strings and bytes stay a list. Of dicts, tuples and lists the entries are batched one by one: dicts and named tuples
-    keep their type, tuples and lists give a list.
+    strings and bytes stay as they are. Of dicts, tuples and lists the entries are batched one by one: dicts and named
+    tuples keep their type, tuples and lists give a list.
     """
     if not batch:
         raise ValueError("default_collate: got an empty batch")
@@ -30,7 +30,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, int):
         return _core.tensor(list(batch))
     if isinstance(first, (str, bytes)):
-        return list(batch)
+        return batch
     if isinstance(first, Mapping):
         collated = {key: default_collate([sample[key] for sample in batch]) for key in first}
         return collated if type(first) is dict else type(first)(collated)  # type: ignore[call-arg]
