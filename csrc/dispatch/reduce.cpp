@@ -28,7 +28,8 @@ static int coalesce(ReduceDim* dims, int count) {
   for (int i = 0; i < count; ++i) {
     if (kept > 0) {
       ReduceDim& outer = dims[kept - 1];
-      if (outer.in_stride == dims[i].size * dims[i].in_stride && outer.out_stride == dims[i].size * dims[i].out_stride) {
+      if (outer.in_stride == dims[i].size * dims[i].in_stride &&
+          outer.out_stride == dims[i].size * dims[i].out_stride) {
         outer = {outer.size * dims[i].size, dims[i].in_stride, dims[i].out_stride};
         continue;
       }
@@ -38,8 +39,8 @@ static int coalesce(ReduceDim* dims, int count) {
   return kept;
 }
 
-void set_reduce_dims(ReduceArgs& args, int ndim, const int64_t* sizes, const int64_t* in_strides, const int64_t* out_strides,
-                     uint64_t reduce) {
+void set_reduce_dims(ReduceArgs& args, int ndim, const int64_t* sizes, const int64_t* in_strides,
+                     const int64_t* out_strides, uint64_t reduce) {
   args.kept_dims = args.reduced_dims = 0;
   for (int d = 0; d < ndim; ++d) {
     if (sizes[d] == 1) continue;

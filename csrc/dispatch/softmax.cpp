@@ -12,7 +12,8 @@ HOTLOOP_KERNEL(cross_entropy_backward, CrossEntropyArgs)
 namespace hotloop::dispatch {
 
 static const Candidate<SoftmaxArgs> kSoftmax[] = {HOTLOOP_CANDIDATES(softmax, kFloats, nullptr)};
-static const Candidate<SoftmaxBackwardArgs> kSoftmaxBackward[] = {HOTLOOP_CANDIDATES(softmax_backward, kFloats, nullptr)};
+static const Candidate<SoftmaxBackwardArgs> kSoftmaxBackward[] = {
+    HOTLOOP_CANDIDATES(softmax_backward, kFloats, nullptr)};
 static const Candidate<CrossEntropyArgs> kCrossEntropy[] = {HOTLOOP_CANDIDATES(cross_entropy, kFloats, nullptr)};
 static const Candidate<CrossEntropyArgs> kCrossEntropyBackward[] = {
     HOTLOOP_CANDIDATES(cross_entropy_backward, kFloats, nullptr)};

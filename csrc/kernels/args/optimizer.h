@@ -1,5 +1,5 @@
-// Optimizer steps over a list of tensors in one call, in place. Within a call all tensors have one dtype: param, grad and
-// states alike; f16 and bf16 are computed in f32. Every tensor is contiguous. The formulas are those of torch.optim.
+// Optimizer steps over a list of tensors in one call, in place. Within a call all tensors have one dtype: param, grad
+// and states alike; f16 and bf16 are computed in f32. Every tensor is contiguous. The formulas are those of torch.optim.
 #pragma once
 
 #include "core/dtype.h"
@@ -8,18 +8,18 @@ namespace hotloop {
 
 struct OptimizerTensor {
   void* param;
-  void* grad;              // written only by scale_gradients
-  void* state1;            // SGD: momentum buffer; Adam: mean of gradients
-  void* state2;            // Adam: mean of their squares
-  void* max_state;         // Adam with amsgrad: largest state2 so far
+  void* grad;       // written only by scale_gradients
+  void* state1;     // SGD: momentum buffer; Adam: mean of gradients
+  void* state2;     // Adam: mean of their squares
+  void* max_state;  // Adam with amsgrad: largest state2 so far
   int64_t n;
-  bool first;              // SGD with momentum: the buffer becomes the gradient itself
-  double bias_correction1; // Adam: 1 - beta1^step, 1 - beta2^step
+  bool first;               // SGD with momentum: the buffer becomes the gradient itself
+  double bias_correction1;  // Adam: 1 - beta1^step, 1 - beta2^step
   double bias_correction2;
 };
 
 struct OptimizerList {
-  DType dtype;             // floating
+  DType dtype;  // floating
   int64_t count;
   const OptimizerTensor* tensors;
 };
@@ -39,7 +39,7 @@ struct SgdArgs {
 struct AdamArgs {
   OptimizerList list;
   double lr, beta1, beta2, eps, weight_decay;
-  bool decoupled;          // AdamW
+  bool decoupled;  // AdamW
   bool amsgrad, maximize;
 };
 

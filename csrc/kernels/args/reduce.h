@@ -12,18 +12,18 @@
 namespace hotloop {
 
 enum class ReduceOp : uint8_t {
-  sum,        // out dtype any that the accumulator converts to
-  mean,       // floating only, as var, logsumexp and norm2
+  sum,   // out dtype any that the accumulator converts to
+  mean,  // floating only, as var, logsumexp and norm2
   prod,
-  max,        // out2, where given: int64 index of the first extreme within the reduced dims, row-major
+  max,  // out2, where given: int64 index of the first extreme within the reduced dims, row-major
   min,
-  argmax,     // out: int64
+  argmax,  // out: int64
   argmin,
-  any,        // out: bool
+  any,  // out: bool
   all,
-  var,        // two passes; out2, where given: the mean, in out_dtype
+  var,  // two passes; out2, where given: the mean, in out_dtype
   logsumexp,
-  norm2       // square root of the sum of squares
+  norm2  // square root of the sum of squares
 };
 
 constexpr int kReduceMaxDims = 16;
@@ -36,12 +36,12 @@ struct ReduceDim {
 
 struct ReduceArgs {
   ReduceOp op;
-  DType dtype;         // of in
+  DType dtype;  // of in
   DType out_dtype;
   const void* in;
   void* out;
-  void* out2;          // see ReduceOp; null where not wanted
-  double correction;   // var: divides by max(0, n - correction)
+  void* out2;         // see ReduceOp; null where not wanted
+  double correction;  // var: divides by max(0, n - correction)
   // Row-major, without dims of size 1, coalesced by dispatch::set_reduce_dims. No kept dims: one output. No
   // reduced dims: n = 1. A reduced size of 0 gives the op's identity (sum 0, prod 1, any 0, all 1, mean and
   // var NaN, logsumexp -inf); max, min, argmax and argmin need n > 0. The index of an extreme counts in

@@ -13,8 +13,8 @@ struct RowStrides {
 
 // Over the middle dim of (outer, n, inner). out may be x where their strides are equal.
 struct SoftmaxArgs {
-  DType dtype;             // floating
-  bool log;                // log-softmax
+  DType dtype;  // floating
+  bool log;     // log-softmax
   int64_t outer, n, inner;
   const void* x;
   RowStrides x_strides;
@@ -28,7 +28,7 @@ struct SoftmaxBackwardArgs {
   DType dtype;
   bool log;
   int64_t outer, n, inner;
-  const void* out;         // of the forward pass
+  const void* out;  // of the forward pass
   RowStrides out_strides;
   const void* grad_out;
   RowStrides grad_out_strides;
@@ -44,28 +44,28 @@ enum class LossReduction : uint8_t { none, mean, sum };
 //                    mean divides the sum by that of w[t] over rows not ignored
 //   probabilities p: loss = sum_c w[c] ((1 - e) p[c] + e / C) l[c]; mean divides by the number of rows
 struct CrossEntropyArgs {
-  DType dtype;                   // of logits, probabilities, weight, loss, grad_out, grad_logits
+  DType dtype;  // of logits, probabilities, weight, loss, grad_out, grad_logits
   LossReduction reduction;
   int64_t outer, classes, inner;
   const void* logits;
   RowStrides logits_strides;
-  const int64_t* target;         // null: probabilities
+  const int64_t* target;  // null: probabilities
   int64_t target_outer_stride, target_inner_stride;
   const void* probabilities;
   RowStrides probabilities_strides;
-  const void* weight;            // (classes), contiguous; may be null
+  const void* weight;  // (classes), contiguous; may be null
   int64_t ignore_index;
-  double label_smoothing;        // in [0, 1]
+  double label_smoothing;  // in [0, 1]
   // Of each row, and the divisor of mean (1 otherwise): written by the forward pass, read by the backward
   // pass; f32, or f64 for f64 logits. The rows are (outer, inner), contiguous.
   void* logsumexp;
   void* divisor;
   // Forward.
-  void* loss;                    // none: (outer, inner), contiguous; else one number
-  int64_t* bad_row;              // the first row whose target is neither a class nor ignore_index, or -1;
-                                 // where there is one, nothing else is written
+  void* loss;        // none: (outer, inner), contiguous; else one number
+  int64_t* bad_row;  // the first row whose target is neither a class nor ignore_index, or -1;
+                     // where there is one, nothing else is written
   // Backward: grad_logits is overwritten.
-  const void* grad_out;          // none: (outer, inner) with these strides; else one number
+  const void* grad_out;  // none: (outer, inner) with these strides; else one number
   int64_t grad_out_outer_stride, grad_out_inner_stride;
   void* grad_logits;
   RowStrides grad_logits_strides;

@@ -114,7 +114,8 @@ void cumsum(const CumsumArgs& args) {
         if (is_float(args.dtype)) {
           put(args.out, args.out_dtype, out, sum += get(args.x, args.dtype, x));
         } else {
-          put_integer(args.out, args.out_dtype, out, int64_t(integer_sum += uint64_t(get_integer(args.x, args.dtype, x))));
+          put_integer(args.out, args.out_dtype, out,
+                      int64_t(integer_sum += uint64_t(get_integer(args.x, args.dtype, x))));
         }
       }
     }

@@ -35,8 +35,12 @@ void norm_backward(const NormBackwardArgs& args) {
   const auto normal = [&](int64_t r, int64_t i) {
     return (get(args.x, args.dtype, r * args.x_row_stride + i) - (layer ? get(args.mean, saved, r) : 0)) * rstd(r);
   };
-  const auto grad_out = [&](int64_t r, int64_t i) { return get(args.grad_out, args.dtype, r * args.grad_out_row_stride + i); };
-  const auto g = [&](int64_t r, int64_t i) { return grad_out(r, i) * (args.weight ? get(args.weight, args.dtype, i) : 1); };
+  const auto grad_out = [&](int64_t r, int64_t i) {
+    return get(args.grad_out, args.dtype, r * args.grad_out_row_stride + i);
+  };
+  const auto g = [&](int64_t r, int64_t i) {
+    return grad_out(r, i) * (args.weight ? get(args.weight, args.dtype, i) : 1);
+  };
   for (int64_t i = 0; i < args.n; ++i) {
     double weight = 0, bias = 0;
     for (int64_t r = 0; r < args.rows; ++r) {
@@ -53,7 +57,8 @@ void norm_backward(const NormBackwardArgs& args) {
       mean_gx += g(r, i) * normal(r, i) / double(args.n);
     }
     for (int64_t i = 0; i < args.n; ++i)
-      put(args.grad_x, args.dtype, r * args.grad_x_row_stride + i, rstd(r) * (g(r, i) - mean_g - normal(r, i) * mean_gx));
+      put(args.grad_x, args.dtype, r * args.grad_x_row_stride + i,
+          rstd(r) * (g(r, i) - mean_g - normal(r, i) * mean_gx));
   }
 }
 

@@ -5,7 +5,7 @@
 
 namespace hotloop::reference {
 
-static int64_t offset_of(const ReduceDim* dims, int count, int64_t position, int64_t ReduceDim::*stride) {
+static int64_t offset_of(const ReduceDim* dims, int count, int64_t position, int64_t ReduceDim::* stride) {
   int64_t offset = 0;
   for (int d = count - 1; d >= 0; --d) {
     offset += position % dims[d].size * (dims[d].*stride);

@@ -55,7 +55,8 @@ struct LossRow {
   double weight(int64_t c) const { return args.weight ? get(args.weight, args.dtype, c) : 1; }
   double x(int64_t c) const { return get(args.logits, args.dtype, at(args.logits_strides, o, c, j)); }
   double share(int64_t c) const {
-    const double p = args.target ? c == target() : get(args.probabilities, args.dtype, at(args.probabilities_strides, o, c, j));
+    const double p =
+        args.target ? c == target() : get(args.probabilities, args.dtype, at(args.probabilities_strides, o, c, j));
     return weight(c) * ((1 - args.label_smoothing) * p + args.label_smoothing / double(args.classes));
   }
 };

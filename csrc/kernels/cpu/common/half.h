@@ -45,7 +45,7 @@ inline half_t to_f16(float x) {
     half = 0x7e00u | (magnitude >> 13 & 0x3ffu);
   } else if (magnitude >= 0x477ff000u) {  // rounds to 65536 or more
     half = 0x7c00u;
-  } else if (magnitude < 0x38800000u) {   // subnormal: the sum with 0.5 aligns and rounds the bits
+  } else if (magnitude < 0x38800000u) {  // subnormal: the sum with 0.5 aligns and rounds the bits
     half = f32_to_bits(bits_to_f32(magnitude) + 0.5f) - 0x3f000000u;
   } else {
     half = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1)) >> 13;
@@ -60,7 +60,8 @@ inline void load_row(float* __restrict__ dst, const bfloat16_t* __restrict__ src
 inline void load_row(float* __restrict__ dst, const half_t* __restrict__ src, int64_t n) {
   int64_t i = 0;
 #if defined(__AVX512F__)
-  for (; i + 16 <= n; i += 16) _mm512_storeu_ps(dst + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)(src + i))));
+  for (; i + 16 <= n; i += 16)
+    _mm512_storeu_ps(dst + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)(src + i))));
 #elif defined(__F16C__)
   for (; i + 8 <= n; i += 8) _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(src + i))));
 #endif

@@ -9,7 +9,7 @@ namespace hotloop::HOTLOOP_ISA {
 
 constexpr int64_t kIndexChunkBytes = 64 * 1024;  // moved by a chunk; about 10 us
 constexpr int kIndexPrefetch = 8;                // positions ahead, for slices scattered through memory
-constexpr int64_t kIndexRun = 1024;               // positions whose indices are checked, then used, from L1
+constexpr int64_t kIndexRun = 1024;              // positions whose indices are checked, then used, from L1
 constexpr int64_t kShortCopy = 512;              // bytes; longer ones are memcpy's
 constexpr int64_t kColumnBytes = 1024;           // of a slice, the least that a chunk of a cut write takes
 
@@ -31,12 +31,18 @@ struct AddElement {
   using Type = T;
   static constexpr bool kReads = false, kMoves = false;
   static void apply(T& array, const T& value) {
-    if constexpr (__is_same(T, half_t)) array = to_f16(to_f32(array) + to_f32(value));
-    else if constexpr (__is_same(T, bfloat16_t)) array = to_bf16(to_f32(array) + to_f32(value));
-    else if constexpr (__is_same(T, bool)) array = array | value;
-    else if constexpr (__is_same(T, int64_t)) array = T(uint64_t(array) + uint64_t(value));  // wraps
-    else if constexpr (__is_same(T, int32_t)) array = T(uint32_t(array) + uint32_t(value));
-    else array = T(array + value);
+    if constexpr (__is_same(T, half_t))
+      array = to_f16(to_f32(array) + to_f32(value));
+    else if constexpr (__is_same(T, bfloat16_t))
+      array = to_bf16(to_f32(array) + to_f32(value));
+    else if constexpr (__is_same(T, bool))
+      array = array | value;
+    else if constexpr (__is_same(T, int64_t))
+      array = T(uint64_t(array) + uint64_t(value));  // wraps
+    else if constexpr (__is_same(T, int32_t))
+      array = T(uint32_t(array) + uint32_t(value));
+    else
+      array = T(array + value);
   }
 };
 
@@ -64,7 +70,8 @@ template <class Op, class T = typename Op::Type>
 [[gnu::noinline]] void move_slice(const IndexDim* dims, int count, T* array, T* values, int64_t begin, int64_t end) {
   const int64_t a = dims[0].array_stride, v = dims[0].values_stride;
   if (count > 1) {
-    for (int64_t i = 0; i < dims[0].size; ++i) move_slice<Op>(dims + 1, count - 1, array + i * a, values + i * v, begin, end);
+    for (int64_t i = 0; i < dims[0].size; ++i)
+      move_slice<Op>(dims + 1, count - 1, array + i * a, values + i * v, begin, end);
   } else if (a == 1 && v == 1) {
     move_contiguous<Op>(array + begin, values + begin, end - begin);
   } else {
@@ -73,7 +80,9 @@ template <class Op, class T = typename Op::Type>
   }
 }
 
-inline int64_t resolve(int64_t index, int64_t size, int64_t stride) { return (index < 0 ? index + size : index) * stride; }
+inline int64_t resolve(int64_t index, int64_t size, int64_t stride) {
+  return (index < 0 ? index + size : index) * stride;
+}
 
 // `count` positions along the innermost index dim, from those that the pointers stand at.
 struct IndexRun {
@@ -83,7 +92,7 @@ struct IndexRun {
   int64_t index_steps[kIndexMaxTensors];
   int64_t array_step, values_step;
   int64_t count;
-  int64_t begin, end;      // elements of the innermost slice dim
+  int64_t begin, end;  // elements of the innermost slice dim
 };
 
 // One index tensor, single elements. kPlain: the run reads array[index] for contiguous indices, none negative.
@@ -112,7 +121,8 @@ void move_run(const IndexArgs& args, const IndexRun& run) {
   using T = typename Op::Type;
   if (args.tensor_count == 1 && args.slice_dims == 0) {
     const IndexTensor& tensor = args.tensors[0];
-    const bool plain = !tensor.wrap && tensor.array_stride == 1 && run.array_step == 0 && run.index_steps[0] == 1 && run.values_step == 1;
+    const bool plain = !tensor.wrap && tensor.array_stride == 1 && run.array_step == 0 && run.index_steps[0] == 1 &&
+                       run.values_step == 1;
     return plain ? move_elements<Op, true>(args, run) : move_elements<Op, false>(args, run);
   }
   T* array = reinterpret_cast<T*>(run.array);
@@ -129,7 +139,8 @@ void move_run(const IndexArgs& args, const IndexRun& run) {
     T* a = array + offset_at(i);
     T* v = values + i * run.values_step;
     if (contiguous) {
-      if (i + kIndexPrefetch < run.count) __builtin_prefetch(array + offset_at(i + kIndexPrefetch) + run.begin, !Op::kReads);
+      if (i + kIndexPrefetch < run.count)
+        __builtin_prefetch(array + offset_at(i + kIndexPrefetch) + run.begin, !Op::kReads);
       move_contiguous<Op>(a + run.begin, v + run.begin, run.end - run.begin);
     } else if (args.slice_dims == 0) {
       Op::apply(*a, *v);
@@ -165,7 +176,8 @@ inline bool in_range(const int64_t* __restrict__ indices, int64_t step, int64_t 
 
 // The first index out of range along the dims [dim, index_dims) of a tensor; dims along which it is broadcast
 // are looked at once.
-inline bool find_fault(const IndexArgs& args, const IndexTensor& tensor, int dim, const int64_t* indices, int64_t& value) {
+inline bool find_fault(const IndexArgs& args, const IndexTensor& tensor, int dim, const int64_t* indices,
+                       int64_t& value) {
   if (dim == args.index_dims) {
     value = *indices;
     return !in_range(indices, 0, 1, tensor);
@@ -188,7 +200,8 @@ inline bool find_fault(const IndexArgs& args, const IndexTensor& tensor, int dim
 
 // Positions [first, last) in row-major order; of the innermost slice dim, elements [begin, end). Reading checks the
 // indices of a run just before it is moved, and stops at the first bad one: false.
-[[gnu::noinline]] inline bool move_positions(const IndexOp& op, const IndexArgs& args, int64_t first, int64_t last, int64_t begin, int64_t end) {
+[[gnu::noinline]] inline bool move_positions(const IndexOp& op, const IndexArgs& args, int64_t first, int64_t last,
+                                             int64_t begin, int64_t end) {
   const int dims = args.index_dims;
   int64_t coordinate[kIndexMaxDims];
   int64_t position = first;
@@ -228,8 +241,9 @@ inline bool find_fault(const IndexArgs& args, const IndexTensor& tensor, int dim
   return true;
 }
 
-// Cuts the work; writing checks all indices before. Reads are cut anywhere. Writes may meet in the array, so they are cut along the
-// leading separate dims, or by elements of the innermost slice dim: each chunk goes through its positions in order.
+// Cuts the work; writing checks all indices before. Reads are cut anywhere. Writes may meet in the array, so they are
+// cut along the leading separate dims, or by elements of the innermost slice dim: each chunk goes through its
+// positions in order.
 inline void move_all(const IndexOp& op, const IndexArgs& args) {
   *args.fault = {-1, 0};
   int64_t positions = 1, slice = 1, leading = 1;
@@ -277,10 +291,14 @@ inline int bytes_of(DType dtype) {
 template <template <class> class Op>
 void move_bits(const IndexArgs& args) {
   switch (bytes_of(args.dtype)) {
-    case 1: return move_all(index_op<Op<uint8_t>>(), args);
-    case 2: return move_all(index_op<Op<uint16_t>>(), args);
-    case 4: return move_all(index_op<Op<uint32_t>>(), args);
-    default: return move_all(index_op<Op<uint64_t>>(), args);
+    case 1:
+      return move_all(index_op<Op<uint8_t>>(), args);
+    case 2:
+      return move_all(index_op<Op<uint16_t>>(), args);
+    case 4:
+      return move_all(index_op<Op<uint32_t>>(), args);
+    default:
+      return move_all(index_op<Op<uint64_t>>(), args);
   }
 }
 
@@ -288,15 +306,24 @@ void index_read(const IndexArgs& args) { move_bits<ReadElement>(args); }
 void index_write(const IndexArgs& args) { move_bits<WriteElement>(args); }
 void index_add(const IndexArgs& args) {
   switch (args.dtype) {
-    case DType::bool_: return move_all(index_op<AddElement<bool>>(), args);
-    case DType::u8: return move_all(index_op<AddElement<uint8_t>>(), args);
-    case DType::i8: return move_all(index_op<AddElement<int8_t>>(), args);
-    case DType::i32: return move_all(index_op<AddElement<int32_t>>(), args);
-    case DType::i64: return move_all(index_op<AddElement<int64_t>>(), args);
-    case DType::f16: return move_all(index_op<AddElement<half_t>>(), args);
-    case DType::bf16: return move_all(index_op<AddElement<bfloat16_t>>(), args);
-    case DType::f32: return move_all(index_op<AddElement<float>>(), args);
-    case DType::f64: return move_all(index_op<AddElement<double>>(), args);
+    case DType::bool_:
+      return move_all(index_op<AddElement<bool>>(), args);
+    case DType::u8:
+      return move_all(index_op<AddElement<uint8_t>>(), args);
+    case DType::i8:
+      return move_all(index_op<AddElement<int8_t>>(), args);
+    case DType::i32:
+      return move_all(index_op<AddElement<int32_t>>(), args);
+    case DType::i64:
+      return move_all(index_op<AddElement<int64_t>>(), args);
+    case DType::f16:
+      return move_all(index_op<AddElement<half_t>>(), args);
+    case DType::bf16:
+      return move_all(index_op<AddElement<bfloat16_t>>(), args);
+    case DType::f32:
+      return move_all(index_op<AddElement<float>>(), args);
+    case DType::f64:
+      return move_all(index_op<AddElement<double>>(), args);
   }
 }
 

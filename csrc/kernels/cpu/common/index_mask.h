@@ -45,10 +45,14 @@ void mask_select(const MaskArgs& args) {
     for_set_elements(args, [=](int64_t i, int64_t k) { out[k] = x[i]; });
   };
   switch (bytes_of(args.dtype)) {
-    case 1: return select(static_cast<uint8_t*>(args.out), static_cast<const uint8_t*>(args.x));
-    case 2: return select(static_cast<uint16_t*>(args.out), static_cast<const uint16_t*>(args.x));
-    case 4: return select(static_cast<uint32_t*>(args.out), static_cast<const uint32_t*>(args.x));
-    default: return select(static_cast<uint64_t*>(args.out), static_cast<const uint64_t*>(args.x));
+    case 1:
+      return select(static_cast<uint8_t*>(args.out), static_cast<const uint8_t*>(args.x));
+    case 2:
+      return select(static_cast<uint16_t*>(args.out), static_cast<const uint16_t*>(args.x));
+    case 4:
+      return select(static_cast<uint32_t*>(args.out), static_cast<const uint32_t*>(args.x));
+    default:
+      return select(static_cast<uint64_t*>(args.out), static_cast<const uint64_t*>(args.x));
   }
 }
 
@@ -74,22 +78,27 @@ void mask_nonzero(const MaskArgs& args) {
   });
 }
 
-constexpr int kCumsumStrip = 128;               // columns whose sums stay in L1
-constexpr int kCumsumRows = 8;                  // rows at once, to hide the latency of the sum
-constexpr int64_t kCumsumChunkWork = 32 * 1024; // elements
+constexpr int kCumsumStrip = 128;                // columns whose sums stay in L1
+constexpr int kCumsumRows = 8;                   // rows at once, to hide the latency of the sum
+constexpr int64_t kCumsumChunkWork = 32 * 1024;  // elements
 
 // Columns [0, width) of a strip, or as many rows where the strides say so; kWidth: their number, or 0.
 template <int kWidth, class T, class Out, class A>
 void cumsum_strip(const T* __restrict__ x, int64_t x_stride, int64_t x_step, Out* __restrict__ out, int64_t out_stride,
                   int64_t out_step, int64_t n, int64_t width) {
   const auto widen = [](T v) -> A {
-    if constexpr (__is_same(T, half_t) || __is_same(T, bfloat16_t)) return A(to_f32(v));
-    else return A(v);
+    if constexpr (__is_same(T, half_t) || __is_same(T, bfloat16_t))
+      return A(to_f32(v));
+    else
+      return A(v);
   };
   const auto narrow = [](A v) -> Out {
-    if constexpr (__is_same(Out, half_t)) return to_f16(float(v));
-    else if constexpr (__is_same(Out, bfloat16_t)) return to_bf16(float(v));
-    else return Out(v);
+    if constexpr (__is_same(Out, half_t))
+      return to_f16(float(v));
+    else if constexpr (__is_same(Out, bfloat16_t))
+      return to_bf16(float(v));
+    else
+      return Out(v);
   };
   if (kWidth) width = kWidth;
   A sum[kCumsumStrip] = {};
@@ -135,14 +144,22 @@ void cumsum_as(const CumsumArgs& args) {
 void cumsum(const CumsumArgs& args) {
   switch (args.dtype) {
     case DType::bool_:
-    case DType::u8: return cumsum_as<uint8_t, int64_t, int64_t>(args);
-    case DType::i8: return cumsum_as<int8_t, int64_t, int64_t>(args);
-    case DType::i32: return cumsum_as<int32_t, int64_t, int64_t>(args);
-    case DType::i64: return cumsum_as<int64_t, int64_t, int64_t>(args);
-    case DType::f16: return cumsum_as<half_t, half_t, double>(args);
-    case DType::bf16: return cumsum_as<bfloat16_t, bfloat16_t, double>(args);
-    case DType::f32: return cumsum_as<float, float, double>(args);
-    case DType::f64: return cumsum_as<double, double, double>(args);
+    case DType::u8:
+      return cumsum_as<uint8_t, int64_t, int64_t>(args);
+    case DType::i8:
+      return cumsum_as<int8_t, int64_t, int64_t>(args);
+    case DType::i32:
+      return cumsum_as<int32_t, int64_t, int64_t>(args);
+    case DType::i64:
+      return cumsum_as<int64_t, int64_t, int64_t>(args);
+    case DType::f16:
+      return cumsum_as<half_t, half_t, double>(args);
+    case DType::bf16:
+      return cumsum_as<bfloat16_t, bfloat16_t, double>(args);
+    case DType::f32:
+      return cumsum_as<float, float, double>(args);
+    case DType::f64:
+      return cumsum_as<double, double, double>(args);
   }
 }
 

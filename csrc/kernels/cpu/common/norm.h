@@ -34,7 +34,8 @@ struct Parameters {
 template <bool kLayer, class A>
 void normalise_row(const A* x, const A* weight, const A* bias, A* out, int64_t n, A eps, A& mean, A& rstd) {
   if constexpr (kLayer) {
-    mean = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) { return load_some(x + i, count); }) / A(n);
+    mean = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) { return load_some(x + i, count); }) /
+           A(n);
   } else {
     mean = 0;
   }
@@ -81,8 +82,8 @@ void norm_as(const NormArgs& args) {
 //   grad_x = rstd (g - [mean of g] - x^ mean of g x^), the first mean only in a layer norm.
 // The pass that takes the means also adds the row's shares to grad_weight and grad_bias, where they are wanted.
 template <bool kLayer, class A>
-void norm_backward_row(const A* x, const A* grad_out, const A* weight, A mean, A rstd, A* grad_weight, A* grad_bias, A* grad_x,
-                       int64_t n) {
+void norm_backward_row(const A* x, const A* grad_out, const A* weight, A mean, A rstd, A* grad_weight, A* grad_bias,
+                       A* grad_x, int64_t n) {
   const Vec<A> shift = broadcast(mean), scale = broadcast(rstd);
   double sum_g = 0, sum_gx = 0;
   for (int64_t start = 0; start < n; start += kRowBlock) {
@@ -123,26 +124,27 @@ void norm_backward_as(const NormBackwardArgs& args) {
   const int64_t blocks = (args.rows + kNormBlockRows - 1) / kNormBlockRows;
   Workspace shares(parameters ? size_t(2 * larger<int64_t>(blocks, 1) * n) * sizeof(A) : 0);
   A* share = static_cast<A*>(shares.data());
-  for_row_runs(1, blocks, n * kNormBlockRows, rows_of_chunk(n * kNormBlockRows), [&](int64_t, int64_t first, int64_t count) {
-    Workspace buffer(__is_same(T, A) ? 0 : size_t(2 * n) * sizeof(A));
-    A* converted = static_cast<A*>(buffer.data());
-    for (int64_t block = first; block < first + count; ++block) {
-      const int64_t begin = block * kNormBlockRows, end = smaller(begin + kNormBlockRows, args.rows);
-      A* grad_weight = parameters ? share + 2 * block * n : nullptr;
-      A* grad_bias = parameters ? grad_weight + n : nullptr;
-      if (parameters) __builtin_memset(grad_weight, 0, size_t(2 * n) * sizeof(A));
-      for (int64_t r = begin; r < end; ++r) {
-        const A* x = as_row(static_cast<const T*>(args.x) + r * args.x_row_stride, converted, n);
-        const A* g = as_row(static_cast<const T*>(args.grad_out) + r * args.grad_out_row_stride, converted + n, n);
-        T* grad_x = args.grad_x ? static_cast<T*>(args.grad_x) + r * args.grad_x_row_stride : nullptr;
-        A* out = grad_x ? converted : nullptr;
-        if constexpr (__is_same(T, A)) out = grad_x;
-        norm_backward_row<kLayer>(x, g, weight.p, kLayer ? mean[r] : A(0), rstd[r], grad_weight, grad_bias, out, n);
-        if constexpr (!__is_same(T, A))
-          if (grad_x) store_row(grad_x, out, n);
-      }
-    }
-  });
+  for_row_runs(
+      1, blocks, n * kNormBlockRows, rows_of_chunk(n * kNormBlockRows), [&](int64_t, int64_t first, int64_t count) {
+        Workspace buffer(__is_same(T, A) ? 0 : size_t(2 * n) * sizeof(A));
+        A* converted = static_cast<A*>(buffer.data());
+        for (int64_t block = first; block < first + count; ++block) {
+          const int64_t begin = block * kNormBlockRows, end = smaller(begin + kNormBlockRows, args.rows);
+          A* grad_weight = parameters ? share + 2 * block * n : nullptr;
+          A* grad_bias = parameters ? grad_weight + n : nullptr;
+          if (parameters) __builtin_memset(grad_weight, 0, size_t(2 * n) * sizeof(A));
+          for (int64_t r = begin; r < end; ++r) {
+            const A* x = as_row(static_cast<const T*>(args.x) + r * args.x_row_stride, converted, n);
+            const A* g = as_row(static_cast<const T*>(args.grad_out) + r * args.grad_out_row_stride, converted + n, n);
+            T* grad_x = args.grad_x ? static_cast<T*>(args.grad_x) + r * args.grad_x_row_stride : nullptr;
+            A* out = grad_x ? converted : nullptr;
+            if constexpr (__is_same(T, A)) out = grad_x;
+            norm_backward_row<kLayer>(x, g, weight.p, kLayer ? mean[r] : A(0), rstd[r], grad_weight, grad_bias, out, n);
+            if constexpr (!__is_same(T, A))
+              if (grad_x) store_row(grad_x, out, n);
+          }
+        }
+      });
   if (!parameters) return;
   if (blocks == 0) __builtin_memset(share, 0, size_t(2 * n) * sizeof(A));
   for (int64_t step = 1; step < blocks; step *= 2)
@@ -161,19 +163,27 @@ void norm_backward_as(const NormBackwardArgs& args) {
 void norm(const NormArgs& args) {
   const bool layer = args.kind == NormKind::layer;
   switch (args.dtype) {
-    case DType::f16: return layer ? norm_as<half_t, true>(args) : norm_as<half_t, false>(args);
-    case DType::bf16: return layer ? norm_as<bfloat16_t, true>(args) : norm_as<bfloat16_t, false>(args);
-    case DType::f64: return layer ? norm_as<double, true>(args) : norm_as<double, false>(args);
-    default: return layer ? norm_as<float, true>(args) : norm_as<float, false>(args);
+    case DType::f16:
+      return layer ? norm_as<half_t, true>(args) : norm_as<half_t, false>(args);
+    case DType::bf16:
+      return layer ? norm_as<bfloat16_t, true>(args) : norm_as<bfloat16_t, false>(args);
+    case DType::f64:
+      return layer ? norm_as<double, true>(args) : norm_as<double, false>(args);
+    default:
+      return layer ? norm_as<float, true>(args) : norm_as<float, false>(args);
   }
 }
 void norm_backward(const NormBackwardArgs& args) {
   const bool layer = args.kind == NormKind::layer;
   switch (args.dtype) {
-    case DType::f16: return layer ? norm_backward_as<half_t, true>(args) : norm_backward_as<half_t, false>(args);
-    case DType::bf16: return layer ? norm_backward_as<bfloat16_t, true>(args) : norm_backward_as<bfloat16_t, false>(args);
-    case DType::f64: return layer ? norm_backward_as<double, true>(args) : norm_backward_as<double, false>(args);
-    default: return layer ? norm_backward_as<float, true>(args) : norm_backward_as<float, false>(args);
+    case DType::f16:
+      return layer ? norm_backward_as<half_t, true>(args) : norm_backward_as<half_t, false>(args);
+    case DType::bf16:
+      return layer ? norm_backward_as<bfloat16_t, true>(args) : norm_backward_as<bfloat16_t, false>(args);
+    case DType::f64:
+      return layer ? norm_backward_as<double, true>(args) : norm_backward_as<double, false>(args);
+    default:
+      return layer ? norm_backward_as<float, true>(args) : norm_backward_as<float, false>(args);
   }
 }
 

@@ -48,7 +48,8 @@ inline int64_t list_chunks(const OptimizerList& list) {
 // Runs body(pointers, n) with the operands as arrays of A: in place, or tile by tile through f32. Operands that are
 // null stay null; those in the bit mask `written` are stored back.
 template <class T, int kOperands, class F>
-[[gnu::always_inline]] inline void with_operands(void* const (&operands)[kOperands], unsigned written, int64_t begin, int64_t end, F body) {
+[[gnu::always_inline]] inline void with_operands(void* const (&operands)[kOperands], unsigned written, int64_t begin,
+                                                 int64_t end, F body) {
   using A = Compute<T>;
   A* p[kOperands];
   if constexpr (__is_same(T, A)) {
@@ -70,8 +71,8 @@ template <class T, int kOperands, class F>
 }
 
 template <class A>
-void sgd_elements(const SgdArgs& args, bool first, A* __restrict__ param, const A* __restrict__ grad, A* __restrict__ buffer,
-                  int64_t n) {
+void sgd_elements(const SgdArgs& args, bool first, A* __restrict__ param, const A* __restrict__ grad,
+                  A* __restrict__ buffer, int64_t n) {
   const A sign = args.maximize ? A(-1) : A(1), lr = A(args.lr), decay = A(args.weight_decay);
   const A momentum = A(args.momentum), share = A(1 - args.dampening);
   for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
@@ -87,8 +88,9 @@ void sgd_elements(const SgdArgs& args, bool first, A* __restrict__ param, const 
 }
 
 template <class A>
-void adam_elements(const AdamArgs& args, const OptimizerTensor& tensor, A* __restrict__ param, const A* __restrict__ grad,
-                   A* __restrict__ mean, A* __restrict__ square, A* __restrict__ largest, int64_t n) {
+void adam_elements(const AdamArgs& args, const OptimizerTensor& tensor, A* __restrict__ param,
+                   const A* __restrict__ grad, A* __restrict__ mean, A* __restrict__ square, A* __restrict__ largest,
+                   int64_t n) {
   const A sign = args.maximize ? A(-1) : A(1);
   const A keep = A(args.decoupled ? 1 - args.lr * args.weight_decay : 1);
   const A decay = A(args.decoupled ? 0 : args.weight_decay);
@@ -144,7 +146,8 @@ void gradient_norm_as(const GradientNormArgs& args) {
     void* const operands[] = {t.grad};
     with_operands<T>(operands, 0, begin, end, [&](A* const* p, int64_t n) {
       for (int64_t i = 0; i < n; i += kTreeBlock)
-        partial[chunk] += double(reduce_block<SumSquares<A>, A>(p[0] + i, int(smaller<int64_t>(kTreeBlock, n - i)), A(0)));
+        partial[chunk] +=
+            double(reduce_block<SumSquares<A>, A>(p[0] + i, int(smaller<int64_t>(kTreeBlock, n - i)), A(0)));
     });
   });
   double sum = 0;
@@ -164,14 +167,18 @@ void scale_gradients_as(const ScaleGradientsArgs& args) {
   });
 }
 
-#define HOTLOOP_OPTIMIZER(kernel, Args)                             \
-  void kernel(const Args& args) {                                   \
-    switch (args.list.dtype) {                                      \
-      case DType::f16: return kernel##_as<half_t>(args);            \
-      case DType::bf16: return kernel##_as<bfloat16_t>(args);       \
-      case DType::f64: return kernel##_as<double>(args);            \
-      default: return kernel##_as<float>(args);                     \
-    }                                                               \
+#define HOTLOOP_OPTIMIZER(kernel, Args)       \
+  void kernel(const Args& args) {             \
+    switch (args.list.dtype) {                \
+      case DType::f16:                        \
+        return kernel##_as<half_t>(args);     \
+      case DType::bf16:                       \
+        return kernel##_as<bfloat16_t>(args); \
+      case DType::f64:                        \
+        return kernel##_as<double>(args);     \
+      default:                                \
+        return kernel##_as<float>(args);      \
+    }                                         \
   }
 HOTLOOP_OPTIMIZER(sgd, SgdArgs)
 HOTLOOP_OPTIMIZER(adam, AdamArgs)

@@ -45,8 +45,10 @@ void reduce_run(const ReduceArgs& args, const ReduceSource<A>& source, const Out
     if (values) store_run(args.out, args.out_dtype, run, result);
   };
   switch (args.op) {
-    case ReduceOp::argmax: return extremes(Extreme<A, true>{});
-    case ReduceOp::argmin: return extremes(Extreme<A, false>{});
+    case ReduceOp::argmax:
+      return extremes(Extreme<A, true>{});
+    case ReduceOp::argmin:
+      return extremes(Extreme<A, false>{});
     case ReduceOp::max:
       if (args.out2) return extremes(Extreme<A, true>{});
       pass(Extreme<A, true>{});
@@ -58,8 +60,11 @@ void reduce_run(const ReduceArgs& args, const ReduceSource<A>& source, const Out
     case ReduceOp::min:
       if (args.out2) return extremes(Extreme<A, false>{});
       [[fallthrough]];
-    case ReduceOp::all: pass(Extreme<A, false>{}); break;
-    default: break;
+    case ReduceOp::all:
+      pass(Extreme<A, false>{});
+      break;
+    default:
+      break;
   }
   if constexpr (!__is_same(A, int32_t)) {
     if (args.op == ReduceOp::sum || args.op == ReduceOp::mean) pass(Sum<A>{});
@@ -77,8 +82,7 @@ void reduce_run(const ReduceArgs& args, const ReduceSource<A>& source, const Out
     if (args.op == ReduceOp::logsumexp) {
       pass(Extreme<A, true>{});
       // An infinite maximum is not subtracted: inf - inf would be NaN.
-      for (int i = 0; i < run.count; ++i)
-        constant[i] = __builtin_isinf(result[i]) ? A(0) : result[i];
+      for (int i = 0; i < run.count; ++i) constant[i] = __builtin_isinf(result[i]) ? A(0) : result[i];
       pass(SumExp<A>{});
       for (int i = 0; i < run.count; ++i) result[i] = A(__builtin_log(result[i])) + constant[i];
     }
@@ -98,8 +102,8 @@ template <class A>
 void reduce_as(const ReduceArgs& args, int64_t itemsize, bool same_type, BlockLoader<A> load) {
   const ReduceDim one{1, 1, 1};
   const ReduceDim& inner = args.reduced_dims ? args.reduced[args.reduced_dims - 1] : one;
-  ReduceSource<A> source{itemsize, load, same_type, false, inner.size, inner.in_stride, 1,
-                         args.reduced, larger(args.reduced_dims - 1, 0)};
+  ReduceSource<A> source{
+      itemsize, load, same_type, false, inner.size, inner.in_stride, 1, args.reduced, larger(args.reduced_dims - 1, 0)};
   for (int i = 0; i < source.outer_count; ++i) source.outer *= args.reduced[i].size;
 
   const ReduceDim& last = args.kept_dims ? args.kept[args.kept_dims - 1] : one;
@@ -110,8 +114,9 @@ void reduce_as(const ReduceArgs& args, int64_t itemsize, bool same_type, BlockLo
   if (positions * last.size == 0) return;
 
   const int64_t work = larger<int64_t>(source.n * source.outer, 1);
-  const int64_t strip = source.columns ? (same_type ? kStrip<A> : kConvertedStrip) : smaller<int64_t>(kStrip<A>, larger<int64_t>(kReduceChunkWork / work, 1));
-  const int64_t runs = (last.size + strip - 1) / strip;      // per position
+  const int64_t strip = source.columns ? (same_type ? kStrip<A> : kConvertedStrip)
+                                       : smaller<int64_t>(kStrip<A>, larger<int64_t>(kReduceChunkWork / work, 1));
+  const int64_t runs = (last.size + strip - 1) / strip;  // per position
   const int64_t total = positions * runs;
   const int64_t run_work = smaller(strip, last.size) * work;
   const int64_t per_chunk = larger<int64_t>(kReduceChunkWork / run_work, 1);
@@ -122,7 +127,8 @@ void reduce_as(const ReduceArgs& args, int64_t itemsize, bool same_type, BlockLo
     const int64_t end = small ? total : smaller(begin + per_chunk, total);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t start = i % runs * strip;
-      OutputRun run{nullptr, last.in_stride, start * last.out_stride, last.out_stride, int(smaller(strip, last.size - start))};
+      OutputRun run{nullptr, last.in_stride, start * last.out_stride, last.out_stride,
+                    int(smaller(strip, last.size - start))};
       int64_t in_offset = start * last.in_stride, position = i / runs;
       for (int d = args.kept_dims - 2; d >= 0; --d) {
         const int64_t index = position % args.kept[d].size;
@@ -138,19 +144,24 @@ void reduce_as(const ReduceArgs& args, int64_t itemsize, bool same_type, BlockLo
 
 void reduce(const ReduceArgs& args) {
   const DType dtype = args.dtype;
-  const int64_t itemsize = dtype <= DType::i8                              ? 1
-                           : dtype == DType::i32 || dtype == DType::f32    ? 4
-                           : dtype == DType::f16 || dtype == DType::bf16   ? 2
-                                                                           : 8;
+  const int64_t itemsize = dtype <= DType::i8                            ? 1
+                           : dtype == DType::i32 || dtype == DType::f32  ? 4
+                           : dtype == DType::f16 || dtype == DType::bf16 ? 2
+                                                                         : 8;
   if (args.op == ReduceOp::any || args.op == ReduceOp::all)
     return reduce_as<int32_t>(args, itemsize, false, i32_loader<true>(dtype));
   switch (dtype) {
-    case DType::f64: return reduce_as<double>(args, itemsize, true, loader<double>(dtype));
-    case DType::f32: return reduce_as<float>(args, itemsize, true, loader<float>(dtype));
+    case DType::f64:
+      return reduce_as<double>(args, itemsize, true, loader<double>(dtype));
+    case DType::f32:
+      return reduce_as<float>(args, itemsize, true, loader<float>(dtype));
     case DType::f16:
-    case DType::bf16: return reduce_as<float>(args, itemsize, false, loader<float>(dtype));
-    case DType::i64: return reduce_as<int64_t>(args, itemsize, true, loader<int64_t>(dtype));
-    default: break;
+    case DType::bf16:
+      return reduce_as<float>(args, itemsize, false, loader<float>(dtype));
+    case DType::i64:
+      return reduce_as<int64_t>(args, itemsize, true, loader<int64_t>(dtype));
+    default:
+      break;
   }
   if (args.op == ReduceOp::sum || args.op == ReduceOp::prod)
     return reduce_as<int64_t>(args, itemsize, false, loader<int64_t>(dtype));

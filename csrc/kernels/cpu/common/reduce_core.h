@@ -6,9 +6,9 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
-constexpr int kTreeLanes = 16;     // element i of a block belongs to lane i % 16
-constexpr int kTreeGroup = 64;     // four elements a lane are combined, then join the lane's accumulator
-constexpr int kTreeBlock = 4096;   // blocks are combined pairwise; 16 KB of f32, half an L1
+constexpr int kTreeLanes = 16;    // element i of a block belongs to lane i % 16
+constexpr int kTreeGroup = 64;    // four elements a lane are combined, then join the lane's accumulator
+constexpr int kTreeBlock = 4096;  // blocks are combined pairwise; 16 KB of f32, half an L1
 template <class A>
 constexpr int kStrip = 1024 / int(sizeof(A));  // columns: 16 lanes of them take 16 KB, half an L1
 
@@ -17,9 +17,13 @@ template <class A>
 struct Sum {
   static constexpr bool kUsesConstant = false;
   template <class V>
-  static V map(V x, V) { return x; }
+  static V map(V x, V) {
+    return x;
+  }
   template <class V>
-  static V combine(V a, V b) { return a + b; }
+  static V combine(V a, V b) {
+    return a + b;
+  }
   static constexpr A identity() { return A(0); }
   static A pad(A) { return A(0); }
 };
@@ -27,9 +31,13 @@ template <class A>
 struct Prod {
   static constexpr bool kUsesConstant = false;
   template <class V>
-  static V map(V x, V) { return x; }
+  static V map(V x, V) {
+    return x;
+  }
   template <class V>
-  static V combine(V a, V b) { return a * b; }
+  static V combine(V a, V b) {
+    return a * b;
+  }
   static constexpr A identity() { return A(1); }
   static A pad(A) { return A(1); }
 };
@@ -37,7 +45,9 @@ template <class A, bool kMax>
 struct Extreme {
   static constexpr bool kUsesConstant = false;
   template <class V>
-  static V map(V x, V) { return x; }
+  static V map(V x, V) {
+    return x;
+  }
   template <class V>
   static V combine(V a, V b) {  // a NaN on either side wins
     if constexpr (A(0.5) == A(0))
@@ -56,20 +66,26 @@ struct Extreme {
 template <class A>
 struct SumSquares : Sum<A> {
   template <class V>
-  static V map(V x, V) { return x * x; }
+  static V map(V x, V) {
+    return x * x;
+  }
 };
 template <class A>
 struct SumCentredSquares : Sum<A> {
   static constexpr bool kUsesConstant = true;
   template <class V>
-  static V map(V x, V c) { return (x - c) * (x - c); }
+  static V map(V x, V c) {
+    return (x - c) * (x - c);
+  }
   static A pad(A c) { return c; }
 };
 template <class A>
 struct SumExp : Sum<A> {
   static constexpr bool kUsesConstant = true;
   template <class V>
-  static V map(V x, V c) { return exp(x - c); }
+  static V map(V x, V c) {
+    return exp(x - c);
+  }
   static A pad(A) { return -A(__builtin_inff()); }
 };
 
@@ -139,7 +155,8 @@ A reduce_block(const A* p, int count, A constant) {
 // Rows l, l + 16, l + 32, l + 48 of a group (the first kRows of them) join lane l's accumulator. Whole vectors
 // of acc and c are touched, whatever the width.
 template <class Op, int kRows, bool kFirst, class A>
-inline void add_rows(A* __restrict__ acc, const A* __restrict__ p, int64_t row_stride, const A* __restrict__ c, int width) {
+inline void add_rows(A* __restrict__ acc, const A* __restrict__ p, int64_t row_stride, const A* __restrict__ c,
+                     int width) {
   const int64_t step = kTreeLanes * row_stride;
   const auto add = [&](int j, auto get) __attribute__((always_inline)) {
     const Vec<A> cj = Op::kUsesConstant ? load(c + j) : Vec<A>{};
@@ -156,8 +173,7 @@ inline void add_rows(A* __restrict__ acc, const A* __restrict__ p, int64_t row_s
 #pragma GCC unroll 1
   for (; j + kLanes<A> <= width; j += kLanes<A>)
     add(j, [](const A* q) __attribute__((always_inline)) { return load(q); });
-  if (j < width)
-    add(j, [n = width - j](const A* q) __attribute__((always_inline)) { return load_partial(q, n); });
+  if (j < width) add(j, [n = width - j](const A* q) __attribute__((always_inline)) { return load_partial(q, n); });
 }
 
 // At most kTreeGroup rows; lanes are kStrip apart in acc. `first`: lanes are set, not added to.
@@ -166,14 +182,30 @@ void reduce_column_group(A* acc, bool first, const A* p, int64_t row_stride, int
   for (int l = 0; l < smaller(rows, kTreeLanes); ++l, acc += kStrip<A>, p += row_stride) {
     const int in_lane = (rows - l + kTreeLanes - 1) / kTreeLanes;
     switch (first ? in_lane : -in_lane) {
-      case 1: add_rows<Op, 1, true>(acc, p, row_stride, c, width); break;
-      case 2: add_rows<Op, 2, true>(acc, p, row_stride, c, width); break;
-      case 3: add_rows<Op, 3, true>(acc, p, row_stride, c, width); break;
-      case 4: add_rows<Op, 4, true>(acc, p, row_stride, c, width); break;
-      case -1: add_rows<Op, 1, false>(acc, p, row_stride, c, width); break;
-      case -2: add_rows<Op, 2, false>(acc, p, row_stride, c, width); break;
-      case -3: add_rows<Op, 3, false>(acc, p, row_stride, c, width); break;
-      default: add_rows<Op, 4, false>(acc, p, row_stride, c, width); break;
+      case 1:
+        add_rows<Op, 1, true>(acc, p, row_stride, c, width);
+        break;
+      case 2:
+        add_rows<Op, 2, true>(acc, p, row_stride, c, width);
+        break;
+      case 3:
+        add_rows<Op, 3, true>(acc, p, row_stride, c, width);
+        break;
+      case 4:
+        add_rows<Op, 4, true>(acc, p, row_stride, c, width);
+        break;
+      case -1:
+        add_rows<Op, 1, false>(acc, p, row_stride, c, width);
+        break;
+      case -2:
+        add_rows<Op, 2, false>(acc, p, row_stride, c, width);
+        break;
+      case -3:
+        add_rows<Op, 3, false>(acc, p, row_stride, c, width);
+        break;
+      default:
+        add_rows<Op, 4, false>(acc, p, row_stride, c, width);
+        break;
     }
   }
 }

@@ -41,10 +41,10 @@ template <class A>
 struct ReduceSource {
   int64_t itemsize;
   BlockLoader<A> load;
-  bool same_type;          // elements are of type A already
+  bool same_type;  // elements are of type A already
   bool columns;
-  int64_t n, stride;       // innermost reduced dim
-  int64_t outer;           // positions of the others
+  int64_t n, stride;  // innermost reduced dim
+  int64_t outer;      // positions of the others
   const ReduceDim* outer_dims;
   int outer_count;
 
@@ -60,7 +60,8 @@ struct ReduceSource {
 
 // Positions [start, start + count) of the innermost dim, of the output at `in`.
 template <class A>
-A reduce_row_span(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, int64_t start, int64_t count, A c) {
+A reduce_row_span(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, int64_t start, int64_t count,
+                  A c) {
   alignas(64) A buffer[kTreeBlock];
   if (count <= kTreeBlock) return op.row_block(source.block(in, start, count, buffer), int(count), c);
   A levels[kTreeLevels];
@@ -101,8 +102,8 @@ void reduce_column_block(const TreeOp<A>& op, const ReduceSource<A>& source, con
 }
 
 template <class A>
-void reduce_column_span(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, int64_t start, int64_t count,
-                        const A* c, int width, A* out) {
+void reduce_column_span(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, int64_t start,
+                        int64_t count, const A* c, int width, A* out) {
   if (count <= kTreeBlock) return reduce_column_block(op, source, in, start, int(count), c, width, out);
   Workspace workspace(sizeof(A) * size_t(width) * kTreeLevels);
   Pairwise<A> tree{op, static_cast<A*>(workspace.data()), width};
@@ -114,8 +115,8 @@ void reduce_column_span(const TreeOp<A>& op, const ReduceSource<A>& source, cons
 }
 
 template <class A>
-void reduce_span(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, int64_t start, int64_t count, const A* c,
-                 int width, A* out) {
+void reduce_span(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, int64_t start, int64_t count,
+                 const A* c, int width, A* out) {
   if (source.columns)
     reduce_column_span(op, source, in, start, count, c, width, out);
   else
@@ -125,8 +126,8 @@ void reduce_span(const TreeOp<A>& op, const ReduceSource<A>& source, const char*
 // How the elements of an output (or strip) are cut when they are many: spans of the innermost dim, or runs of
 // outer positions; both powers of two of the tree's units, so that the cut does not show in the result.
 struct SplitPlan {
-  int64_t span, spans;     // elements of the innermost dim; spans per outer position
-  int64_t run, runs;       // outer positions
+  int64_t span, spans;  // elements of the innermost dim; spans per outer position
+  int64_t run, runs;    // outer positions
 };
 inline SplitPlan plan_split(int64_t n, int64_t outer, int64_t width) {
   SplitPlan plan{n, 1, 1, outer};
@@ -143,8 +144,8 @@ inline SplitPlan plan_split(int64_t n, int64_t outer, int64_t width) {
 
 // All reduced dims of one output, or of a strip of `width` columns.
 template <class A>
-[[gnu::noinline]] void reduce_split(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, const A* c, int width,
-                                    A* out) {
+[[gnu::noinline]] void reduce_split(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, const A* c,
+                                    int width, A* out) {
   const SplitPlan plan = plan_split(source.n, source.outer, width);
   const int64_t items = plan.spans * plan.runs;
   Workspace workspace(size_t(items + 2 * kTreeLevels) * sizeof(A) * size_t(width));
@@ -179,8 +180,8 @@ template <class A>
 
 // result[i] for `count` outputs, in_stride apart; c[i] their constants where the op uses them.
 template <class A>
-void reduce_pass(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, int64_t in_stride, int count, const A* c,
-                 A* result) {
+void reduce_pass(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, int64_t in_stride, int count,
+                 const A* c, A* result) {
   if (source.n * source.outer == 0) {
     for (int i = 0; i < count; ++i) result[i] = op.identity;
     return;

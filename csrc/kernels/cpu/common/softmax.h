@@ -69,7 +69,10 @@ void softmax_strip(A* out, int64_t out_stride, const A* x, int64_t x_stride, int
   for (int64_t i = 0; i < n; ++i)
     for_vectors<A>(width, [&](int64_t j, int count) __attribute__((always_inline)) {
       A* o = out + i * out_stride + j;
-      store_some<A>(o, log ? load_some(x + i * x_stride + j, count) - load(max + j) - load(sum + j) : load_some(o, count) * load(sum + j), count);
+      store_some<A>(o,
+                    log ? load_some(x + i * x_stride + j, count) - load(max + j) - load(sum + j)
+                        : load_some(o, count) * load(sum + j),
+                    count);
     });
 }
 
@@ -135,8 +138,8 @@ void softmax_backward_as(const SoftmaxBackwardArgs& args) {
       });
     if (os.inner == 1 && gs.inner == 1 && xs.inner == 1 && args.inner > 1)
       return for_row_runs(args.outer, args.inner, n, kStripColumns, [&](int64_t o, int64_t j, int64_t rows) {
-        softmax_backward_strip(grad_x + o * xs.outer + j, xs.n, out + o * os.outer + j, os.n, grad_out + o * gs.outer + j,
-                               gs.n, n, int(rows), args.log);
+        softmax_backward_strip(grad_x + o * xs.outer + j, xs.n, out + o * os.outer + j, os.n,
+                               grad_out + o * gs.outer + j, gs.n, n, int(rows), args.log);
       });
   }
   for_row_runs(args.outer, args.inner, n, rows_of_tile(n, 2 * sizeof(A)), [&](int64_t o, int64_t j, int64_t rows) {
@@ -152,18 +155,26 @@ void softmax_backward_as(const SoftmaxBackwardArgs& args) {
 
 void softmax(const SoftmaxArgs& args) {
   switch (args.dtype) {
-    case DType::f16: return softmax_as<half_t>(args);
-    case DType::bf16: return softmax_as<bfloat16_t>(args);
-    case DType::f64: return softmax_as<double>(args);
-    default: return softmax_as<float>(args);
+    case DType::f16:
+      return softmax_as<half_t>(args);
+    case DType::bf16:
+      return softmax_as<bfloat16_t>(args);
+    case DType::f64:
+      return softmax_as<double>(args);
+    default:
+      return softmax_as<float>(args);
   }
 }
 void softmax_backward(const SoftmaxBackwardArgs& args) {
   switch (args.dtype) {
-    case DType::f16: return softmax_backward_as<half_t>(args);
-    case DType::bf16: return softmax_backward_as<bfloat16_t>(args);
-    case DType::f64: return softmax_backward_as<double>(args);
-    default: return softmax_backward_as<float>(args);
+    case DType::f16:
+      return softmax_backward_as<half_t>(args);
+    case DType::bf16:
+      return softmax_backward_as<bfloat16_t>(args);
+    case DType::f64:
+      return softmax_backward_as<double>(args);
+    default:
+      return softmax_backward_as<float>(args);
   }
 }
 

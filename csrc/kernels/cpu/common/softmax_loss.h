@@ -9,10 +9,10 @@ namespace hotloop::HOTLOOP_ISA {
 template <class A>
 struct LossTerms {
   int64_t classes;
-  const A* weight;       // or null
-  A target_share;        // 1 - label_smoothing
-  A class_share;         // label_smoothing / classes
-  A weight_sum;          // of all classes
+  const A* weight;  // or null
+  A target_share;   // 1 - label_smoothing
+  A class_share;    // label_smoothing / classes
+  A weight_sum;     // of all classes
 };
 
 template <class A>
@@ -45,11 +45,13 @@ void loss_gradient_of_row(const LossTerms<A>& terms, A* grad, const A* x, const 
   const int64_t n = terms.classes;
   if (p) {
     const A mass = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
-      const Vec<A> q = (load_some(p + i, count) * terms.target_share + terms.class_share) * class_weight(terms, i, count);
+      const Vec<A> q =
+          (load_some(p + i, count) * terms.target_share + terms.class_share) * class_weight(terms, i, count);
       return keep_lanes<A>(q, count);
     });
     return for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
-      const Vec<A> q = (load_some(p + i, count) * terms.target_share + terms.class_share) * class_weight(terms, i, count);
+      const Vec<A> q =
+          (load_some(p + i, count) * terms.target_share + terms.class_share) * class_weight(terms, i, count);
       store_some<A>(grad + i, (exp(load_some(x + i, count) - lse) * mass - q) * scale, count);
     });
   }
@@ -81,9 +83,8 @@ struct LossProblem {
     }
     terms = {a.classes, weight, A(1 - a.label_smoothing), A(a.label_smoothing / double(a.classes)), A(a.classes)};
     if (weight)
-      terms.weight_sum = sum_row<A>(a.classes, [&](int64_t i, int count) __attribute__((always_inline)) {
-        return load_some(weight + i, count);
-      });
+      terms.weight_sum = sum_row<A>(
+          a.classes, [&](int64_t i, int count) __attribute__((always_inline)) { return load_some(weight + i, count); });
   }
   int64_t target(int64_t o, int64_t j) const {
     return args.target ? args.target[o * args.target_outer_stride + j * args.target_inner_stride] : 0;
@@ -98,7 +99,8 @@ struct LossProblem {
     const T* logits = static_cast<const T*>(args.logits);
     const T* probabilities = args.target ? nullptr : static_cast<const T*>(args.probabilities);
     T* grad = static_cast<T*>(args.grad_logits);
-    const bool in_place = __is_same(T, A) && (n == 1 || (xs.n == 1 && (!probabilities || ps.n == 1) && (!grad || gs.n == 1)));
+    const bool in_place =
+        __is_same(T, A) && (n == 1 || (xs.n == 1 && (!probabilities || ps.n == 1) && (!grad || gs.n == 1)));
     const int operands = 1 + (probabilities != nullptr) + (grad != nullptr);
     const int64_t most = in_place ? rows_of_chunk(n) : rows_of_tile(n, operands * int64_t(sizeof(A)));
     for_row_runs(args.outer, args.inner, n, most, [&](int64_t o, int64_t j, int64_t rows) {
@@ -108,7 +110,8 @@ struct LossProblem {
       if constexpr (__is_same(T, A)) {
         if (in_place) {
           for (int64_t r = 0; r < rows; ++r)
-            body(o * args.inner + j + r, o, j + r, x + r * xs.inner, p ? p + r * ps.inner : nullptr, g ? g + r * gs.inner : nullptr);
+            body(o * args.inner + j + r, o, j + r, x + r * xs.inner, p ? p + r * ps.inner : nullptr,
+                 g ? g + r * gs.inner : nullptr);
           return;
         }
       }
@@ -119,7 +122,8 @@ struct LossProblem {
       gather_rows(x_rows, x, xs.inner, xs.n, rows, n);
       if (p) gather_rows(p_rows, p, ps.inner, ps.n, rows, n);
       for (int64_t r = 0; r < rows; ++r)
-        body(o * args.inner + j + r, o, j + r, x_rows + r * n, p ? p_rows + r * n : nullptr, g ? g_rows + r * n : nullptr);
+        body(o * args.inner + j + r, o, j + r, x_rows + r * n, p ? p_rows + r * n : nullptr,
+             g ? g_rows + r * n : nullptr);
       if (g) scatter_rows(g, gs.inner, gs.n, g_rows, rows, n);
     });
   }
@@ -208,18 +212,26 @@ void cross_entropy_backward_as(const CrossEntropyArgs& args) {
 
 void cross_entropy(const CrossEntropyArgs& args) {
   switch (args.dtype) {
-    case DType::f16: return cross_entropy_as<half_t>(args);
-    case DType::bf16: return cross_entropy_as<bfloat16_t>(args);
-    case DType::f64: return cross_entropy_as<double>(args);
-    default: return cross_entropy_as<float>(args);
+    case DType::f16:
+      return cross_entropy_as<half_t>(args);
+    case DType::bf16:
+      return cross_entropy_as<bfloat16_t>(args);
+    case DType::f64:
+      return cross_entropy_as<double>(args);
+    default:
+      return cross_entropy_as<float>(args);
   }
 }
 void cross_entropy_backward(const CrossEntropyArgs& args) {
   switch (args.dtype) {
-    case DType::f16: return cross_entropy_backward_as<half_t>(args);
-    case DType::bf16: return cross_entropy_backward_as<bfloat16_t>(args);
-    case DType::f64: return cross_entropy_backward_as<double>(args);
-    default: return cross_entropy_backward_as<float>(args);
+    case DType::f16:
+      return cross_entropy_backward_as<half_t>(args);
+    case DType::bf16:
+      return cross_entropy_backward_as<bfloat16_t>(args);
+    case DType::f64:
+      return cross_entropy_backward_as<double>(args);
+    default:
+      return cross_entropy_backward_as<float>(args);
   }
 }
 

@@ -9,8 +9,8 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
-constexpr int kRowBlock = 1024;            // partial sums of a block are added in double
-constexpr int64_t kRowChunkWork = 16384;   // elements of a chunk; about 5 us with an exponential each
+constexpr int kRowBlock = 1024;                // partial sums of a block are added in double
+constexpr int64_t kRowChunkWork = 16384;       // elements of a chunk; about 5 us with an exponential each
 constexpr int64_t kRowTileBytes = 128 * 1024;  // rows gathered at once, for an L2
 
 template <class A>
@@ -114,13 +114,17 @@ inline A sum_exp_of_row(const A* x, int64_t n, A shift) {
 template <class T, class A>
 void gather_rows(A* dst, const T* p, int64_t row_stride, int64_t stride, int64_t rows, int64_t n) {
   const auto convert = [](T x) -> A {
-    if constexpr (__is_same(T, A)) return x;
-    else return to_f32(x);
+    if constexpr (__is_same(T, A))
+      return x;
+    else
+      return to_f32(x);
   };
   if (stride == 1) {
     for (int64_t r = 0; r < rows; ++r) {
-      if constexpr (__is_same(T, A)) __builtin_memcpy(dst + r * n, p + r * row_stride, size_t(n) * sizeof(A));
-      else load_row(dst + r * n, p + r * row_stride, n);
+      if constexpr (__is_same(T, A))
+        __builtin_memcpy(dst + r * n, p + r * row_stride, size_t(n) * sizeof(A));
+      else
+        load_row(dst + r * n, p + r * row_stride, n);
     }
   } else {
     for (int64_t i = 0; i < n; ++i)
@@ -130,14 +134,19 @@ void gather_rows(A* dst, const T* p, int64_t row_stride, int64_t stride, int64_t
 template <class T, class A>
 void scatter_rows(T* p, int64_t row_stride, int64_t stride, const A* src, int64_t rows, int64_t n) {
   const auto convert = [](A x) -> T {
-    if constexpr (__is_same(T, A)) return x;
-    else if constexpr (__is_same(T, half_t)) return to_f16(x);
-    else return to_bf16(x);
+    if constexpr (__is_same(T, A))
+      return x;
+    else if constexpr (__is_same(T, half_t))
+      return to_f16(x);
+    else
+      return to_bf16(x);
   };
   if (stride == 1) {
     for (int64_t r = 0; r < rows; ++r) {
-      if constexpr (__is_same(T, A)) __builtin_memcpy(p + r * row_stride, src + r * n, size_t(n) * sizeof(A));
-      else store_row(p + r * row_stride, src + r * n, n);
+      if constexpr (__is_same(T, A))
+        __builtin_memcpy(p + r * row_stride, src + r * n, size_t(n) * sizeof(A));
+      else
+        store_row(p + r * row_stride, src + r * n, n);
     }
   } else {
     for (int64_t i = 0; i < n; ++i)
