@@ -9,9 +9,6 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
-template <class T>
-constexpr bool kSixteenBitFloat = __is_same(T, half_t) || __is_same(T, bfloat16_t);
-
 // By way of f32 in blocks that stay in L1.
 constexpr int kConvertBlock = 512;
 
@@ -19,8 +16,8 @@ template <class To, class From>
 void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) {
   if constexpr (__is_same(To, From)) {
     __builtin_memcpy(to, from, size_t(n) * sizeof(To));
-  } else if constexpr ((kSixteenBitFloat<To> && __is_same(From, float)) ||
-                       (kSixteenBitFloat<From> && __is_same(To, float))) {
+  } else if constexpr ((kSixteenBits<To> && __is_same(From, float)) ||
+                       (kSixteenBits<From> && __is_same(To, float))) {
     constexpr int lanes = kLanes<float>;
     int64_t i = 0;
     for (; i + lanes <= n; i += lanes) FloatElements<To>::store(to + i, FloatElements<From>::load(from + i));
@@ -28,7 +25,7 @@ void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) 
       const int rest = int(n - i);
       FloatElements<To>::store_partial(to + i, FloatElements<From>::load_partial(from + i, rest), rest);
     }
-  } else if constexpr (kSixteenBitFloat<To> && sizeof(From) >= 4) {
+  } else if constexpr (kSixteenBits<To> && sizeof(From) >= 4) {
     // f32 in between would round twice.
     for (int64_t i = 0; i < n; ++i) {
       if constexpr (__is_same(To, half_t)) {
@@ -37,7 +34,7 @@ void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) 
         to[i] = hotloop::to_bfloat16(double(from[i]));
       }
     }
-  } else if constexpr (kSixteenBitFloat<To> || kSixteenBitFloat<From>) {
+  } else if constexpr (kSixteenBits<To> || kSixteenBits<From>) {
     float block[kConvertBlock];
     for (int64_t i = 0; i < n; i += kConvertBlock) {
       const int64_t count = n - i < kConvertBlock ? n - i : kConvertBlock;

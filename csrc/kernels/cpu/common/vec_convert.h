@@ -63,6 +63,9 @@ inline u16h to_half(f32v x) {
 }
 #endif
 
+template <class T>
+constexpr bool kSixteenBits = __is_same(T, half_t) || __is_same(T, bfloat16_t);
+
 // Elements of memory as vectors of what they are computed in: f64 for f64, f32 for all other floats.
 template <class T>
 struct FloatElements {
