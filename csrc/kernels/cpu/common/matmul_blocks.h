@@ -22,6 +22,10 @@ constexpr int64_t kBlockBytes = 384 << 10;
 constexpr int64_t kPassVectors = 32 * kTileVectors;
 // Multiply-adds worth another thread: some 10 us on one core.
 constexpr int64_t kChunkWork = 1 << 20;
+// Elements whose packing takes as long.
+constexpr int64_t kPackWork = 1 << 17;
+// Bytes of packed A per pass over the rows.
+constexpr int64_t kPassBytes = 16 << 20;
 
 // The next of the pieces of at most `most` that `left` is cut into, the last two alike.
 inline int64_t next_piece(int64_t left, int64_t most) {
@@ -173,69 +177,72 @@ void small_product(const Product<S>& p) {
   run(static_cast<O*>(workspace.data()));
 }
 
-// Any product: blocks over a grid fixed by the shape, shared among threads.
+// Any product: blocks over a grid fixed by the shape, shared among threads. Per pass of columns and block of k,
+// B's panels are packed once for all rows (by the chunk itself where there is one block of rows); per pass
+// of rows, those of A that cannot be read in place are packed once for all panels.
 template <class S, class O = Compute<S>>
 void blocked_product(const Product<S>& p) {
   using T = Sum<O>;
   constexpr int64_t L = kLanes<O>, kDepth = kBlockDepth<O> * kStep<O>;
   const bool plain = __is_same(S, T) && p.epilogue.plain();
+  const bool many = p.k > kDepth;
   const InPlace<O> in_place = a_in_place<O>(p);
   const bool pack_a = !in_place.a || (in_place.step != 1 && p.m > kTileRows);
   const int64_t all_vectors = vectors_of<O>(p.n);
-  // An even cut of the rows into blocks, in whole tiles.
-  const int64_t deepest = larger<int64_t>(1, ceil_div(smaller(p.k, kDepth), kStep<O>));
-  const int64_t most_rows = larger<int64_t>(4 * kTileRows, kBlockBytes / (deepest * int64_t(sizeof(O))));
+  // An even cut of the rows into blocks, in whole tiles, and of the blocks into passes.
+  const int64_t step_bytes = larger<int64_t>(1, ceil_div(smaller(p.k, kDepth), kStep<O>)) * int64_t(sizeof(O));
+  const int64_t most_rows = larger<int64_t>(4 * kTileRows, kBlockBytes / step_bytes);
   const int64_t block_rows = ceil_div(ceil_div(p.m, ceil_div(p.m, most_rows)), kTileRows) * kTileRows;
-  const int64_t row_blocks = ceil_div(p.m, block_rows);
+  const int64_t pass_rows = pack_a ? larger<int64_t>(1, kPassBytes / (step_bytes * block_rows)) * block_rows : p.m;
 
   for (int64_t pass = 0; pass < all_vectors; pass += kPassVectors) {
     const int64_t vectors = smaller(kPassVectors, all_vectors - pass);
-    const int64_t panels = ceil_div(vectors, kTileVectors);
-    const int64_t width = vectors * L;
-    const bool many = p.k > kDepth;
+    const int64_t panels = ceil_div(vectors, kTileVectors), width = vectors * L;
     Workspace sums(many && !plain ? size_t(p.m * width) * sizeof(T) : 0);
     int64_t k = 0;
     do {
-      const int64_t depth = smaller(kDepth, p.k - k);
-      const int64_t steps = ceil_div(depth, kStep<O>);
-      const int64_t work = p.m * smaller(width, p.n - pass * L) * larger<int64_t>(depth, 1);
-      const bool share_b = row_blocks > 1 && !p.packed_b;
-      Workspace shared(share_b ? size_t(width * steps) * sizeof(O) : 0);
-      const O* packed = static_cast<const O*>(p.packed_b ? p.packed_b : shared.data());
-      if (p.packed_b) packed += pass * L * ceil_div(p.k, kStep<O>) + k / kStep<O> * width;
+      const int64_t depth = smaller(kDepth, p.k - k), steps = ceil_div(depth, kStep<O>);
+      const bool share_b = p.m > block_rows && !p.packed_b;
+      const bool pack_panel_first = p.m <= block_rows && !p.packed_b;
+      Workspace shared_b(share_b ? size_t(width * steps) * sizeof(O) : 0);
+      const O* b = static_cast<const O*>(shared_b.data());
+      if (p.packed_b)
+        b = static_cast<const O*>(p.packed_b) + pass * L * ceil_div(p.k, kStep<O>) + k / kStep<O> * width;
       if (share_b) {
-        const int64_t group = larger<int64_t>(1, ceil_div(kChunkWork / 8, steps * kTileVectors * L));
+        const int64_t group = larger<int64_t>(1, ceil_div(kPackWork, steps * kTileVectors * L));
         for_chunks(ceil_div(panels, group), [&](int64_t chunk) {
-          pack_panels(static_cast<O*>(shared.data()), p, pass, vectors, chunk * group,
+          pack_panels(static_cast<O*>(shared_b.data()), p, pass, vectors, chunk * group,
                       smaller(panels, (chunk + 1) * group), k, depth);
         });
       }
-      // Panels of a chunk: enough work, and few enough chunks that packing A again in each costs little.
-      const int64_t wanted = work < 4 * kChunkWork ? 1 : smaller<int64_t>(64, work / kChunkWork);
-      const int64_t groups = smaller(panels, larger<int64_t>(1, smaller<int64_t>(16, wanted) / row_blocks));
-      const int64_t group = ceil_div(panels, groups);
-      const int64_t columns_chunks = ceil_div(panels, group);
-      const auto chunk_body = [&](int64_t chunk) {
-        const int64_t row = chunk / columns_chunks * block_rows, first = chunk % columns_chunks * group;
-        const int64_t rows = smaller(block_rows, p.m - row);
-        const int64_t a_bytes = pack_a ? (rows * steps + kPackSlack<O>) * int64_t(sizeof(O)) : 0;
-        const int64_t panel_bytes = share_b || p.packed_b ? 0 : kTileVectors * kVectorBytes * steps;
-        const int64_t a_room = ceil_div(a_bytes, kAlignment) * kAlignment;
-        Workspace workspace(size_t(a_room + panel_bytes));
-        O* tiles = static_cast<O*>(workspace.data());
-        if (pack_a) pack_rows_of_a(tiles, p, row, rows, k, depth);
-        const O* a = pack_a ? tiles : in_place.a + row * in_place.row + k / kStep<O> * in_place.step;
-        const Block<O> w{row, rows, pass, vectors, first, smaller(panels, first + group), k, depth,
-                         a, in_place.row, in_place.step, pack_a,
-                         panel_bytes ? BSide::packed_per_panel : BSide::packed, packed,
-                         tiles + a_room / int64_t(sizeof(O)),
-                         many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr, width, plain};
-        run_block(p, w);
-      };
-      if (wanted == 1) {
-        for (int64_t chunk = 0; chunk < row_blocks * columns_chunks; ++chunk) chunk_body(chunk);
-      } else {
-        for_chunks(row_blocks * columns_chunks, chunk_body);
+      for (int64_t first_row = 0; first_row < p.m; first_row += pass_rows) {
+        const int64_t rows = smaller(pass_rows, p.m - first_row), row_blocks = ceil_div(rows, block_rows);
+        Workspace shared_a(pack_a ? size_t(rows * steps + kPackSlack<O>) * sizeof(O) : 0);
+        O* tiles = static_cast<O*>(shared_a.data());
+        if (pack_a) {
+          // Blocks are whole tiles and packed in order: what spills over a block's end is written again.
+          pack_rows_of_a(tiles, p, first_row, rows, k, depth);
+        }
+        const int64_t work = rows * smaller(width, p.n - pass * L) * larger<int64_t>(depth, 1);
+        const int64_t wanted = work < 4 * kChunkWork ? 1 : smaller<int64_t>(64, work / kChunkWork);
+        const int64_t group = ceil_div(panels, smaller(panels, ceil_div(wanted, row_blocks)));
+        const int64_t groups = ceil_div(panels, group);
+        const auto body = [&](int64_t chunk) {
+          const int64_t begin = chunk / groups * block_rows, first = chunk % groups * group;
+          const int64_t row = first_row + begin;
+          Workspace panel(pack_panel_first ? size_t(kTileVectors * kVectorBytes * steps) : 0);
+          const O* a = pack_a ? tiles + begin * steps : in_place.a + row * in_place.row + k / kStep<O> * in_place.step;
+          const Block<O> w{row, smaller(block_rows, rows - begin), pass, vectors, first, smaller(panels, first + group), k, depth,
+                           a, in_place.row, in_place.step, pack_a,
+                           pack_panel_first ? BSide::packed_per_panel : BSide::packed, b, static_cast<O*>(panel.data()),
+                           many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr, width, plain};
+          run_block(p, w);
+        };
+        if (wanted == 1) {
+          for (int64_t chunk = 0; chunk < row_blocks * groups; ++chunk) body(chunk);
+        } else {
+          for_chunks(row_blocks * groups, body);
+        }
       }
       k += depth;
     } while (k < p.k);

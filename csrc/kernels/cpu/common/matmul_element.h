@@ -61,6 +61,9 @@ typedef uint16_t u16_row __attribute__((vector_size(kVectorBytes / 2)));
 template <class S>
 inline u16_row round_to(f32v v) {
   if constexpr (__is_same(S, bfloat16_t)) {
+#if defined(__AVX512BF16__)
+    return (u16_row)_mm512_cvtneps_pbh((__m512)v);  // flushes subnormals, as the dot products before it do
+#endif
     const auto bits = (u32v)v;
     const u32v nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;  // ties to even
     const auto is_nan = (u32v)(v != v);
