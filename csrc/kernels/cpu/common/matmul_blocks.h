@@ -59,11 +59,40 @@ void pack_panels(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, 
   }
 }
 
+// Packs tiles of rows that lie next to each other, several tiles together so that whole lines are read.
+template <class S, class O>
+void pack_adjacent_rows(O* tiles, const S* a, int64_t a_k, int64_t rows, int64_t depth) {
+  constexpr int L = kLanes<O>;
+  constexpr int64_t kTogether = 8;  // tiles
+  const int64_t steps = ceil_div(depth, kStep<O>);
+  for (int64_t begin = 0, end; begin < rows; begin = end) {
+    end = begin;
+    for (int64_t i = 0; i < kTogether && end < rows; ++i) end += next_piece(rows - end, kTileRows);
+    for (int64_t s = 0; s < steps; ++s) {
+      const S* from = a + s * kStep<O> * a_k;
+      const bool second = (s + 1) * kStep<O> <= depth;
+      for (int64_t r = begin, n; r < end; r += n) {
+        n = next_piece(rows - r, kTileRows);
+        __builtin_prefetch(from + kPackAhead * kStep<O> * a_k + r);
+        const Vec<O> v = load_columns<O>(from + r, a_k, int(smaller<int64_t>(L, rows - r)), second);
+        O* to = tiles + r * steps + s * n;
+        // A whole vector where its tail falls on this tile's own later steps.
+        if ((steps - s) * n >= L)
+          store(to, v);
+        else
+          store_partial(to, v, int(smaller<int64_t>(n, L)));
+        if (n > L) store_partial(to + L, load_columns<O>(from + r + L, a_k, int(n - L), second), int(n - L));
+      }
+    }
+  }
+}
+
 // Packs rows [row, row + rows) of A into tiles, over a range of k.
 template <class S, class O>
 void pack_rows_of_a(O* tiles, const Product<S>& p, int64_t row, int64_t rows, int64_t k, int64_t depth) {
   const int64_t steps = ceil_div(depth, kStep<O>);
   const S* a = p.a + row * p.a_row + k * p.a_k;
+  if (p.a_row == 1) return pack_adjacent_rows(tiles, a, p.a_k, rows, depth);
   for (int64_t r = 0, n; r < rows; r += n) {
     n = next_piece(rows - r, kTileRows);
     pack_panel(tiles + r * steps, n, a + r * p.a_row, p.a_k, p.a_row, depth, n);
@@ -88,6 +117,27 @@ struct Block {
   int64_t sums_row;
   bool plain;                   // tiles go straight to out
 };
+
+// Lines to fetch while the tiles of a panel run: one a step of k, for the first `tiles` tiles.
+struct Ahead {
+  const char* line;
+  int64_t step, tile_step, tiles;  // bytes from step to step and from tile to tile
+};
+
+// Where the next panel, beginning at vector v of the pass, will be read.
+template <class S, class O>
+Ahead next_panel(const Product<S>& p, const Block<O>& w, int64_t v, int64_t steps) {
+  constexpr int64_t kLine = 64, L = kLanes<O>;
+  constexpr int64_t kPanelLines = kTileVectors * kVectorBytes / kLine;  // a step
+  if (w.b_side == BSide::packed) return {(const char*)(w.b + v * L * steps), kLine, steps * kLine, kPanelLines};
+  if (w.b_side == BSide::in_place) return {};
+  const S* b = p.b + w.k * p.b_k + (w.pass + v) * L * p.b_col;
+  const int64_t row_bytes = p.b_k * kStep<O> * int64_t(sizeof(S));
+  if (p.b_col == 1) return {(const char*)b, row_bytes, kLine, (kTileVectors * L * int64_t(sizeof(S)) + kLine - 1) / kLine};
+  // Columns that follow each other without gaps are one run.
+  if (p.b_k == 1 && p.b_col == w.depth) return {(const char*)b, kLine, steps * kLine, kPanelLines};
+  return {};
+}
 
 template <class S, class O>
 void run_block(const Product<S>& p, const Block<O>& w) {
@@ -124,8 +174,13 @@ void run_block(const Product<S>& p, const Block<O>& w) {
       }
     }
     const TileFunction<O>* tiles = tile_functions<O>(adjacent, masked, int(nv));
+    Ahead next = i + 1 < w.last ? next_panel(p, w, v + nv, steps) : Ahead{};
     for (int64_t r = 0, rows; r < w.rows; r += rows) {
       rows = next_piece(w.rows - r, kTileRows);
+      t.ahead = next.tiles > 0 ? next.line : reinterpret_cast<const char*>(t.b);
+      t.ahead_step = next.tiles > 0 ? next.step : 0;
+      next.line += next.tile_step;
+      --next.tiles;
       t.a = w.a_packed ? w.a + r * steps : w.a + r * w.a_row;
       t.a_row = w.a_row;
       t.a_k = w.a_packed ? rows : w.a_k;
@@ -187,7 +242,7 @@ void blocked_product(const Product<S>& p) {
   const bool plain = __is_same(S, T) && p.epilogue.plain();
   const bool many = p.k > kDepth;
   const InPlace<O> in_place = a_in_place<O>(p);
-  const bool pack_a = !in_place.a || (in_place.step != 1 && p.m > kTileRows);
+  const bool pack_a = !in_place.a || (in_place.step != 1 && p.m * p.k * int64_t(sizeof(S)) > kBlockBytes);
   const int64_t all_vectors = vectors_of<O>(p.n);
   // An even cut of the rows into blocks, in whole tiles, and of the blocks into passes.
   const int64_t step_bytes = larger<int64_t>(1, ceil_div(smaller(p.k, kDepth), kStep<O>)) * int64_t(sizeof(O));

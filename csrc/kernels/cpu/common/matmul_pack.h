@@ -13,6 +13,9 @@ namespace hotloop::HOTLOOP_ISA {
 template <class O>
 constexpr int64_t kPackSlack = kLanes<O>;
 
+// Rows of memory fetched ahead of those being copied: rows a page apart start no hardware prefetch.
+constexpr int64_t kPackAhead = 16;
+
 // Columns next to each other in memory: rows are copied.
 template <class O, class S>
 inline void pack_rows(O* dst, int64_t width, const S* src, int64_t row, int64_t k, int64_t columns) {
@@ -20,7 +23,10 @@ inline void pack_rows(O* dst, int64_t width, const S* src, int64_t row, int64_t 
   for (; k > 0; k -= kSkip, dst += width, src += kSkip * row) {
     const bool second = k > 1;
     int64_t j = 0;
-    for (; j + L <= columns; j += L) store(dst + j, load_columns<O>(src + j, row, L, second));
+    for (; j + L <= columns; j += L) {
+      __builtin_prefetch(src + kPackAhead * kSkip * row + j);
+      store(dst + j, load_columns<O>(src + j, row, L, second));
+    }
     if (j < columns) store(dst + j, load_columns<O>(src + j, row, int(columns - j), second));
   }
 }

@@ -32,6 +32,8 @@ struct TileArgs {
   int64_t c_row;
   int tail;            // lanes of the last vector that exist, 1 .. kLanes<O>
   bool resume;
+  const char* ahead;   // one line is fetched into L2 per step, from here on: the next panel of B
+  int64_t ahead_step;  // bytes
 };
 
 // MASKED: B is read in place, so the lanes of its last vector past `tail` must not be touched.
@@ -58,6 +60,8 @@ void tile(const TileArgs<O>& t) {
   int64_t a_k = t.a_k;
   const int64_t b_k = t.b_k;
   asm("" : "+r"(a_k));  // no second copy of the loop for a stride of one
+  const char* ahead = t.ahead;
+  const int64_t ahead_step = t.ahead_step;
   for (int64_t k = t.depth; k > 0; --k) {
     Vec<O> bv[NV];
 #pragma GCC unroll 3
@@ -69,6 +73,8 @@ void tile(const TileArgs<O>& t) {
 #pragma GCC unroll 3
       for (int j = 0; j < NV; ++j) acc[i][j] = multiply_add(av, bv[j], acc[i][j]);
     }
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += ahead_step;
     a += a_k;
     b += b_k;
   }
