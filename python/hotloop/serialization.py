@@ -16,7 +16,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -135,7 +135,8 @@ def _memory(tensor: Tensor) -> NDArray[np.uint8]:
     """The bytes of a contiguous tensor of any dtype, without a copy: good for as long as the tensor lives."""
     if tensor.nbytes == 0:
         return np.empty(0, np.uint8)
-    return np.frombuffer((ctypes.c_uint8 * tensor.nbytes).from_address(tensor.data_ptr()), np.uint8)
+    buffer = (ctypes.c_uint8 * tensor.nbytes).from_address(tensor.data_ptr())
+    return np.frombuffer(memoryview(buffer), np.uint8)
 
 
 def _dtype_name(dtype: Any) -> str:
@@ -182,7 +183,8 @@ class _Reader:
             self.fail("header: __metadata__ is not a JSON object of strings")
         self._check_lengths(header, len(data), 8 + int.from_bytes(data[:8], "little"))
         try:
-            self.entries: list[tuple[str, dict[str, Any]]] = safetensors.deserialize(data)
+            deserialize: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = safetensors.deserialize
+            self.entries = deserialize(data)
         except safetensors.SafetensorError as error:
             self.fail(f"header: {error}")
         self.checksums = self._verified_checksums(metadata)

@@ -29,9 +29,9 @@ class DataLoader:
         seed: of the shuffling, in place of a generator: the order of pass e depends on (seed, e) alone.
         prefetch_factor: how many batches a worker keeps ready.
 
-    Batches of a ``TensorDataset``, and of a ``Subset`` of one, are gathered by one native call. An exception in a
-    worker is raised where its batch would have come, with the worker's traceback. Threads end with the iteration, also
-    when it is abandoned.
+    Batches of a ``TensorDataset``, and of a ``Subset`` of one, are gathered natively, tensor by tensor. An exception in
+    a worker is raised where its batch would have come, with the worker's traceback. Threads end with the iteration,
+    also when it is abandoned.
     """
 
     def __init__(

@@ -47,10 +47,10 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         return self.tensors[0].shape[0]
 
     def gather(self, indices: Tensor | Sequence[int]) -> list[Tensor]:
-        """The samples at ``indices`` (B,), stacked: each tensor (N, ...) gives (B, ...). One native call."""
+        """The samples at ``indices`` (B,), stacked: each tensor (N, ...) gives (B, ...)."""
         if not isinstance(indices, Tensor):
             indices = _core.tensor(indices, dtype=_core.int64)
-        return list(_core.gather_rows([t.detach() for t in self.tensors], indices))
+        return [_core.index_select(tensor.detach(), 0, indices) for tensor in self.tensors]
 
 
 class Subset(Dataset[T_co]):
@@ -75,7 +75,7 @@ class Subset(Dataset[T_co]):
 
 
 def native_gather(dataset: Any) -> Callable[[Tensor | Sequence[int]], list[Tensor]] | None:
-    """What gathers a batch of a TensorDataset, or of a Subset of one, in one call; None for other datasets."""
+    """What gathers a batch of a TensorDataset, or of a Subset of one, natively; None for other datasets."""
     if isinstance(dataset, TensorDataset) and type(dataset).__getitem__ is TensorDataset.__getitem__:
         return dataset.gather
     if type(dataset) is not Subset:
@@ -103,14 +103,18 @@ class ConcatDataset(Dataset[T_co]):
         position = index + len(self) if index < 0 else index
         if position >= 0:
             for dataset in self.datasets:
-                size = len(dataset)  # type: ignore[arg-type]
+                size = _length(dataset)
                 if position < size:
                     return dataset[position]
                 position -= size
         raise IndexError(f"ConcatDataset: index {index} is out of range for {len(self)} samples")
 
     def __len__(self) -> int:
-        return sum(len(dataset) for dataset in self.datasets)  # type: ignore[arg-type]
+        return sum(_length(dataset) for dataset in self.datasets)
+
+
+def _length(dataset: Any) -> int:
+    return len(dataset)
 
 
 def random_split(
@@ -124,7 +128,7 @@ def random_split(
             out one by one from the first.
         generator: of the order; the one that ``hotloop.manual_seed`` seeds where left out.
     """
-    total = len(dataset)  # type: ignore[arg-type]
+    total = _length(dataset)
     if math.isclose(sum(lengths), 1) and not all(isinstance(n, int) for n in lengths):
         for i, share in enumerate(lengths):
             if not 0 <= share <= 1:

@@ -127,7 +127,7 @@ class ModuleState(ModuleTree):
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        metadata = getattr(state_dict, "_metadata", None) or {}
+        metadata: OrderedDict[str, dict[str, Any]] = getattr(state_dict, "_metadata", None) or OrderedDict()
         entries = StateDict(state_dict)  # a copy: _load_from_state_dict and hooks may change it
         entries._metadata = metadata
         keys = IncompatibleKeys([], [])

@@ -63,7 +63,7 @@ class _Indexed(Module):
 
     def extend(self: _Self, modules: Iterable[Module]) -> _Self:
         """Adds modules at the end."""
-        if not isinstance(modules, Iterable):
+        if not hasattr(modules, "__iter__"):
             name = type(self).__name__
             raise TypeError(f"{name}.extend should be called with an iterable, but got {type(modules).__name__}")
         for module in list(modules):
@@ -98,11 +98,11 @@ class Sequential(_Indexed):
     def __init__(self, *args: Module | Mapping[str, Module]) -> None:
         super().__init__()
         if len(args) == 1 and isinstance(args[0], Mapping):
-            for name, module in args[0].items():
-                self.add_module(name, module)
+            named: Iterable[tuple[str, Any]] = args[0].items()
         else:
-            for i, module in enumerate(args):
-                self.add_module(str(i), module)  # type: ignore[arg-type]
+            named = ((str(i), module) for i, module in enumerate(args))
+        for name, module in named:
+            self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
         """The last module's output."""

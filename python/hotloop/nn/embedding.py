@@ -63,7 +63,7 @@ class Embedding(Module):
             raise ValueError(
                 f"Embedding.from_pretrained: embeddings must be 2-dimensional, got shape {embeddings.shape}"
             )
-        layer = cls(*embeddings.shape, padding_idx=padding_idx)
+        layer = cls(embeddings.shape[0], embeddings.shape[1], padding_idx)
         layer.weight = Parameter(embeddings, requires_grad=not freeze)
         return layer
 

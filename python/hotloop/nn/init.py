@@ -114,7 +114,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """Makes a matrix (n, m) the identity: a linear layer passes as many inputs on as it can."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    return _assign(tensor, np.eye(*tensor.shape))
+    return _assign(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
@@ -129,7 +129,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     per_group = out_channels // groups
     for group in range(groups):
         for channel in range(min(per_group, in_channels)):
-            values[(group * per_group + channel, channel, *middle)] = 1.0
+            index = (group * per_group + channel, channel, *middle)
+            values[index] = 1.0
     return _assign(tensor, values)
 
 

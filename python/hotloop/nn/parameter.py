@@ -21,7 +21,8 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
             data = _core.empty(0)
-        return _core._make_subclass(cls, data.detach(), requires_grad)
+        param: Parameter = _core._make_subclass(cls, data.detach(), requires_grad)
+        return param
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:

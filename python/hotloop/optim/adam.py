@@ -59,16 +59,19 @@ class Adam(Optimizer):
     def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
         all_state = self.state
         states = [all_state[param] for param in params]
-        amsgrad = group["amsgrad"]
-        for param, state in zip(params, states, strict=True):
-            if not state:
-                self._start(param, state, amsgrad)
-        steps = [state["step"] for state in states]
-        if steps.count(steps[0]) == len(steps):
+        try:
+            steps = {state["step"] for state in states}
+        except KeyError:
+            for param, state in zip(params, states, strict=True):
+                if not state:
+                    self._start(param, state, group["amsgrad"])
+            steps = {state["step"] for state in states}
+        if len(steps) == 1:
             self._launch(group, params, grads, states)
             return
-        for step in sorted(set(steps)):  # parameters that joined or thawed later, or skipped steps
-            part = [i for i, s in enumerate(steps) if s == step]
+        # Some parameters joined later, or had no gradient at times. A launch counts its steps up: the highest go first.
+        for step in sorted(steps, reverse=True):
+            part = [i for i, state in enumerate(states) if state["step"] == step]
             self._launch(group, [params[i] for i in part], [grads[i] for i in part], [states[i] for i in part])
 
     @staticmethod

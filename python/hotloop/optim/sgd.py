@@ -60,9 +60,14 @@ class SGD(Optimizer):
         if group["momentum"] == 0:
             self._launch(group, params, grads, [], False)
             return
-        states = [self.state[param] for param in params]
-        if all("momentum_buffer" in state for state in states):
-            self._launch(group, params, grads, [state["momentum_buffer"] for state in states], False)
+        all_state = self.state
+        states = [all_state[param] for param in params]
+        buffers = [state.get("momentum_buffer") for state in states]
+        for buffer in buffers:
+            if buffer is None:
+                break
+        else:
+            self._launch(group, params, grads, buffers, False)
             return
         started = [state.get("momentum_buffer") is not None for state in states]
         for first_step in (True, False):  # some parameters have no buffer yet

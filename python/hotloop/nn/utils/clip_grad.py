@@ -56,15 +56,14 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 
 def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    if isinstance(parameters, Tensor):
-        parameters = [parameters]
-    return [p.grad for p in parameters if p.grad is not None]
+    several: Iterable[Tensor] = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad for p in several if p.grad is not None]
 
 
 def _norm(x: Tensor, order: float) -> Tensor:
     """The vector norm of all elements: ()."""
     if order == math.inf:
-        return x.abs().max()
+        return x.abs().amax()
     if order == 1.0:
         return x.abs().sum()
     return x.abs().pow(order).sum().pow(1.0 / order)
