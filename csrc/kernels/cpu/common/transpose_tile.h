@@ -1,7 +1,7 @@
-// Transposes of blocks, in registers: what permuted copies and transposed operands are made of.
+// Transposes of tiles in memory, block by block in registers: what permuted copies and transposed operands are made of.
 #pragma once
 
-#include "kernels/cpu/common/vec.h"
+#include "kernels/cpu/common/transpose.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
@@ -14,44 +14,59 @@ inline Vec<T> interleave(Vec<T> a, Vec<T> b) {
   return __builtin_shuffle(a, b, index);
 }
 
-// to[j][i] = from[i][j] for a square block of one vector's lanes; T is an integer of 4 or 8 bytes, strides count T.
-// log2(lanes) perfect shuffles of all rows make a transpose.
+// to[r][c] = from[c][r] for a square block of one vector's lanes; strides count elements.
 template <class T>
 inline void transpose_block(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
   constexpr int lanes = kLanes<T>;
-  Vec<T> rows[lanes], shuffled[lanes];
+  Vec<T> block[lanes];
 #pragma GCC unroll 16
-  for (int i = 0; i < lanes; ++i) rows[i] = load(from + i * from_stride);
-#pragma GCC unroll 4
-  for (int step = 1; step < lanes; step *= 2) {
-#pragma GCC unroll 8
-    for (int i = 0; i < lanes / 2; ++i) {
-      shuffled[2 * i] = interleave<T, 0>(rows[i], rows[i + lanes / 2]);
-      shuffled[2 * i + 1] = interleave<T, lanes / 2>(rows[i], rows[i + lanes / 2]);
-    }
+  for (int c = 0; c < lanes; ++c) block[c] = load(from + c * from_stride);
+  transpose<T>(block);
 #pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) rows[i] = shuffled[i];
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < lanes; ++i) store(to + i * to_stride, rows[i]);
+  for (int r = 0; r < lanes; ++r) store(to + r * to_stride, block[r]);
 }
+// The same for fewer rows or columns.
+template <class T>
+inline void transpose_partial_block(const T* from, int64_t from_stride, T* to, int64_t to_stride, int rows, int cols) {
+  constexpr int lanes = kLanes<T>;
+  Vec<T> block[lanes] = {};
+  for (int c = 0; c < cols; ++c) block[c] = load_partial(from + c * from_stride, rows);
+  transpose<T>(block);
+  for (int r = 0; r < rows; ++r) store_partial(to + r * to_stride, block[r], cols);
+}
+
+template <int kBytes>
+struct FloatOfSize {
+  using type = float;
+};
+template <>
+struct FloatOfSize<8> {
+  using type = double;
+};
 
 // to[r][c] = from[c][r] for r < rows, c < cols.
 template <class T>
 inline void transpose_tile(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t rows, int64_t cols) {
-  int64_t r = 0;
-  if constexpr (sizeof(T) >= 4) {
-    constexpr int lanes = kLanes<T>;
-    for (; r + lanes <= rows; r += lanes) {
-      int64_t c = 0;
-      for (; c + lanes <= cols; c += lanes)
-        transpose_block(from + c * from_stride + r, from_stride, to + r * to_stride + c, to_stride);
-      for (; c < cols; ++c)
-        for (int i = 0; i < lanes; ++i) to[(r + i) * to_stride + c] = from[c * from_stride + r + i];
+  if constexpr (sizeof(T) == 4 || sizeof(T) == 8) {
+    using F = typename FloatOfSize<sizeof(T)>::type;  // moved as it is: no arithmetic touches it
+    constexpr int lanes = kLanes<F>;
+    const auto* f = (const F*)from;
+    auto* t = (F*)to;
+    for (int64_t r = 0; r < rows; r += lanes) {
+      for (int64_t c = 0; c < cols; c += lanes) {
+        const F* block = f + c * from_stride + r;
+        if (r + lanes <= rows && c + lanes <= cols) {
+          transpose_block(block, from_stride, t + r * to_stride + c, to_stride);
+        } else {
+          transpose_partial_block(block, from_stride, t + r * to_stride + c, to_stride,
+                                  int(rows - r < lanes ? rows - r : lanes), int(cols - c < lanes ? cols - c : lanes));
+        }
+      }
     }
+  } else {
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < cols; ++c) to[r * to_stride + c] = from[c * from_stride + r];
   }
-  for (; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) to[r * to_stride + c] = from[c * from_stride + r];
 }
 
 }  // namespace hotloop::HOTLOOP_ISA
