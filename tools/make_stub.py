@@ -17,25 +17,32 @@ STUB = Path(__file__).resolve().parents[1] / "python" / "hotloop" / "_core.pyi"
 HEADER = '''\
 """The compiled part of hotloop. Written by tools/make_stub.py; change the bindings, not this file."""
 
-import collections.abc
-import types
+import builtins
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy
+from typing_extensions import Buffer
 
-Number: TypeAlias = bool | int | float
+Number: TypeAlias = builtins.bool | int | float
+# Tensor has methods and properties of these names.
+_device: TypeAlias = device
+_dtype: TypeAlias = dtype
 
 '''
 
 PROPERTIES = {
     "T": "Tensor",
+    "__array_interface__": "dict[str, Any]",
+    "__array_priority__": "float",
     "_base": "Tensor | None",
     "_version": "int",
+    "bytes": "float",
     "data": "Tensor",
     "device": "device",
     "dtype": "dtype",
+    "flops": "float",
     "grad": "Tensor | None",
     "grad_fn": "Node | None",
     "index": "int | None",
@@ -44,6 +51,7 @@ PROPERTIES = {
     "is_floating_point": "bool",
     "is_leaf": "bool",
     "itemsize": "int",
+    "kernel": "str",
     "mT": "Tensor",
     "nbytes": "int",
     "ndim": "int",
@@ -74,6 +82,7 @@ OPERATORS = {
     "__iter__": "(self) -> Iterator[Tensor]",
     "__contains__": "(self, element: Any, /) -> bool",
     "__getitem__": "(self, index: Any, /) -> Tensor",
+    "__delitem__": "(self, index: Any, /) -> None",
     "__setitem__": "(self, index: Any, value: Any, /) -> None",
 }
 # Every class has these; a stub names them only where they mean something else than for `object`.
@@ -87,8 +96,35 @@ def signatures(name: str, doc: str | None) -> list[str]:
     return [_plain(match[2]) for match in found if match[1] == name]
 
 
+# What pybind11 and C++ write, as Python's type checkers read it.
+SPELLINGS = {
+    r"hotloop\.(_core\.)?": "",
+    r"typing\.SupportsInt \| typing\.SupportsIndex": "int",
+    r"typing_extensions\.": "",
+    r"collections\.abc\.": "",
+    r"\bSequence\b(?!\[)": "Sequence[Any]",
+    r"\bndarray\b(?!:)": "ndarray[Any, Any]",
+    r"\b(list|type)\b(?![\[:])": r"\1[Any]",
+    r"\bdict\b(?!\[)": "dict[str, Any]",
+    r"\btuple\b(?!\[)": "tuple[Any, ...]",
+    r"-> object": "-> Any",
+    r"\*(\w+): int": r"*\1: int | Sequence[int]",
+}
+
+
 def _plain(text: str) -> str:
-    return text.replace("hotloop._core.", "")
+    for written, meant in SPELLINGS.items():
+        text = re.sub(written, meant, text)
+    return text
+
+
+def _unshadowed(line: str, members: set[str]) -> str:
+    """A line among whose names (of a class, of the module) are some that hide the types of the same name."""
+    for name in members & {"bool", "bytes", "float", "int"}:
+        line = re.sub(rf"(?<![\w.]){name}(?!\w|\(|: (?!\.))", f"builtins.{name}", line)
+    for name in members & {"device", "dtype"} if line.startswith(" ") else ():
+        line = re.sub(rf"(?<![\w. ]){name}(?!\w|\(|: (?!\.))|(?<=[:>|] ){name}(?!\w|\(|: (?!\.))", f"_{name}", line)
+    return line
 
 
 def function(name: str, doc: str | None, indent: str = "", method: bool = False, static: bool = False) -> list[str]:
@@ -99,7 +135,7 @@ def function(name: str, doc: str | None, indent: str = "", method: bool = False,
     lines = []
     for signature in given:
         if method and not static:
-            signature = re.sub(r"^\((self|input|[a-z]\w*)(: \w+)?(?=[,)])", "(self", signature)
+            signature = re.sub(r"^\(\w+(: [^,()\[\]]+)?(?=[,)])", "(self", signature)
         if len(given) > 1:
             lines.append(f"{indent}@typing.overload")
         if static:
@@ -115,7 +151,7 @@ def klass(name: str, value: type) -> list[str]:
     own = {
         member: inner
         for member, inner in vars(value).items()
-        if not member.startswith("__pybind11") and (member not in UNIVERSAL or member in _meant(value))
+        if not member.startswith(("__pybind11", "_pybind11")) and (member not in UNIVERSAL or member in _meant(value))
     }
     for member, inner in sorted(own.items()):
         if isinstance(inner, types.GetSetDescriptorType | types.MemberDescriptorType | property):
@@ -130,7 +166,7 @@ def klass(name: str, value: type) -> list[str]:
             lines += function(member, inner.__doc__, "    ", method=True)
         else:
             lines.append(f"    {member}: {type(inner).__name__}")
-    return [*lines, "    ..."] if len(lines) == 1 else lines
+    return [_unshadowed(line, set(own) | set(vars(_core))) for line in lines] if own else [*lines, "    ..."]
 
 
 def _meant(value: type) -> set[str]:
@@ -154,7 +190,7 @@ def stub() -> str:
     lines.append("")
     for name, value in values.items():
         if name not in classes and name not in constants:
-            lines += function(name, value.__doc__)
+            lines += [_unshadowed(line, set(values)) for line in function(name, value.__doc__)]
     return "\n".join(lines) + "\n"
 
 
