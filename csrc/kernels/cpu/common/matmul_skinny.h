@@ -11,10 +11,13 @@
 namespace hotloop::HOTLOOP_ISA {
 
 constexpr int kSkinnyRows = 8;
-// Rows of B read at once. One row: fewer leave the sums' traffic in the way, more are more streams than
-// memory likes (4: 93 % of the read bandwidth, 1: 56 %, 8: 80 %). Eight rows: the sums do not fit L1.
+// Rows of B read at once. One row of sums: fewer leave the sums' traffic in the way, more are more streams than
+// memory likes (4: 93 % of the read bandwidth, 1: 56 %, 8: 80 %). More rows of sums do not fit L1, which
+// asks for longer steps and for fetching ahead (eight rows of sums: 48 % without, 67 % with).
 template <int ROWS>
-constexpr int kSkinnySteps = ROWS <= 4 ? 4 : 16;
+constexpr int kSkinnySteps = ROWS == 1 ? 4 : 8;
+// B from here on comes from memory, not from L3.
+constexpr int64_t kStreamedBytes = 16 << 20;
 // Columns of B per pass, so that the sums of eight rows (128 KB) stay in L2 while runs of B stay long.
 constexpr int64_t kSkinnyColumns = 4096;
 // Rows of a transposed B per chunk of work.
@@ -55,27 +58,50 @@ inline void skinny_step(const O* a, const S* b, int64_t b_k, Sum<O>* sums, int n
   }
 }
 
+// Fetches rows of memory one after the other, each in one run: memory gives runs faster than the squares,
+// a line of each of many rows, that the sums are made from.
+struct RunAhead {
+  const char* row;
+  int64_t row_step, row_bytes;
+  int64_t at = 0;
+
+  template <int LINES>
+  void fetch() {
+#pragma GCC unroll 48
+    for (int i = 0; i < LINES; ++i) __builtin_prefetch(row + at + i * 64);
+    at += LINES * 64;
+    if (at >= row_bytes) {
+      at = 0;
+      row += row_step;
+    }
+  }
+};
+
 template <class O, class S, int ROWS, int STEPS, bool HALF = false>
-inline void skinny_steps(const O* a, const S* b, int64_t b_k, int64_t columns, Sum<O>* sums) {
+inline void skinny_steps(const O* a, const S* b, int64_t b_k, int64_t columns, Sum<O>* sums, bool streamed) {
   constexpr int L = kLanes<O>, NV = kSkinnyVectors<ROWS>;
   const int64_t whole = columns / L, tail = columns % L;
   int64_t v = 0;
-  for (; v + NV <= whole; v += NV)
+  RunAhead ahead{(const char*)(b + STEPS * kStep<O> * b_k), b_k * int64_t(sizeof(S)), columns * int64_t(sizeof(S))};
+  for (; v + NV <= whole; v += NV) {
+    if constexpr (ROWS > 1 && STEPS > 1)
+      if (streamed) ahead.fetch<NV * STEPS>();
     skinny_step<O, S, ROWS, NV, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, L);
+  }
   for (; v < whole; ++v) skinny_step<O, S, ROWS, 1, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, L);
   if (tail) skinny_step<O, S, ROWS, 1, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, int(tail));
 }
 
 // B row-major, a packed (steps, ROWS). sums: vector after vector of out's columns, ROWS rows each.
 template <class O, class S, int ROWS>
-void skinny_rows(const O* a, const S* b, int64_t b_k, int64_t k, int64_t columns, Sum<O>* sums) {
+void skinny_rows(const O* a, const S* b, int64_t b_k, int64_t k, int64_t columns, Sum<O>* sums, bool streamed) {
   constexpr int kSteps = kSkinnySteps<ROWS> / kStep<O>;  // so many rows of B
   int64_t done = 0;
   for (; done + kSteps * kStep<O> <= k; done += kSteps * kStep<O>, a += kSteps * ROWS)
-    skinny_steps<O, S, ROWS, kSteps>(a, b + done * b_k, b_k, columns, sums);
+    skinny_steps<O, S, ROWS, kSteps>(a, b + done * b_k, b_k, columns, sums, streamed);
   for (; done + kStep<O> <= k; done += kStep<O>, a += ROWS)
-    skinny_steps<O, S, ROWS, 1>(a, b + done * b_k, b_k, columns, sums);
-  if (done < k) skinny_steps<O, S, ROWS, 1, true>(a, b + done * b_k, b_k, columns, sums);
+    skinny_steps<O, S, ROWS, 1>(a, b + done * b_k, b_k, columns, sums, streamed);
+  if (done < k) skinny_steps<O, S, ROWS, 1, true>(a, b + done * b_k, b_k, columns, sums, streamed);
 }
 
 // B as (n, k), its rows along k: squares of B are transposed in registers, so that the chain of an
@@ -85,8 +111,10 @@ void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, int lines,
   using T = Sum<O>;
   constexpr int L = kLanes<O>, kElements = L * kStep<O>;
   Vec<T> acc[ROWS] = {};
+  RunAhead ahead{(const char*)(b + L * b_col), b_col * int64_t(sizeof(S)), k * int64_t(sizeof(S))};
   for (int64_t left = k; left > 0; left -= kElements, a += L * ROWS, b += kElements) {
     Vec<T> square[L];
+    ahead.fetch<L>();
     if (left >= kElements && lines == L) {
 #pragma GCC unroll 16
       for (int j = 0; j < L; ++j) square[j] = load_along<O>(b + j * b_col, kElements);
@@ -124,6 +152,7 @@ void skinny_product(const Product<S>& p) {
   if constexpr (__is_same(S, O))
     if (a_as_is) a = p.a;
 
+  const bool streamed = p.n * p.k * int64_t(sizeof(S)) > kStreamedBytes;
   const int64_t block = p.b_col == 1 ? kSkinnyColumns : kSkinnyLines;
   for_chunks((p.n + block - 1) / block, [&](int64_t chunk) {
     const int64_t begin = chunk * block, columns = smaller(block, p.n - begin);
@@ -132,7 +161,7 @@ void skinny_product(const Product<S>& p) {
     T* sums = static_cast<T*>(room.data());
     if (p.b_col == 1) {
       __builtin_memset(sums, 0, size_t(vectors * ROWS) * kVectorBytes);
-      skinny_rows<O, S, ROWS>(a, p.b + begin, p.b_k, p.k, columns, sums);
+      skinny_rows<O, S, ROWS>(a, p.b + begin, p.b_k, p.k, columns, sums, streamed);
     } else {
       for (int64_t v = 0; v < vectors; ++v)
         skinny_columns<O, S, ROWS>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
