@@ -1,0 +1,149 @@
+#include "autograd/inplace.h"
+
+#include "autograd/op_node.h"
+#include "autograd/tape.h"
+#include "core/error.h"
+#include "ops/shape.h"
+
+namespace hotloop {
+
+namespace {
+
+// A view as seen from its base: sizes, strides and offset in elements.
+struct Geometry {
+  Dims sizes, strides;
+  int64_t offset;
+};
+
+Geometry geometry_of(const TensorImpl& view, const TensorImpl& base) {
+  return {view.sizes, view.strides, (view.data - base.data) / int64_t(itemsize(view.dtype))};
+}
+
+// After `view.op_(...)`: the base's gradient flows on with the shown part replaced by what the op's own
+// gradient makes of it.
+class CopySlices final : public Node {
+ public:
+  // `op_input`: which input of `op` was the view itself (its old history), or -1.
+  CopySlices(Ref<Node> op, int op_input, Edge base_edge, const Tensor& base, const Geometry& shown)
+      : op_(std::move(op)), op_input_(op_input), base_sizes_(base.sizes()), base_strides_(base.strides()),
+        shown_(shown) {
+    edges.emplace(std::move(base_edge));
+    for (int i = 0; i < op_->edges.size(); ++i) {
+      Edge& edge = edges.emplace();
+      if (i != op_input_) edge = op_->edges[i];
+    }
+  }
+
+  const char* name() const override { return "CopySlices"; }
+
+  void apply(Tensor* grad_outputs, Tensor* grad_inputs, bool create_graph) override {
+    // A private copy laid out like the base, so that the shown part can be addressed in it.
+    Tensor grad = ops::empty_strided(base_sizes_, base_strides_, grad_outputs[0].dtype(), grad_outputs[0].device());
+    ops::copy_(grad, grad_outputs[0]);
+    Tensor shown = ops::as_strided(grad, shown_.sizes, shown_.strides, shown_.offset);
+    Tensor op_grad = ops::clone(shown);
+    InlineVector<Tensor, 4> inner;
+    inner.resize(op_->edges.size());
+    op_->apply(&op_grad, inner.begin(), create_graph);
+    if (op_input_ >= 0 && inner[op_input_].defined())
+      ops::copy_(shown, inner[op_input_]);
+    else
+      ops::fill_(shown, 0.0);
+    grad_inputs[0] = std::move(grad);
+    for (int i = 0; i < inner.size(); ++i)
+      if (i != op_input_) grad_inputs[1 + i] = std::move(inner[i]);
+  }
+
+  void release_saved() override { op_->release_saved(); }
+
+ private:
+  Ref<Node> op_;
+  int op_input_;
+  Dims base_sizes_, base_strides_;
+  Geometry shown_;
+};
+
+}  // namespace
+
+void check_in_place(const Call& call) {
+  const Tensor& out = call.outputs[0];
+  if (out->inference && !thread_state.inference_mode)
+    fail<RuntimeError>("Inplace update to inference tensor outside InferenceMode is not allowed. (op: %s)",
+                       call.op.name);
+  if (out->requires_grad && is_leaf(out) && !out->base)
+    fail<RuntimeError>("a leaf Variable that requires grad is being used in an in-place operation. (op: %s)",
+                       call.op.name);
+  if (out->base && out->base->requires_grad && is_leaf(Tensor(out->base)))
+    fail<RuntimeError>("a view of a leaf Variable that requires grad is being used in an in-place operation. (op: %s)",
+                       call.op.name);
+}
+
+void record_in_place(const Call& call) {
+  const Tensor& out = call.outputs[0];
+  int self = -1;
+  for (int i = 0; i < call.n_inputs; ++i)
+    if (call.inputs[i].defined() && call.inputs[i].same(out)) self = i;
+  Ref<Node> node(new OpNode(call));
+  if (!out->base) {
+    set_history(out, node, 0);
+    ++tape_meta(out.impl())->history;
+    return;
+  }
+  const Tensor base(out->base);
+  const Geometry shown = geometry_of(*out.impl(), *base.impl());
+  Ref<Node> copy_slices(new CopySlices(node, self, gradient_edge(base), base, shown));
+  set_history(base, copy_slices, 0);
+  ++tape_meta(base.impl())->history;
+  out->requires_grad = true;
+  gradient_edge(out);  // makes its history anew, as a view of what the base is now
+}
+
+void mark_view_current(const Tensor& view) {
+  const TapeMeta* base = tape_meta(view->base.get());
+  make_tape_meta(view.impl()).base_history = base ? base->history : 0;
+}
+
+// A view whose base has since been written to with gradients shows what the base is now.
+static void refresh_view(const Tensor& t) {
+  const TapeMeta* base_meta = tape_meta(t->base.get());
+  if (!base_meta || !base_meta->grad_fn || !is_floating(t.dtype())) return;
+  const TapeMeta* meta = tape_meta(t.impl());
+  const uint32_t seen = meta ? meta->base_history : 0;
+  if (seen == base_meta->history) return;
+  const Geometry shown = geometry_of(*t.impl(), *t->base);
+  GradMode on(true);
+  const Tensor again = ops::as_strided(Tensor(t->base), shown.sizes, shown.strides, shown.offset);
+  const TapeMeta& from = *tape_meta(again.impl());
+  set_history(t, from.grad_fn, from.output);
+  tape_meta(t.impl())->base_history = base_meta->history;
+}
+
+bool needs_grad(const Tensor& t) {
+  if (t->requires_grad) return true;
+  if (!t->base || !t->base->requires_grad) return false;
+  refresh_view(t);
+  return t->requires_grad;
+}
+
+Edge gradient_edge(const Tensor& t) {
+  Edge edge;
+  if (t->base) refresh_view(t);
+  if (!t->requires_grad) return edge;
+  const TapeMeta* meta = tape_meta(t.impl());
+  if (meta && meta->grad_fn) {
+    edge.node = meta->grad_fn;
+    edge.output = meta->output;
+  } else {
+    edge.leaf = Ref<TensorImpl>(t.impl());
+  }
+  return edge;
+}
+
+const Ref<Node>& grad_fn(const Tensor& t) {
+  static const Ref<Node> none;
+  if (t->base) refresh_view(t);
+  const TapeMeta* meta = tape_meta(t.impl());
+  return meta ? meta->grad_fn : none;
+}
+
+}  // namespace hotloop

@@ -1,0 +1,47 @@
+// The node of an op that went through the door: what its record's `saves` asks for, no more.
+#pragma once
+
+#include "autograd/node.h"
+#include "ops/op.h"
+
+namespace hotloop {
+
+class OpNode final : public Node {
+ public:
+  explicit OpNode(const Call& call);
+  ~OpNode() override;
+
+  const char* name() const override { return op_.name; }
+  void apply(Tensor* grad_outputs, Tensor* grad_inputs, bool create_graph) override;
+  void release_saved() override;
+
+
+ private:
+  class Running;  // what the gradient function sees of one apply
+
+  struct Saved {
+    Tensor tensor;
+    uint32_t version;
+    int16_t index;
+    bool is_output;
+  };
+  struct Input {
+    DType dtype;
+    bool given;
+    int8_t ndim;
+    int16_t first_size;  // into sizes_
+  };
+
+  void save(const Tensor& tensor, int index, bool is_output, bool alias);
+  Tensor unpack(int index, bool is_output, bool create_graph);
+
+  const OpRecord& op_;
+  InlineVector<Saved, 3> saved_;
+  InlineVector<Input, 3> inputs_;
+  InlineVector<int64_t, 12> sizes_;
+  alignas(8) char inline_attributes_[48];
+  void* attributes_ = nullptr;
+  bool released_ = false;
+};
+
+}  // namespace hotloop

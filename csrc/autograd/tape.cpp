@@ -1,0 +1,136 @@
+#include "autograd/tape.h"
+
+#include "autograd/inplace.h"
+#include "autograd/op_node.h"
+#include "core/error.h"
+
+namespace hotloop {
+
+namespace {
+
+bool any_needs_grad(const Call& call) {
+  for (int i = 0; i < call.n_inputs; ++i)
+    if (call.inputs[i].defined() && needs_grad(call.inputs[i])) return true;
+  return false;
+}
+
+void before(Call& call) {
+  if (call.in_place) check_in_place(call);
+}
+
+void after(Call& call) {
+  const OpRecord& op = call.op;
+  if (op.is_view) {
+    const Tensor& shown = call.inputs[0];
+    call.outputs[0]->base = shown->base ? shown->base : Ref<TensorImpl>(shown.impl());
+    if (op.gradient && needs_grad(shown) && is_floating(call.outputs[0].dtype())) {
+      Ref<Node> node(new OpNode(call));
+      set_history(call.outputs[0], node, 0);
+      mark_view_current(call.outputs[0]);
+    }
+    return;
+  }
+  if (!op.gradient) return;
+  if (call.in_place) {
+    if (any_needs_grad(call) || call.outputs[0]->requires_grad) record_in_place(call);
+    return;
+  }
+  if (!any_needs_grad(call)) return;
+  bool any = false;
+  for (int i = 0; i < call.n_outputs && i < op.n_differentiable; ++i)
+    any |= call.outputs[i].defined() && is_floating(call.outputs[i].dtype());
+  if (!any) return;
+  Ref<Node> node(new OpNode(call));
+  for (int i = 0; i < call.n_outputs && i < op.n_differentiable; ++i)
+    if (call.outputs[i].defined() && is_floating(call.outputs[i].dtype())) set_history(call.outputs[i], node, i);
+}
+
+}  // namespace
+
+void install_tape() { listeners[0] = {before, after}; }
+
+Tensor detach(const Tensor& t) {
+  Tensor result = make_view(t, t.sizes(), t.strides());
+  result->inference = t->inference;
+  return result;
+}
+
+bool is_leaf(const Tensor& t) {
+  const TapeMeta* meta = tape_meta(t.impl());
+  return !meta || !meta->grad_fn;
+}
+
+void set_requires_grad(const Tensor& t, bool on) {
+  if (on == t->requires_grad) return;
+  if (!is_leaf(t))
+    fail<RuntimeError>("you can only change requires_grad flags of leaf variables.%s",
+                       on ? "" : " If you want to use a computed variable in a subgraph that doesn't require "
+                                 "differentiation use var_no_grad = var.detach().");
+  if (on && !is_floating(t.dtype()))
+    fail<RuntimeError>("only Tensors of floating point dtype can require gradients, got %s", name(t.dtype()));
+  if (on && t->inference && !thread_state.inference_mode)
+    fail<RuntimeError>("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+  t->requires_grad = on;
+}
+
+void retain_grad(const Tensor& t) {
+  if (!t->requires_grad)
+    fail<RuntimeError>("can't retain_grad on Tensor that has requires_grad=False");
+  const Edge edge = gradient_edge(t);
+  if (!edge.node) return;
+  TapeMeta& meta = *tape_meta(t.impl());
+  meta.retains_grad = true;
+  edge.node->hooks_of(edge.output).retains = &meta;
+}
+
+Tensor grad_of(const Tensor& t) {
+  const TapeMeta* meta = tape_meta(t.impl());
+  return meta ? meta->grad : Tensor();
+}
+
+void set_grad(const Tensor& t, const Tensor& grad) {
+  if (grad.defined()) {
+    if (grad.same(t)) fail<RuntimeError>("can't assign Variable as its own grad");
+    if (!(grad.sizes() == t.sizes()))
+      fail<RuntimeError>("assigned grad has data of a different size: expected shape %s, got %s",
+                         to_string(t.sizes()).c_str(), to_string(grad.sizes()).c_str());
+    if (grad.dtype() != t.dtype())
+      fail<RuntimeError>("assigned grad has data of a different type: expected %s, got %s", name(t.dtype()),
+                         name(grad.dtype()));
+    if (!(grad.device() == t.device()))
+      fail<RuntimeError>("assigned grad has data located on a different device: expected %s, got %s",
+                         to_string(t.device()).c_str(), to_string(grad.device()).c_str());
+  } else if (!t->autograd) {
+    return;
+  }
+  make_tape_meta(t.impl()).grad = grad;
+}
+
+int64_t add_hook(const Tensor& t, Ref<TensorHook> hook) {
+  if (!t->requires_grad)
+    fail<RuntimeError>("cannot register a hook on a tensor that doesn't require gradient");
+  static std::atomic<int64_t> next{1};
+  const int64_t handle = next.fetch_add(1);
+  const Edge edge = gradient_edge(t);
+  TapeMeta& meta = make_tape_meta(t.impl());
+  if (edge.node) {
+    edge.node->hooks_of(edge.output).hooks.push_back({handle, std::move(hook)});
+  } else {
+    if (!meta.hooks) meta.hooks = std::make_unique<Hooks>();
+    meta.hooks->push_back({handle, std::move(hook)});
+  }
+  return handle;
+}
+
+void remove_hook(const Tensor& t, int64_t handle) {
+  const auto erase = [handle](Hooks& hooks) {
+    std::erase_if(hooks, [handle](const auto& entry) { return entry.first == handle; });
+  };
+  TapeMeta* meta = tape_meta(t.impl());
+  if (!meta) return;
+  if (meta->hooks) erase(*meta->hooks);
+  if (meta->grad_fn && meta->grad_fn->output_hooks)
+    for (Node::OutputHooks& h : *meta->grad_fn->output_hooks) erase(h.hooks);
+}
+
+}  // namespace hotloop

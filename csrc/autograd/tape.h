@@ -1,0 +1,56 @@
+// The tape: a listener at the door that records what backward will need (csrc/autograd/tape.cpp), and
+// the engine that runs it (engine.cpp).
+#pragma once
+
+#include <vector>
+
+#include "autograd/node.h"
+#include "ops/call.h"
+
+namespace hotloop {
+
+void install_tape();  // makes the tape the door's listener kTape
+
+inline bool grad_enabled() { return thread_state.active_listeners & kTape; }
+inline void set_grad_enabled(bool on) {
+  if (on)
+    thread_state.active_listeners |= kTape;
+  else
+    thread_state.active_listeners &= ~uint32_t(kTape);
+}
+
+// Sets grad mode for a scope.
+class GradMode {
+ public:
+  explicit GradMode(bool on) : before_(grad_enabled()) { set_grad_enabled(on); }
+  ~GradMode() { set_grad_enabled(before_); }
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
+
+ private:
+  bool before_;
+};
+
+// d roots / d leaves, weighted by `grads` (undefined: ones, allowed for one-element roots), added into
+// the leaves' .grad; or, where `inputs` isn't empty, returned in their order (undefined: unused).
+struct BackwardOptions {
+  bool retain_graph = false;
+  bool create_graph = false;
+  bool accumulate = true;  // into .grad (of `inputs` alone where any are given); false: return them
+};
+std::vector<Tensor> backward(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads,
+                             const std::vector<Tensor>& inputs, const BackwardOptions& options);
+
+// The tensor's data without its history; shares memory.
+Tensor detach(const Tensor& t);
+void set_requires_grad(const Tensor& t, bool on);  // leaves only; floating dtypes only
+void retain_grad(const Tensor& t);
+bool is_leaf(const Tensor& t);
+Tensor grad_of(const Tensor& t);
+void set_grad(const Tensor& t, const Tensor& grad);  // checks shape, dtype, device
+
+// Returns a handle for remove_hook.
+int64_t add_hook(const Tensor& t, Ref<TensorHook> hook);
+void remove_hook(const Tensor& t, int64_t handle);
+
+}  // namespace hotloop

@@ -1,0 +1,298 @@
+#include "bindings/arguments.h"
+
+#include <pybind11/eval.h>
+
+#include <cstring>
+#include <new>
+
+#include "bindings/types.h"
+#include "core/error.h"
+#include "ops/pointwise.h"
+
+namespace hotloop::bindings {
+
+namespace {
+
+// "a, b" at the top level of brackets, as signatures need.
+std::vector<std::string> split_parameters(const std::string& text) {
+  std::vector<std::string> parts;
+  int depth = 0;
+  std::string part;
+  for (char c : text) {
+    if (c == '[' || c == '(') ++depth;
+    if (c == ']' || c == ')') --depth;
+    if (c == ',' && depth == 0) {
+      parts.push_back(part);
+      part.clear();
+    } else if (c != ' ' || !part.empty()) {
+      part += c;
+    }
+  }
+  if (!part.empty()) parts.push_back(part);
+  return parts;
+}
+
+[[noreturn]] void type_error(const std::string& message) {
+  PyErr_SetString(PyExc_TypeError, message.c_str());
+  throw PythonError();
+}
+
+bool is_integer(PyObject* o) { return PyLong_Check(o) || (PyIndex_Check(o) && !PyFloat_Check(o)); }
+
+int64_t to_int64(PyObject* o) {
+  const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
+  if (!index) throw PythonError();
+  const int64_t v = PyLong_AsLongLong(index.ptr());
+  if (v == -1 && PyErr_Occurred()) throw PythonError();
+  return v;
+}
+
+// A 0-d tensor that takes part in type promotion by its category only.
+Tensor number_tensor(PyObject* o) {
+  Tensor t;
+  if (PyBool_Check(o)) {
+    t = ops::scalar_tensor(o == Py_True, DType::bool_);
+  } else if (PyFloat_Check(o)) {
+    t = ops::scalar_tensor(PyFloat_AS_DOUBLE(o), DType::f64);
+  } else {
+    t = ops::scalar_tensor(to_int64(o), DType::i64);
+  }
+  t->wrapped_number = true;
+  return t;
+}
+
+bool is_number(PyObject* o) {
+  return PyFloat_Check(o) || PyLong_Check(o) || (PyIndex_Check(o) && !PySequence_Check(o));
+}
+
+}  // namespace
+
+Signature::Signature(const char* source) : text(source) {
+  const size_t open = text.find('('), close = text.rfind(')', text.find("->"));
+  name = text.substr(0, open);
+  bool keyword_only = false;
+  for (std::string part : split_parameters(text.substr(open + 1, close - open - 1))) {
+    if (part == "*") {
+      keyword_only = true;
+      continue;
+    }
+    Parameter p;
+    if (part[0] == '*') {
+      variadic = int(parameters.size());
+      part = part.substr(1);
+    }
+    std::string value;
+    if (const size_t equals = part.find(" = "); equals != std::string::npos) {
+      value = part.substr(equals + 3);
+      part = part.substr(0, equals);
+    }
+    const size_t colon = part.find(": ");
+    p.name = part.substr(0, colon);
+    p.type = part.substr(colon + 2);
+    p.keyword_only = keyword_only;
+    p.takes_number = p.type.find("Number") != std::string::npos;
+    p.takes_none = p.type.find("None") != std::string::npos;
+    p.interned = PyUnicode_InternFromString(p.name.c_str());
+    if (!value.empty())
+      p.default_value = py::eval(value).release().ptr();
+    if (variadic >= 0) keyword_only = true;
+    if (!p.keyword_only) ++positional;
+    parameters.push_back(p);
+  }
+}
+
+py::object Signature::sort(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords,
+                           PyObject** values) const {
+  const int n = int(parameters.size());
+  py::object keep;
+  int at = 0;
+  if (self) values[at++] = self;
+  Py_ssize_t taken = 0;
+  while (at < positional && taken < count && at != variadic) values[at++] = args[taken++];
+  if (at == variadic && taken < count) {
+    const bool one_sequence = count - taken == 1 && (PyTuple_Check(args[taken]) || PyList_Check(args[taken]));
+    if (one_sequence) {
+      values[at++] = args[taken++];
+    } else {
+      keep = py::reinterpret_steal<py::object>(PyTuple_New(count - taken));
+      for (Py_ssize_t i = 0; taken < count; ++i, ++taken) {
+        Py_INCREF(args[taken]);
+        PyTuple_SET_ITEM(keep.ptr(), i, args[taken]);
+      }
+      values[at++] = keep.ptr();
+    }
+  }
+  if (taken < count)
+    type_error(name + "() takes " + std::to_string(positional) + " positional arguments but " +
+               std::to_string(count + (self ? 1 : 0)) + " were given");
+  for (int i = at; i < n; ++i) values[i] = nullptr;
+  const Py_ssize_t n_keywords = keywords ? PyTuple_GET_SIZE(keywords) : 0;
+  for (Py_ssize_t k = 0; k < n_keywords; ++k) {
+    PyObject* key = PyTuple_GET_ITEM(keywords, k);
+    int i = 0;
+    while (i < n && parameters[size_t(i)].interned != key) ++i;
+    if (i == n)
+      for (i = 0; i < n && PyUnicode_Compare(parameters[size_t(i)].interned, key) != 0;) ++i;
+    if (i == n) type_error(name + "() got an unexpected keyword argument '" + PyUnicode_AsUTF8(key) + "'");
+    if (values[i]) type_error(name + "() got multiple values for argument '" + parameters[size_t(i)].name + "'");
+    values[i] = args[count + k];
+  }
+  for (int i = at; i < n; ++i) {
+    if (values[i]) continue;
+    values[i] = parameters[size_t(i)].default_value;
+    if (!values[i]) type_error(name + "() missing required argument '" + parameters[size_t(i)].name + "'");
+  }
+  return keep;
+}
+
+void Signature::refuse(int index, PyObject* got) const {
+  const Parameter& p = parameters[size_t(index)];
+  type_error(name + "(): argument '" + p.name + "' (position " + std::to_string(index + 1) + ") must be " + p.type +
+             ", not " + Py_TYPE(got)->tp_name);
+}
+
+PyObject* translate_exception() noexcept {
+  try {
+    throw;
+  } catch (const PythonError&) {
+  } catch (py::error_already_set& e) {
+    e.restore();
+  } catch (const ValueError& e) {
+    PyErr_SetString(PyExc_ValueError, e.what());
+  } catch (const TypeError& e) {
+    PyErr_SetString(PyExc_TypeError, e.what());
+  } catch (const IndexError& e) {
+    PyErr_SetString(PyExc_IndexError, e.what());
+  } catch (const OutOfMemory& e) {
+    PyErr_SetString(PyExc_MemoryError, e.what());
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const std::exception& e) {
+    PyErr_SetString(PyExc_RuntimeError, e.what());
+  }
+  return nullptr;
+}
+
+Tensor tensor_from(const Source& s) {
+  if (is_tensor(s.object)) return as_tensor(s.object);
+  if (s.object == Py_None && s.parameter().takes_none) return Tensor();
+  if (s.parameter().takes_number && is_number(s.object)) return number_tensor(s.object);
+  s.refuse();
+}
+
+int64_t int_from(const Source& s) {
+  if (PyBool_Check(s.object) || !is_integer(s.object)) {
+    // A one-element integer tensor counts as an integer, as in PyTorch.
+    if (!PyBool_Check(s.object)) s.refuse();
+  }
+  return to_int64(s.object);
+}
+
+double float_from(const Source& s) {
+  if (!PyFloat_Check(s.object) && !PyNumber_Check(s.object)) s.refuse();
+  const double v = PyFloat_AsDouble(s.object);
+  if (v == -1 && PyErr_Occurred()) throw PythonError();
+  return v;
+}
+
+bool bool_from(const Source& s) {
+  if (s.object == Py_True) return true;
+  if (s.object == Py_False) return false;
+  s.refuse();
+}
+
+std::string string_from(const Source& s) {
+  if (!PyUnicode_Check(s.object)) s.refuse();
+  Py_ssize_t length;
+  const char* text = PyUnicode_AsUTF8AndSize(s.object, &length);
+  if (!text) throw PythonError();
+  return std::string(text, size_t(length));
+}
+
+DType dtype_from(const Source& s) {
+  if (!is_dtype(s.object)) s.refuse();
+  return as_dtype(s.object);
+}
+
+Device device_from(const Source& s) {
+  if (is_device(s.object)) return as_device(s.object);
+  if (!PyUnicode_Check(s.object)) s.refuse();
+  return parse_device(PyUnicode_AsUTF8(s.object));
+}
+
+Dims dims_from(const Source& s) {
+  Dims dims;
+  if (is_integer(s.object)) {
+    dims.push(to_int64(s.object));
+    return dims;
+  }
+  if (!PyTuple_Check(s.object) && !PyList_Check(s.object)) s.refuse();
+  const Py_ssize_t n = PySequence_Fast_GET_SIZE(s.object);
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(s.object, i);
+    if (!is_integer(item)) s.refuse();
+    dims.push(to_int64(item));
+  }
+  return dims;
+}
+
+std::vector<int64_t> ints_from(const Source& s) {
+  if (!PyTuple_Check(s.object) && !PyList_Check(s.object)) s.refuse();
+  std::vector<int64_t> values;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(s.object); ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(s.object, i);
+    if (!is_integer(item)) s.refuse();
+    values.push_back(to_int64(item));
+  }
+  return values;
+}
+
+Scalar scalar_from(const Source& s) {
+  if (PyBool_Check(s.object)) return Scalar(s.object == Py_True);
+  if (PyFloat_Check(s.object)) return Scalar(PyFloat_AS_DOUBLE(s.object));
+  if (is_tensor(s.object) && as_tensor(s.object).numel() == 1) return ops::item(as_tensor(s.object));
+  if (is_integer(s.object)) return Scalar(to_int64(s.object));
+  if (PyNumber_Check(s.object)) return Scalar(float_from(s));
+  s.refuse();
+}
+
+std::vector<Tensor> tensors_from(const Source& s) {
+  if (!PyTuple_Check(s.object) && !PyList_Check(s.object)) s.refuse();
+  std::vector<Tensor> tensors;
+  const Py_ssize_t n = PySequence_Fast_GET_SIZE(s.object);
+  tensors.reserve(size_t(n));
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(s.object, i);
+    if (is_tensor(item))
+      tensors.push_back(as_tensor(item));
+    else if (item == Py_None && s.parameter().takes_none)
+      tensors.emplace_back();
+    else
+      type_error(s.signature.name + "(): expected Tensor as element " + std::to_string(i) + " in argument '" +
+                 s.parameter().name + "', but got " + Py_TYPE(item)->tp_name);
+  }
+  return tensors;
+}
+
+PyObject* to_python(const Dims& dims) {
+  PyObject* result = PyTuple_New(dims.n);
+  if (!result) return nullptr;
+  for (int i = 0; i < dims.n; ++i) PyTuple_SET_ITEM(result, i, PyLong_FromLongLong(dims[i]));
+  return result;
+}
+
+PyObject* to_python(const std::vector<Tensor>& tensors) {
+  PyObject* result = PyTuple_New(Py_ssize_t(tensors.size()));
+  if (!result) return nullptr;
+  for (size_t i = 0; i < tensors.size(); ++i) PyTuple_SET_ITEM(result, Py_ssize_t(i), wrap(tensors[i]));
+  return result;
+}
+
+std::vector<Row>& rows() {
+  static std::vector<Row> all;
+  return all;
+}
+
+void add_rows(std::initializer_list<Row> table) { rows().insert(rows().end(), table); }
+
+}  // namespace hotloop::bindings

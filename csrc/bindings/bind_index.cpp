@@ -1,0 +1,38 @@
+#include "bindings/arguments.h"
+#include "bindings/tables.h"
+#include "ops/index.h"
+#include "ops/shape.h"
+
+namespace hotloop::bindings {
+
+void add_index_rows() {
+  add_rows({
+      HOTLOOP_OP("index_select(input: Tensor, dim: int, index: Tensor) -> Tensor", ops::index_select,
+                 "The slices of dim that a 1-d index tensor names."),
+      HOTLOOP_OP("index_add(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor", ops::index_add,
+                 "input with slices of source added at the indices, in order."),
+      HOTLOOP_OP("gather(input: Tensor, dim: int, index: Tensor) -> Tensor", ops::gather,
+                 "Elements of dim chosen one by one by an index tensor."),
+      HOTLOOP_OP("scatter(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor", ops::scatter,
+                 "input with elements of src written at the indices along dim; the last one written stays."),
+      HOTLOOP_OP("scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor", ops::scatter_add,
+                 "input with elements of src added at the indices along dim."),
+      HOTLOOP_FUNCTION("embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1) -> Tensor", ops::embedding,
+                       "Rows of weight (rows, width) by index; padding_idx's row collects no gradient."),
+      HOTLOOP_OP("masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor", ops::masked_fill,
+                 "value where the bool mask holds, input elsewhere."),
+      HOTLOOP_METHOD("masked_fill_(self: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor",
+                     [](const Tensor& x, const Tensor& mask, const Tensor& value) {
+                       ops::copy_(x, ops::masked_fill(x, mask, value));
+                     }, "In-place form of masked_fill()."),
+      HOTLOOP_FUNCTION("one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor", ops::one_hot,
+                       "int64 vectors with a 1 at each index."),
+      HOTLOOP_OP("nonzero(input: Tensor) -> Tensor", ops::nonzero,
+                 "Indices (count, ndim) of the elements that are not zero."),
+      HOTLOOP_OP("cumsum(input: Tensor, dim: int) -> Tensor", ops::cumsum, "Running sums along dim."),
+      HOTLOOP_OP("tril(input: Tensor, diagonal: int = 0) -> Tensor", ops::tril, "Zero above the diagonal."),
+      HOTLOOP_OP("triu(input: Tensor, diagonal: int = 0) -> Tensor", ops::triu, "Zero below the diagonal."),
+  });
+}
+
+}  // namespace hotloop::bindings

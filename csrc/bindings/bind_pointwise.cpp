@@ -1,0 +1,127 @@
+// The rows of kernels/args/pointwise.def as Python functions and methods; those with parameters or
+// several forms are bound by hand below.
+#include <cstring>
+
+#include "bindings/arguments.h"
+#include "bindings/tables.h"
+#include "core/error.h"
+#include "ops/arithmetic.h"
+#include "ops/broadcast.h"
+#include "ops/pointwise.h"
+
+namespace hotloop::bindings {
+
+namespace {
+
+// Bound by hand, or steps of a gradient that users have no business with.
+bool bound_elsewhere(const char* name) {
+  for (const char* other : {"add", "sub", "div", "pow", "clamp", "lerp", "addcmul", "addcdiv", "where", "softplus",
+                            "gelu", "gelu_tanh", "gelu_tanh_curvature", "add_scaled", "pow_scalar", "clamp_scalar",
+                            "pow_", "add_", "sub_", "div_", "gelu_", "softplus_", "clamp_scalar_", "pow_scalar_"})
+    if (!std::strcmp(name, other)) return true;
+  return std::strstr(name, "_backward") || std::strstr(name, "gelu_tanh") || std::strstr(name, "add_scaled");
+}
+
+void add_table_rows() {
+  std::vector<Row> table = {
+#define UNARY(name, dtypes, arithmetic, ...)                                                      \
+  HOTLOOP_OP(#name "(input: Tensor) -> Tensor", [](const Tensor& a) { return ops::name(a); },     \
+             "Element by element: " #arithmetic " of a = input."),                                \
+  HOTLOOP_OP(#name "_(input: Tensor) -> Tensor", [](const Tensor& a) { ops::name##_(a); },        \
+             "In-place form of " #name "()."),
+#define BINARY(name, dtypes, arithmetic, ...)                                                                     \
+  HOTLOOP_OP(#name "(input: Tensor | Number, other: Tensor | Number) -> Tensor",                                  \
+             [](const Tensor& a, const Tensor& b) { return ops::name(a, b); },                                    \
+             "Element by element, broadcast: " #arithmetic " of a = input, b = other."),                         \
+  HOTLOOP_METHOD(#name "_(input: Tensor, other: Tensor | Number) -> Tensor",                                      \
+             [](const Tensor& a, const Tensor& b) { ops::name##_(a, b); }, "In-place form of " #name "()."),
+#define TERNARY(...)
+#define SELECTION(...)
+#define PREDICATE(name, dtypes, arithmetic)                                                       \
+  HOTLOOP_OP(#name "(input: Tensor) -> Tensor", [](const Tensor& a) { return ops::name(a); },     \
+             "A bool tensor, element by element: " #arithmetic " of a = input."),
+#define COMPARISON BINARY
+#include "kernels/args/pointwise.def"
+  };
+  for (const Row& row : table)
+    if (!bound_elsewhere(row.function.ml_name ? row.function.ml_name : row.method.ml_name)) rows().push_back(row);
+}
+
+Tensor divide(const Tensor& a, const Tensor& b, const std::optional<std::string>& rounding) {
+  if (!rounding) return ops::div(a, b);
+  if (*rounding == "floor") return ops::floor_divide(a, b);
+  if (*rounding != "trunc")
+    fail<RuntimeError>("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'",
+                       rounding->c_str());
+  const Tensor quotient = ops::trunc(ops::div(a, b));
+  const DType dtype = ops::result_type({&a, &b});
+  return quotient.dtype() == dtype ? quotient : ops::to_dtype(quotient, dtype);
+}
+
+Tensor gelu_named(const Tensor& x, const std::string& approximate) {
+  if (approximate == "none") return ops::gelu(x);
+  if (approximate == "tanh") return ops::gelu_tanh(x);
+  fail<RuntimeError>("gelu: approximate argument must be either none or tanh, got '%s'", approximate.c_str());
+}
+
+}  // namespace
+
+void add_pointwise_rows() {
+  add_table_rows();
+  add_rows({
+      HOTLOOP_OP("add(input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
+                 [](const Tensor& a, const Tensor& b, double alpha) {
+                   return alpha == 1 ? ops::add(a, b) : ops::add_scaled(a, b, alpha);
+                 }, "input + alpha * other, broadcast."),
+      HOTLOOP_METHOD("add_(input: Tensor, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
+                     [](const Tensor& a, const Tensor& b, double alpha) {
+                       alpha == 1 ? ops::add_(a, b) : ops::add_scaled_(a, b, alpha);
+                     }, "In-place form of add()."),
+      HOTLOOP_OP("sub(input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
+                 [](const Tensor& a, const Tensor& b, double alpha) {
+                   return alpha == 1 ? ops::sub(a, b) : ops::add_scaled(a, b, -alpha);
+                 }, "input - alpha * other, broadcast."),
+      HOTLOOP_METHOD("sub_(input: Tensor, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
+                     [](const Tensor& a, const Tensor& b, double alpha) {
+                       alpha == 1 ? ops::sub_(a, b) : ops::add_scaled_(a, b, -alpha);
+                     }, "In-place form of sub()."),
+      HOTLOOP_OP("div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
+                 divide, "input / other, broadcast; integers give floating results unless rounded by 'trunc' or 'floor'."),
+      HOTLOOP_METHOD("div_(input: Tensor, other: Tensor | Number) -> Tensor",
+                     [](const Tensor& a, const Tensor& b) { ops::div_(a, b); }, "In-place form of div()."),
+      HOTLOOP_OP("pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor", ops::power,
+                 "input to the power of exponent, broadcast."),
+      HOTLOOP_METHOD("pow_(input: Tensor, exponent: Tensor | Number) -> Tensor", ops::power_, "In-place form of pow()."),
+      HOTLOOP_OP("clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor",
+                 ops::clamp_between, "Elements brought between min and max; NaN stays."),
+      HOTLOOP_METHOD("clamp_(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor",
+                     ops::clamp_between_, "In-place form of clamp()."),
+      HOTLOOP_OP("lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor",
+                 [](const Tensor& a, const Tensor& b, const Tensor& c) { return ops::lerp(a, b, c); },
+                 "input + weight * (end - input)."),
+      HOTLOOP_OP("addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
+                 [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { return ops::addcmul(a, b, c, v); },
+                 "input + value * tensor1 * tensor2."),
+      HOTLOOP_OP("addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
+                 [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { return ops::addcdiv(a, b, c, v); },
+                 "input + value * tensor1 / tensor2."),
+      HOTLOOP_FUNCTION("where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor",
+                       [](const Tensor& c, const Tensor& a, const Tensor& b) { return ops::where(c, a, b); },
+                       "input where condition holds, other elsewhere; broadcast."),
+      HOTLOOP_METHOD("where(input: Tensor, condition: Tensor, other: Tensor | Number) -> Tensor",
+                     [](const Tensor& a, const Tensor& c, const Tensor& b) { return ops::where(c, a, b); },
+                     "This tensor where condition holds, other elsewhere; broadcast."),
+      HOTLOOP_FUNCTION("softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor",
+                       [](const Tensor& a, double beta, double threshold) { return ops::softplus(a, beta, threshold); },
+                       "log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."),
+      HOTLOOP_FUNCTION("gelu(input: Tensor, approximate: str = 'none') -> Tensor", gelu_named,
+                       "x times the normal distribution function at x (Hendrycks and Gimpel 2016); 'tanh' approximates it."),
+      HOTLOOP_FUNCTION("result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> dtype",
+                       [](const Tensor& a, const Tensor& b) { return ops::result_type({&a, &b}); },
+                       "The dtype that an op of both would compute in."),
+      HOTLOOP_FUNCTION("promote_types(type1: dtype, type2: dtype) -> dtype",
+                       [](DType a, DType b) { return promote(a, b); }, "The smallest dtype that both convert to."),
+  });
+}
+
+}  // namespace hotloop::bindings

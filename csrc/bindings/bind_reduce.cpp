@@ -1,0 +1,100 @@
+#include "bindings/arguments.h"
+#include "bindings/tables.h"
+#include "core/error.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/softmax.h"
+
+namespace hotloop::bindings {
+
+namespace {
+
+using ops::OptionalDims;
+using MaybeDType = std::optional<DType>;
+using MaybeInt = std::optional<int64_t>;
+
+// torch.max: of all elements, along a dim (values and indices), or of two tensors.
+template <Tensor (*of_all)(const Tensor&, const OptionalDims&, bool),
+          std::tuple<Tensor, Tensor> (*along)(const Tensor&, int64_t, bool), Tensor (*pair)(const Tensor&, const Tensor&, double, double)>
+py::object extreme(const Tensor& x, const py::object& dim, bool keepdim) {
+  if (dim.is_none()) return py::reinterpret_steal<py::object>(wrap(of_all(x, {}, false)));
+  if (is_tensor(dim.ptr())) return py::reinterpret_steal<py::object>(wrap(pair(x, as_tensor(dim.ptr()), 0, 0)));
+  const std::tuple<Tensor, Tensor> both = along(x, dim.cast<int64_t>(), keepdim);
+  static const py::object type = py::module_::import("hotloop._types").attr("ValuesAndIndices");
+  return type(py::reinterpret_steal<py::object>(wrap(std::get<0>(both))),
+              py::reinterpret_steal<py::object>(wrap(std::get<1>(both))));
+}
+
+// `unbiased` is the older way of saying correction 0 or 1.
+double correction_of(std::optional<double> correction, std::optional<bool> unbiased) {
+  if (unbiased) return *unbiased ? 1 : 0;
+  return correction.value_or(1);
+}
+
+}  // namespace
+
+void add_reduce_rows() {
+  add_rows({
+      HOTLOOP_OP("sum(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
+                 "dtype: dtype | None = None) -> Tensor",
+                 [](const Tensor& x, const OptionalDims& dims, bool keepdim, MaybeDType dtype) {
+                   return ops::sum(x, dims, keepdim, dtype);
+                 }, "Sum over the given dims, or all."),
+      HOTLOOP_OP("mean(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
+                 "dtype: dtype | None = None) -> Tensor",
+                 [](const Tensor& x, const OptionalDims& dims, bool keepdim, MaybeDType dtype) {
+                   return ops::mean(x, dims, keepdim, dtype);
+                 }, "Mean over the given dims, or all."),
+      HOTLOOP_OP("prod(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
+                 "dtype: dtype | None = None) -> Tensor",
+                 [](const Tensor& x, const OptionalDims& dims, bool keepdim, MaybeDType dtype) {
+                   return ops::prod(x, dims, keepdim, dtype);
+                 }, "Product over the given dims, or all."),
+      HOTLOOP_OP("amax(input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor",
+                 [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::amax(x, dims, keepdim); },
+                 "Maximum over the given dims; ties share the gradient."),
+      HOTLOOP_OP("amin(input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor",
+                 [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::amin(x, dims, keepdim); },
+                 "Minimum over the given dims; ties share the gradient."),
+      HOTLOOP_OP("max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any",
+                 (extreme<ops::amax, ops::max, ops::maximum>),
+                 "The maximum of all elements; along a dim, (values, indices); with a tensor, maximum()."),
+      HOTLOOP_OP("min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any",
+                 (extreme<ops::amin, ops::min, ops::minimum>),
+                 "The minimum of all elements; along a dim, (values, indices); with a tensor, minimum()."),
+      HOTLOOP_OP("argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor", ops::argmax,
+                 "Index of the first maximum along a dim, or of the flattened tensor."),
+      HOTLOOP_OP("argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor", ops::argmin,
+                 "Index of the first minimum along a dim, or of the flattened tensor."),
+      HOTLOOP_OP("any(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor", ops::any,
+                 "Whether any element is nonzero."),
+      HOTLOOP_OP("all(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor", ops::all,
+                 "Whether all elements are nonzero."),
+      HOTLOOP_OP("var(input: Tensor, dim: int | Sequence[int] | None = None, *, correction: float | None = None, "
+                 "keepdim: bool = False, unbiased: bool | None = None) -> Tensor",
+                 [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim,
+                    std::optional<bool> unbiased) { return ops::var(x, dims, correction_of(correction, unbiased), keepdim); },
+                 "Variance with divisor max(0, n - correction); correction is 1 unless given."),
+      HOTLOOP_OP("std(input: Tensor, dim: int | Sequence[int] | None = None, *, correction: float | None = None, "
+                 "keepdim: bool = False, unbiased: bool | None = None) -> Tensor",
+                 [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim,
+                    std::optional<bool> unbiased) { return ops::std(x, dims, correction_of(correction, unbiased), keepdim); },
+                 "Standard deviation, the root of var()."),
+      HOTLOOP_FUNCTION("var_mean(input: Tensor, dim: int | Sequence[int] | None = None, *, "
+                       "correction: float | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]",
+                       [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
+                         return ops::var_mean(x, dims, correction.value_or(1), keepdim);
+                       }, "Variance and mean."),
+      HOTLOOP_OP("logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor",
+                 [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::logsumexp(x, dims, keepdim); },
+                 "log(sum(exp(input))) without overflow."),
+      HOTLOOP_OP("norm(input: Tensor, p: float = 2.0, dim: int | Sequence[int] | None = None, keepdim: bool = False) "
+                 "-> Tensor", ops::norm, "The p-norm of the elements as a vector."),
+      HOTLOOP_OP("softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor", ops::softmax,
+                 "exp(x) / sum(exp(x)) along dim."),
+      HOTLOOP_OP("log_softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor", ops::log_softmax,
+                 "log(softmax(x)) along dim."),
+  });
+}
+
+}  // namespace hotloop::bindings

@@ -1,0 +1,10 @@
+// autograd.Function's node: its backward is a Python method.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace hotloop::bindings {
+
+void bind_function_node(pybind11::module_& module);
+
+}  // namespace hotloop::bindings

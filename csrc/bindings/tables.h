@@ -1,0 +1,18 @@
+// Every table of bound functions, one a bind_<area>.cpp.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace hotloop::bindings {
+
+void add_pointwise_rows();
+void add_shape_rows();
+void add_creation_rows();
+void add_reduce_rows();
+void add_matmul_rows();
+void add_index_rows();
+void add_nn_rows();
+void add_optimizer_rows();
+void bind_runtime(pybind11::module_& module);  // threads, memory, instruction sets, seeds, build
+
+}  // namespace hotloop::bindings

@@ -1,0 +1,44 @@
+// Sequences: bound by nothing that matters, so the plain loop is the kernel everywhere.
+#include "kernels/args/sequence.h"
+
+#include "core/half.h"
+
+namespace hotloop::reference {
+
+namespace {
+
+template <class T, class Convert>
+void fill(const SequenceArgs& s, Convert convert) {
+  T* out = static_cast<T*>(s.out);
+  for (int64_t i = 0; i < s.n; ++i) {
+    if (s.whole)
+      out[i] = convert(s.n_start + i * s.n_step);
+    else if (s.from_end && i >= s.n - s.n / 2)
+      out[i] = convert(s.end - double(s.n - 1 - i) * s.step);
+    else
+      out[i] = convert(s.start + double(i) * s.step);
+  }
+}
+
+template <class T>
+void plain(const SequenceArgs& s) {
+  fill<T>(s, [](auto v) { return T(v); });
+}
+
+}  // namespace
+
+void sequence(const SequenceArgs& s) {
+  switch (s.dtype) {
+    case DType::bool_: return plain<bool>(s);
+    case DType::u8: return plain<uint8_t>(s);
+    case DType::i8: return plain<int8_t>(s);
+    case DType::i32: return plain<int32_t>(s);
+    case DType::i64: return plain<int64_t>(s);
+    case DType::f16: return fill<half_t>(s, [](auto v) { return to_half(double(v)); });
+    case DType::bf16: return fill<bfloat16_t>(s, [](auto v) { return to_bfloat16(double(v)); });
+    case DType::f32: return plain<float>(s);
+    case DType::f64: return plain<double>(s);
+  }
+}
+
+}  // namespace hotloop::reference

@@ -1,0 +1,14 @@
+// What broadcasting needs on the way back, and conversions that gradients use.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace hotloop::ops {
+
+// The shape that a and b broadcast to; throws RuntimeError naming op where they don't.
+Dims broadcast_shape(const char* op, const Dims& a, const Dims& b);
+// Sums t over the dims that broadcasting added or stretched; t itself where nothing was.
+Tensor sum_to(const Tensor& t, const Dims& sizes);
+Tensor to_dtype(const Tensor& t, DType dtype);
+
+}  // namespace hotloop::ops

@@ -1,0 +1,213 @@
+// Copies: clone, conversion, writing over, joining. One kernel family moves and converts strided elements.
+#include "core/error.h"
+#include "dispatch/copy.h"
+#include "dispatch/pointwise.h"
+#include "ops/broadcast.h"
+#include "ops/call.h"
+#include "ops/pointwise.h"
+#include "ops/shape.h"
+
+namespace hotloop::ops {
+
+namespace {
+
+// `in` broadcast to the shape of `out`, converted on the way.
+void copy_cpu(const Tensor& out, const Tensor& in) {
+  if (out.numel() == 0) return;
+  CopyArgs args;
+  args.to = out.dtype();
+  args.from = in.dtype();
+  PointwiseArgs& p = args.operands;
+  p.out = out.data();
+  p.in[0] = in.data();
+  p.dense = out->contiguous && in->contiguous && in.numel() == out.numel();
+  if (p.dense) {
+    p.ndim = 1;
+    p.sizes[0] = out.numel();
+    p.out_strides[0] = p.in_strides[0][0] = 1;
+  } else {
+    p.ndim = out.ndim();
+    for (int d = 0; d < out.ndim(); ++d) {
+      const int own = d - (out.ndim() - in.ndim());
+      p.sizes[d] = out.size(d);
+      p.out_strides[d] = out.stride(d);
+      p.in_strides[0][d] = own < 0 || in.size(own) == 1 ? 0 : in.stride(own);
+    }
+    dispatch::coalesce(p, 1);
+  }
+  dispatch::copy(args);
+}
+
+void identity_gradient(Gradient& g) { g.set(0, g.grad(0)); }
+
+const OpRecord clone_op{.name = "clone",
+                        .shape = [](Call& c) { pointwise_output(c, c.in(0).sizes(), c.in(0).dtype()); },
+                        .kernel = {[](Call& c) { copy_cpu(c.outputs[0], c.in(0)); }},
+                        .gradient = identity_gradient};
+
+// Row-major whatever the input's layout.
+const OpRecord contiguous_op{.name = "contiguous",
+                             .shape = [](Call& c) { c.output(0, c.in(0).sizes(), c.in(0).dtype()); },
+                             .kernel = {[](Call& c) { copy_cpu(c.outputs[0], c.in(0)); }},
+                             .gradient = identity_gradient};
+
+const OpRecord to_op{.name = "to",
+                     .shape = [](Call& c) { pointwise_output(c, c.in(0).sizes(), c.attrs<DType>()); },
+                     .kernel = {[](Call& c) { copy_cpu(c.outputs[0], c.in(0)); }},
+                     .gradient = identity_gradient,
+                     .attributes_bytes = sizeof(DType)};
+
+// Written over whole, so nothing flows back to what was there.
+const OpRecord copy_op{.name = "copy_",
+                       .shape = [](Call& c) {
+                         const Tensor& out = c.outputs[0];
+                         if (!(broadcast_shape("copy_", c.in(0).sizes(), out.sizes()) == out.sizes()))
+                           fail<RuntimeError>("copy_: source of shape %s can't be broadcast to the destination's %s",
+                                              to_string(c.in(0).sizes()).c_str(), to_string(out.sizes()).c_str());
+                       },
+                       .kernel = {[](Call& c) { copy_cpu(c.outputs[0], c.in(0)); }},
+                       .gradient = identity_gradient};
+
+const OpRecord fill_op{.name = "fill_",
+                       .shape = [](Call&) {},
+                       .kernel = {[](Call& c) {
+                         const Tensor& out = c.outputs[0];
+                         copy_cpu(out, scalar_tensor(c.attrs<Scalar>(), out.dtype()));
+                       }},
+                       .gradient = [](Gradient&) {},
+                       .attributes_bytes = sizeof(Scalar)};
+
+const OpRecord cat_op{.name = "cat",
+                      .shape = [](Call& c) {
+                        const int dim = c.attrs<int>();
+                        Dims sizes = c.in(0).sizes();
+                        sizes[dim] = 0;
+                        for (int i = 0; i < c.n_inputs; ++i) {
+                          for (int d = 0; d < sizes.n; ++d)
+                            if (d != dim && c.in(i).size(d) != c.in(0).size(d))
+                              fail<RuntimeError>("cat: Sizes of tensors must match except in dimension %d. Expected size "
+                                                 "%lld but got size %lld for tensor number %d in the list.", dim,
+                                                 static_cast<long long>(c.in(0).size(d)),
+                                                 static_cast<long long>(c.in(i).size(d)), i);
+                          sizes[dim] += c.in(i).size(dim);
+                        }
+                        c.output(0, sizes, c.in(0).dtype());
+                      },
+                      .kernel = {[](Call& c) {
+                        const int dim = c.attrs<int>();
+                        const Tensor& out = c.outputs[0];
+                        int64_t at = 0;
+                        for (int i = 0; i < c.n_inputs; ++i) {
+                          copy_cpu(make_view(out, c.in(i).sizes(), out.strides(), at * out.stride(dim)), c.in(i));
+                          at += c.in(i).size(dim);
+                        }
+                      }},
+                      .gradient = [](Gradient& g) {
+                        if (!g.grad(0).defined()) return;
+                        const int dim = g.attrs<int>();
+                        int64_t at = 0;
+                        for (int i = 0; i < g.n_inputs(); ++i) {
+                          const int64_t n = g.in_sizes(i)[dim];
+                          if (g.needs(i)) g.set(i, slice(g.grad(0), dim, at, at + n, 1));
+                          at += n;
+                        }
+                      },
+                      .attributes_bytes = sizeof(int)};
+
+// Do the elements of a and b share memory other than one by one?
+bool overlaps(const Tensor& a, const Tensor& b) {
+  if (!(a->storage == b->storage) || a.numel() == 0 || b.numel() == 0) return false;
+  if (a.data() == b.data() && a.strides() == b.strides() && a.sizes() == b.sizes()) return false;
+  const auto span = [](const Tensor& t) {
+    int64_t low = 0, high = 0;
+    for (int i = 0; i < t.ndim(); ++i) (t.stride(i) < 0 ? low : high) += (t.size(i) - 1) * t.stride(i);
+    const int64_t item = int64_t(itemsize(t.dtype()));
+    return std::pair{t.data<char>() + low * item, t.data<char>() + (high + 1) * item};
+  };
+  const auto [a_low, a_high] = span(a);
+  const auto [b_low, b_high] = span(b);
+  return a_low < b_high && b_low < a_high;
+}
+
+}  // namespace
+
+Tensor clone(const Tensor& x) { return call(clone_op, {x}); }
+
+Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : call(contiguous_op, {x}); }
+
+Tensor to_dtype(const Tensor& x, DType dtype) { return call(to_op, {x}, dtype); }
+
+void copy_(const Tensor& out, const Tensor& x) { call_into(out, copy_op, {overlaps(out, x) ? clone(x) : x}); }
+
+void fill_(const Tensor& out, double value) { call_into(out, fill_op, {}, Scalar(value)); }
+void fill_(const Tensor& out, int64_t value) { call_into(out, fill_op, {}, Scalar(value)); }
+
+Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) {
+  if (tensors.empty()) fail<ValueError>("cat: expected a non-empty list of Tensors");
+  // PyTorch's old empties, of shape [0], join with anything.
+  std::vector<Tensor> parts;
+  DType dtype = tensors[0].dtype();
+  for (const Tensor& t : tensors) {
+    dtype = promote(dtype, t.dtype());
+    if (t.ndim() == 0) fail<RuntimeError>("cat: zero-dimensional tensor (at position %zu) cannot be concatenated",
+                                          size_t(&t - tensors.data()));
+    if (!(t.ndim() == 1 && t.size(0) == 0)) parts.push_back(t);
+  }
+  if (parts.empty()) parts.push_back(tensors[0]);
+  const int d = wrap_dim("cat", dim, parts[0].ndim());
+  for (Tensor& t : parts) {
+    if (t.ndim() != parts[0].ndim())
+      fail<RuntimeError>("cat: Tensors must have same number of dimensions: got %d and %d", parts[0].ndim(), t.ndim());
+    if (t.dtype() != dtype) t = to_dtype(t, dtype);
+  }
+  Call c{cat_op, parts.data(), int(parts.size()), &d};
+  run(c);
+  return c.outputs[0];
+}
+
+Tensor stack(const std::vector<Tensor>& tensors, int64_t dim) {
+  if (tensors.empty()) fail<RuntimeError>("stack: expects a non-empty TensorList");
+  const int d = wrap_dim("stack", dim, tensors[0].ndim() + 1);
+  std::vector<Tensor> parts;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (!(tensors[i].sizes() == tensors[0].sizes()))
+      fail<RuntimeError>("stack: expects each tensor to be equal size, but got %s at entry 0 and %s at entry %zu",
+                         to_string(tensors[0].sizes()).c_str(), to_string(tensors[i].sizes()).c_str(), i);
+    parts.push_back(unsqueeze(tensors[i], d));
+  }
+  return cat(parts, d);
+}
+
+Tensor flip(const Tensor& x, const Dims& dims) {
+  Dims starts = Dims::filled(x.ndim(), 0), steps = Dims::filled(x.ndim(), 1);
+  for (int64_t dim : dims) {
+    const int d = wrap_dim("flip", dim, x.ndim());
+    if (x.ndim() == 0) break;
+    if (steps[d] < 0) fail<RuntimeError>("flip: dim %d appears multiple times in the list of dims", d);
+    starts[d] = x.size(d) - 1;
+    steps[d] = -1;
+  }
+  return contiguous(slice_all(x, starts, x.sizes(), steps));
+}
+
+Tensor repeat(const Tensor& x, const Dims& repeats) {
+  if (repeats.n < x.ndim())
+    fail<RuntimeError>("repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+                       "tensor (%d and %d)", repeats.n, x.ndim());
+  // Each dim as (repeats, size), the repeats expanded without memory, then joined by one copy.
+  const int lead = repeats.n - x.ndim();
+  Dims split, wide, joined;
+  for (int i = 0; i < repeats.n; ++i) {
+    if (repeats[i] < 0) fail<RuntimeError>("repeat: Trying to create tensor with negative dimension, repeats %s",
+                                           to_string(repeats).c_str());
+    const int64_t n = i < lead ? 1 : x.size(i - lead);
+    split.push(1);
+    split.push(n);
+    wide.push(repeats[i]);
+    wide.push(n);
+    joined.push(repeats[i] * n);
+  }
+  return reshape(clone(expand(reshape(x, split), wide)), joined);
+}
+
+}  // namespace hotloop::ops

@@ -1,0 +1,113 @@
+// Tensors made from nothing: constants and sequences.
+#include <cmath>
+
+#include "core/error.h"
+#include "kernels/args/sequence.h"
+#include "ops/call.h"
+#include "ops/shape.h"
+
+namespace hotloop::ops {
+
+namespace {
+
+struct Sequence {
+  SequenceArgs args;  // out is set at launch
+};
+
+const OpRecord sequence_op{.name = "arange",
+                           .shape = [](Call& c) {
+                             const SequenceArgs& s = c.attrs<Sequence>().args;
+                             c.output(0, {s.n}, s.dtype);
+                           },
+                           .kernel = {[](Call& c) {
+                             SequenceArgs args = c.attrs<Sequence>().args;
+                             args.out = c.outputs[0].data();
+                             reference::sequence(args);
+                           }},
+                           .attributes_bytes = sizeof(Sequence)};
+
+Tensor sequence(const SequenceArgs& args, Device device) {
+  const Sequence s{args};
+  Call c{sequence_op, nullptr, 0, &s};
+  c.device = device;
+  run(c);
+  return c.outputs[0];
+}
+
+template <class T>
+void check_step(T start, T end, T step) {
+  if (step == 0) fail<RuntimeError>("arange: step must be nonzero");
+  if ((step > 0 && end < start) || (step < 0 && end > start))
+    fail<RuntimeError>("arange: upper bound and lower bound inconsistent with step sign (start %g, end %g, step %g)",
+                       double(start), double(end), double(step));
+}
+
+}  // namespace
+
+Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype, Device device) {
+  int64_t span = 1;
+  for (int i = 0; i < sizes.n; ++i) {
+    if (strides[i] < 0) fail<RuntimeError>("empty_strided: negative stride in %s", to_string(strides).c_str());
+    span += (sizes[i] - 1) * strides[i];
+  }
+  const Tensor memory = empty({numel_of(sizes) ? span : 0}, dtype, device);
+  return make_view(memory, sizes, strides);
+}
+
+Tensor full(const Dims& sizes, double value, DType dtype, Device device) {
+  Tensor t = empty(sizes, dtype, device);
+  fill_(t, value);
+  return t;
+}
+
+Tensor full(const Dims& sizes, int64_t value, DType dtype, Device device) {
+  Tensor t = empty(sizes, dtype, device);
+  fill_(t, value);
+  return t;
+}
+
+Tensor arange(double start, double end, double step, DType dtype, Device device) {
+  if (!std::isfinite(start) || !std::isfinite(end))
+    fail<RuntimeError>("arange: unsupported range: %g -> %g", start, end);
+  check_step(start, end, step);
+  SequenceArgs s{};
+  s.dtype = dtype;
+  s.n = int64_t(std::ceil((end - start) / step));
+  s.start = start;
+  s.step = step;
+  return sequence(s, device);
+}
+
+Tensor arange(int64_t start, int64_t end, int64_t step, DType dtype, Device device) {
+  check_step(start, end, step);
+  SequenceArgs s{};
+  s.dtype = dtype;
+  s.whole = true;
+  s.n = step > 0 ? (end - start + step - 1) / step : (start - end - step - 1) / -step;
+  s.n_start = start;
+  s.n_step = step;
+  return sequence(s, device);
+}
+
+Tensor linspace(double start, double end, int64_t steps, DType dtype, Device device) {
+  if (steps < 0) fail<RuntimeError>("linspace: number of steps must be non-negative, got %lld",
+                                    static_cast<long long>(steps));
+  SequenceArgs s{};
+  s.dtype = dtype;
+  s.n = steps;
+  s.start = start;
+  s.end = end;
+  s.step = steps > 1 ? (end - start) / double(steps - 1) : 0;
+  s.from_end = true;
+  return sequence(s, device);
+}
+
+Tensor eye(int64_t n, int64_t m, DType dtype, Device device) {
+  if (n < 0 || m < 0) fail<RuntimeError>("eye: n and m must be greater or equal to 0, got %lld and %lld",
+                                         static_cast<long long>(n), static_cast<long long>(m));
+  const Tensor t = zeros({n, m}, dtype, device);
+  if (n > 0 && m > 0) fill_(make_view(t, {n < m ? n : m}, {m + 1}), int64_t(1));
+  return t;
+}
+
+}  // namespace hotloop::ops

@@ -1,0 +1,400 @@
+// Ops that address elements by an index tensor along one dim. Two shapes of it: `rows`, where each index
+// names a whole slice (index_select, embedding), and `elements`, where the index tensor has a number for
+// every element (gather, scatter). Reading one is the gradient of adding by the other, and the reverse.
+#include "ops/index.h"
+
+#include "core/error.h"
+#include "dispatch/index.h"
+#include "ops/broadcast.h"
+#include "ops/call.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/shape.h"
+
+namespace hotloop::ops {
+
+namespace {
+
+enum class Kind : uint8_t { rows, elements };
+
+struct Indexing {
+  Kind kind;
+  int dim;
+  bool wrap;      // negative indices count from the end
+  int64_t skip;   // rows that collect no gradient; INT64_MIN: none
+  Dims sizes;     // of the array, where it isn't an input
+};
+
+// Sizes of the values that go with an array of `sizes`.
+Dims values_sizes(const Indexing& x, const Dims& sizes, const Tensor& index) {
+  if (x.kind == Kind::elements) return index.sizes();
+  Dims out;
+  for (int d = 0; d < x.dim; ++d) out.push(sizes[d]);
+  for (int64_t s : index.sizes()) out.push(s);
+  for (int d = x.dim + 1; d < sizes.n; ++d) out.push(sizes[d]);
+  return out;
+}
+
+void describe(IndexArgs& args, IndexFault& fault, const Indexing& x, const Tensor& array, const Tensor& values,
+              const Tensor& index) {
+  args.dtype = array.dtype();
+  args.array = array.data();
+  args.values = values.data();
+  args.index_dims = args.slice_dims = 0;
+  args.tensor_count = 1;
+  args.skip = x.skip;
+  args.fault = &fault;
+  IndexTensor& t = args.tensors[0];
+  t.indices = index.data<int64_t>();
+  const bool scalar = array.ndim() == 0;
+  t.size = scalar ? 1 : array.size(x.dim);
+  t.array_stride = scalar ? 0 : array.stride(x.dim);
+  t.wrap = x.wrap;
+  for (int d = 0; d < index.ndim(); ++d) {
+    const bool elements = x.kind == Kind::elements, own = d == x.dim;
+    const int value_dim = elements ? d : x.dim + d;
+    t.strides[args.index_dims] = index.stride(d);
+    args.index[args.index_dims++] = {index.size(d), elements && !own ? array.stride(d) : 0, values.stride(value_dim),
+                                     elements && !own};
+  }
+  if (x.kind == Kind::elements) return;
+  for (int d = 0; d < array.ndim(); ++d) {
+    if (d == x.dim) continue;
+    const int value_dim = d < x.dim ? d : d - 1 + index.ndim();
+    args.slice[args.slice_dims++] = {array.size(d), array.stride(d), values.stride(value_dim), true};
+  }
+}
+
+void check_fault(const char* op, const IndexFault& fault, const Indexing& x, const Dims& sizes) {
+  if (fault.tensor >= 0)
+    fail<IndexError>("%s: index %lld is out of bounds for dimension %d with size %lld", op,
+                     static_cast<long long>(fault.value), x.dim,
+                     static_cast<long long>(sizes.n ? sizes[x.dim] : 1));
+}
+
+// --- reading: inputs (array, index) -----------------------------------------------------------------
+void read_shape(Call& c) {
+  c.output(0, values_sizes(c.attrs<Indexing>(), c.in(0).sizes(), c.in(1)), c.in(0).dtype());
+}
+
+void read_cpu(Call& c) {
+  const Indexing& x = c.attrs<Indexing>();
+  if (c.outputs[0].numel() == 0 && c.in(1).numel() == 0) return;
+  IndexArgs args;
+  IndexFault fault{-1, 0};
+  describe(args, fault, x, c.in(0), c.outputs[0], c.in(1));
+  dispatch::index_read(args);
+  check_fault(c.op.name, fault, x, c.in(0).sizes());
+}
+
+Tensor add_into_zeros(const Indexing& x, const Dims& sizes, const Tensor& index, const Tensor& source);
+Tensor read(const OpRecord& op, const Indexing& x, const Tensor& array, const Tensor& index);
+
+void read_gradient(Gradient& g) {
+  if (g.grad(0).defined())
+    g.set(0, add_into_zeros(g.attrs<Indexing>(), g.in_sizes(0), g.in(1), g.grad(0)));
+}
+
+constexpr OpRecord reading(const char* name) {
+  return {.name = name,
+          .shape = read_shape,
+          .kernel = {read_cpu},
+          .gradient = read_gradient,
+          .saves = Saves::of(0b10),
+          .attributes_bytes = sizeof(Indexing)};
+}
+const OpRecord index_select_op = reading("index_select");
+const OpRecord embedding_op = reading("embedding");
+const OpRecord gather_op = reading("gather");
+
+// --- adding into zeros: inputs (index, source) ------------------------------------------------------
+const OpRecord add_into_zeros_op{.name = "index_accumulate",
+                                 .shape = [](Call& c) { c.output(0, c.attrs<Indexing>().sizes, c.in(1).dtype()); },
+                                 .kernel = {[](Call& c) {
+                                   const Indexing& x = c.attrs<Indexing>();
+                                   const Tensor& out = c.outputs[0];
+                                   __builtin_memset(out.data(), 0, size_t(out.numel()) * itemsize(out.dtype()));
+                                   if (c.in(1).numel() == 0) return;
+                                   IndexArgs args;
+                                   IndexFault fault{-1, 0};
+                                   describe(args, fault, x, out, c.in(1), c.in(0));
+                                   dispatch::index_add(args);
+                                   check_fault(c.op.name, fault, x, out.sizes());
+                                 }},
+                                 .gradient = [](Gradient& g) {
+                                   if (!g.grad(0).defined()) return;
+                                   const Indexing& x = g.attrs<Indexing>();
+                                   g.set(1, read(x.kind == Kind::rows ? index_select_op : gather_op, x, g.grad(0), g.in(0)));
+                                 },
+                                 .saves = Saves::of(0b01),
+                                 .attributes_bytes = sizeof(Indexing)};
+
+// --- writing over a copy: inputs (array, index, source) ---------------------------------------------
+enum class Write : uint8_t { put, add };
+
+struct Writing {
+  Indexing indexing;
+  Write write;
+};
+
+void write_shape(Call& c) {
+  const Indexing& x = c.attrs<Writing>().indexing;
+  const Dims wanted = values_sizes(x, c.in(0).sizes(), c.in(1));
+  const Tensor& source = c.in(2);
+  bool fits = source.ndim() == wanted.n;
+  for (int d = 0; fits && d < wanted.n; ++d)
+    fits = x.kind == Kind::elements ? source.size(d) >= wanted[d] : source.size(d) == wanted[d];
+  if (!fits)
+    fail<RuntimeError>("%s: expected source of shape %s for index of shape %s, got %s", c.op.name,
+                       to_string(wanted).c_str(), to_string(c.in(1).sizes()).c_str(), to_string(source.sizes()).c_str());
+  if (source.dtype() != c.in(0).dtype())
+    fail<RuntimeError>("%s: expected source of dtype %s like self, got %s", c.op.name, name(c.in(0).dtype()),
+                       name(source.dtype()));
+  c.output(0, c.in(0).sizes(), c.in(0).dtype());
+}
+
+void write_cpu(Call& c) {
+  const Writing& w = c.attrs<Writing>();
+  const Tensor& out = c.outputs[0];
+  __builtin_memcpy(out.data(), c.in(0).data(), size_t(out.numel()) * itemsize(out.dtype()));  // both contiguous
+  if (c.in(1).numel() == 0) return;
+  IndexArgs args;
+  IndexFault fault{-1, 0};
+  describe(args, fault, w.indexing, out, c.in(2), c.in(1));
+  w.write == Write::put ? dispatch::index_write(args) : dispatch::index_add(args);
+  check_fault(c.op.name, fault, w.indexing, out.sizes());
+}
+
+Tensor write(const OpRecord& op, const Tensor& array, const Tensor& index, const Tensor& source, const Writing& w) {
+  return call(op, {contiguous(array), index, source}, w);
+}
+
+void write_gradient(Gradient& g);
+
+constexpr OpRecord writing(const char* name) {
+  return {.name = name,
+          .shape = write_shape,
+          .kernel = {write_cpu},
+          .gradient = write_gradient,
+          .saves = Saves::of(0b010),
+          .attributes_bytes = sizeof(Writing)};
+}
+const OpRecord index_add_op = writing("index_add");
+const OpRecord scatter_op = writing("scatter");
+const OpRecord scatter_add_op = writing("scatter_add");
+
+void write_gradient(Gradient& g) {
+  if (!g.grad(0).defined()) return;
+  const Writing& w = g.attrs<Writing>();
+  const Tensor index = g.in(1), grad = g.grad(0);
+  if (g.needs(0)) {
+    // What was written over no longer counts.
+    g.set(0, w.write == Write::add ? grad
+                                   : write(scatter_op, grad, index, zeros(index.sizes(), grad.dtype(), grad.device()), w));
+  }
+  if (g.needs(2)) {
+    const bool rows = w.indexing.kind == Kind::rows;
+    const Tensor read_back = read(rows ? index_select_op : gather_op, w.indexing, grad, index);
+    const Dims sizes = g.in_sizes(2);
+    if (read_back.sizes() == sizes) return g.set(2, read_back);
+    // scatter reads only the index's extent of a larger source.
+    const Tensor whole = zeros(sizes, grad.dtype(), grad.device());
+    copy_(slice_all(whole, Dims::filled(sizes.n, 0), read_back.sizes(), Dims::filled(sizes.n, 1)), read_back);
+    g.set(2, whole);
+  }
+}
+
+// --- fronts -----------------------------------------------------------------------------------------
+Tensor add_into_zeros(const Indexing& x, const Dims& sizes, const Tensor& index, const Tensor& source) {
+  Indexing to = x;
+  to.sizes = sizes;
+  return call(add_into_zeros_op, {index, source}, to);
+}
+
+Tensor read(const OpRecord& op, const Indexing& x, const Tensor& array, const Tensor& index) {
+  return call(op, {array, index}, x);
+}
+
+Tensor as_index(const char* op, const Tensor& index) {
+  if (index.dtype() == DType::i64) return index;
+  if (index.dtype() != DType::i32)
+    fail<RuntimeError>("%s: expected index of dtype int64 or int32, got %s", op, name(index.dtype()));
+  return to_dtype(index, DType::i64);
+}
+
+Indexing along(const char* op, Kind kind, const Tensor& x, int64_t dim) {
+  return {kind, wrap_dim(op, dim, x.ndim()), false, INT64_MIN, {}};
+}
+
+Indexing along_rows(const char* op, const Tensor& x, int64_t dim, const Tensor& index) {
+  if (index.ndim() > 1)
+    fail<IndexError>("%s(): Index is supposed to be a vector, got shape %s", op, to_string(index.sizes()).c_str());
+  return along(op, Kind::rows, x, dim);
+}
+
+Indexing along_elements(const char* op, const Tensor& x, int64_t dim, const Tensor& index) {
+  const Indexing i = along(op, Kind::elements, x, dim);
+  if (index.ndim() != x.ndim() && !(index.numel() == 0) && x.ndim() > 0 && index.ndim() > 0)
+    fail<RuntimeError>("%s(): Index tensor must have the same number of dimensions as input tensor, got %d and %d", op,
+                       index.ndim(), x.ndim());
+  for (int d = 0; d < index.ndim() && d < x.ndim(); ++d)
+    if (d != i.dim && index.size(d) > x.size(d))
+      fail<RuntimeError>("%s(): Size does not match at dimension %d: expected index %s to be no larger than self %s apart "
+                         "from dimension %d", op, d, to_string(index.sizes()).c_str(), to_string(x.sizes()).c_str(),
+                         i.dim);
+  return i;
+}
+
+}  // namespace
+
+Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
+  const Indexing i = along_rows("index_select", x, dim, index);
+  if (x.ndim() == 0) return reshape(index_select(unsqueeze(x, 0), 0, index), {});
+  return read(index_select_op, i, x, as_index("index_select", index.ndim() == 0 ? unsqueeze(index, 0) : index));
+}
+
+Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+  const Indexing i = along_rows("index_add", x, dim, index);
+  return write(index_add_op, x, as_index("index_add", index), source, {i, Write::add});
+}
+
+Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
+  return read(gather_op, along_elements("gather", x, dim, index), x, as_index("gather", index));
+}
+
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+  const Indexing i = along_elements("scatter", x, dim, index);
+  return write(scatter_op, x, as_index("scatter", index), source, {i, Write::put});
+}
+
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+  const Indexing i = along_elements("scatter_add", x, dim, index);
+  return write(scatter_add_op, x, as_index("scatter_add", index), source, {i, Write::add});
+}
+
+Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx) {
+  if (weight.ndim() != 2)
+    fail<RuntimeError>("embedding: 'weight' must be 2-D, got shape %s", to_string(weight.sizes()).c_str());
+  const int64_t skip = padding_idx < 0 ? INT64_MIN : padding_idx;
+  return read(embedding_op, {Kind::rows, 0, false, skip, {}}, weight, as_index("embedding", index));
+}
+
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
+  if (mask.dtype() != DType::bool_)
+    fail<RuntimeError>("masked_fill only supports boolean masks, but got mask with dtype %s", name(mask.dtype()));
+  if (value.ndim() != 0)
+    fail<RuntimeError>("masked_fill only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).",
+                       value.ndim());
+  return where(mask, value->wrapped_number ? scalar_tensor(item(value), x.dtype()) : to_dtype(value, x.dtype()), x);
+}
+
+Tensor one_hot(const Tensor& index, int64_t classes) {
+  if (index.dtype() != DType::i64)
+    fail<RuntimeError>("one_hot is only applicable to index tensor of type int64, got %s", name(index.dtype()));
+  if (index.numel() > 0) {
+    if (item(amin(index)).as_int() < 0) fail<RuntimeError>("one_hot: Class values must be non-negative.");
+    const int64_t largest = item(amax(index)).as_int();
+    if (classes == -1) classes = largest + 1;
+    if (largest >= classes)
+      fail<RuntimeError>("one_hot: Class values must be smaller than num_classes, got %lld and num_classes %lld",
+                         static_cast<long long>(largest), static_cast<long long>(classes));
+  } else if (classes <= 0) {
+    fail<RuntimeError>("one_hot: Can not infer total number of classes from empty tensor.");
+  }
+  const Tensor number = arange(int64_t(0), classes, int64_t(1), DType::i64, index.device());
+  return to_dtype(eq(unsqueeze(index, -1), number), DType::i64);
+}
+
+namespace {
+
+// The number of rows is read from the data, so the shape rule has to count first.
+struct Count {
+  int64_t n;
+};
+
+const OpRecord nonzero_op{.name = "nonzero",
+                          .shape = [](Call& c) { c.output(0, {c.attrs<Count>().n, c.in(1).numel()}, DType::i64); },
+                          .kernel = {[](Call& c) {
+                            MaskArgs args{};
+                            const Tensor &mask = c.in(0), &sizes = c.in(1);
+                            args.mask = mask.data<bool>();
+                            args.n = mask.numel();
+                            args.offsets = c.in(2).data<int64_t>();
+                            args.ndim = int(sizes.numel());
+                            args.sizes = sizes.data<int64_t>();
+                            args.indices = c.outputs[0].data<int64_t>();
+                            if (c.outputs[0].numel() > 0) dispatch::mask_nonzero(args);
+                          }},
+                          .attributes_bytes = sizeof(Count)};
+
+}  // namespace
+
+Tensor nonzero(const Tensor& x) {
+  const Tensor mask = contiguous(x.dtype() == DType::bool_ ? x : ne(x, 0.0));
+  const int64_t chunks = (mask.numel() + kMaskChunk - 1) / kMaskChunk;
+  const Tensor offsets = empty({chunks + 1}, DType::i64, mask.device());
+  MaskArgs args{};
+  args.mask = mask.data<bool>();
+  args.n = mask.numel();
+  args.offsets = offsets.data<int64_t>();
+  dispatch::count_mask(args);
+  const Tensor sizes = empty({mask.ndim()}, DType::i64, Device{});
+  for (int d = 0; d < mask.ndim(); ++d) sizes.data<int64_t>()[d] = mask.size(d);
+  return call(nonzero_op, {mask, sizes, offsets}, Count{offsets.data<int64_t>()[chunks]});
+}
+
+namespace {
+
+struct Along {
+  int dim;
+};
+
+const OpRecord cumsum_op{.name = "cumsum",
+                         .shape = [](Call& c) {
+                           const DType in = c.in(0).dtype();
+                           c.output(0, c.in(0).sizes(), is_floating(in) ? in : DType::i64);
+                         },
+                         .kernel = {[](Call& c) {
+                           const Tensor &x = c.in(0), &out = c.outputs[0];
+                           if (x.numel() == 0) return;
+                           const int dim = c.attrs<Along>().dim;
+                           CumsumArgs args{};
+                           args.dtype = x.dtype();
+                           args.out_dtype = out.dtype();
+                           args.outer = args.n = args.inner = 1;
+                           for (int d = 0; d < x.ndim(); ++d) (d < dim ? args.outer : d == dim ? args.n : args.inner) *= x.size(d);
+                           args.x = x.data();  // contiguous
+                           args.x_strides = {args.n * args.inner, args.inner, 1};
+                           args.out = out.data();
+                           args.out_strides = args.x_strides;
+                           dispatch::cumsum(args);
+                         }},
+                         // The sum of the gradients from here on: a cumulative sum from the other end.
+                         .gradient = [](Gradient& g) {
+                           if (!g.grad(0).defined()) return;
+                           const int dim = g.attrs<Along>().dim;
+                           if (g.in_sizes(0).n == 0) return g.set(0, g.grad(0));
+                           g.set(0, flip(cumsum(flip(g.grad(0), {dim}), dim), {dim}));
+                         },
+                         .attributes_bytes = sizeof(Along)};
+
+// Zero on one side of the diagonal, by a mask of row and column numbers.
+Tensor triangle(const char* op, const Tensor& x, int64_t diagonal, bool lower) {
+  if (x.ndim() < 2) fail<RuntimeError>("%s: input tensor must have at least 2 dimensions, got %d", op, x.ndim());
+  const Tensor rows = arange(int64_t(0), x.size(x.ndim() - 2), int64_t(1), DType::i64, x.device());
+  const Tensor columns = arange(int64_t(0), x.size(x.ndim() - 1), int64_t(1), DType::i64, x.device());
+  const Tensor beyond = add(unsqueeze(rows, 1), number(diagonal));
+  const Tensor keep = lower ? le(columns, beyond) : ge(columns, beyond);
+  return where(keep, x, scalar_tensor(0, x.dtype()));
+}
+
+}  // namespace
+
+Tensor cumsum(const Tensor& x, int64_t dim) {
+  return call(cumsum_op, {contiguous(x)}, Along{wrap_dim("cumsum", dim, x.ndim())});
+}
+
+Tensor tril(const Tensor& x, int64_t diagonal) { return triangle("tril", x, diagonal, true); }
+Tensor triu(const Tensor& x, int64_t diagonal) { return triangle("triu", x, diagonal, false); }
+
+}  // namespace hotloop::ops

@@ -1,0 +1,24 @@
+// Ops that address elements by index tensors. Negative indices wrap; others out of range raise IndexError.
+#pragma once
+
+#include <vector>
+
+#include "ops/op.h"
+
+namespace hotloop::ops {
+
+Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);  // index 1-d
+Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+// Rows of weight (rows, width) by index of any shape; the gradient skips rows equal to padding_idx (-1: none).
+Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx);
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value);
+Tensor one_hot(const Tensor& index, int64_t classes);  // classes -1: the largest index + 1
+Tensor nonzero(const Tensor& x);                       // (count, ndim) int64
+Tensor cumsum(const Tensor& x, int64_t dim);
+Tensor tril(const Tensor& x, int64_t diagonal);
+Tensor triu(const Tensor& x, int64_t diagonal);
+
+}  // namespace hotloop::ops

@@ -1,0 +1,290 @@
+// Pointwise ops. Arithmetic and gradient of each are its row in kernels/args/pointwise.def; here the
+// rows become records, with one shape rule, one launcher and one way of promoting operands for all.
+#include "ops/pointwise.h"
+
+#include "core/error.h"
+#include "dispatch/pointwise.h"
+#include "ops/broadcast.h"
+#include "ops/call.h"
+#include "ops/shape.h"
+
+namespace hotloop::ops {
+
+namespace {
+
+struct Scalars {
+  double p[2];
+};
+
+// Does `text` name `word` as a whole identifier? Finds, when the library is compiled, which tensors a
+// row's gradient reads.
+constexpr bool mentions(const char* text, const char* word) {
+  const auto part = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  };
+  for (const char* at = text; *at; ++at) {
+    if (at != text && part(at[-1])) continue;
+    int i = 0;
+    while (word[i] && at[i] == word[i]) ++i;
+    if (!word[i] && !part(at[i])) return true;
+  }
+  return false;
+}
+
+constexpr uint32_t inputs_read(const char* text) {
+  return uint32_t(mentions(text, "a")) | uint32_t(mentions(text, "b")) << 1 | uint32_t(mentions(text, "c")) << 2;
+}
+
+constexpr Saves saves_of(const char* grad_a, const char* grad_b = "", const char* grad_c = "") {
+  return {{inputs_read(grad_a), inputs_read(grad_b), inputs_read(grad_c)},
+          {mentions(grad_a, "out"), mentions(grad_b, "out"), mentions(grad_c, "out")}};
+}
+
+// --- shapes and launch ------------------------------------------------------------------------------
+void shape_as(Call& c, DType dtype) {
+  Dims sizes = c.in(0).sizes();
+  for (int i = 1; i < c.n_inputs; ++i)
+    if (!(c.in(i).sizes() == sizes)) sizes = broadcast_shape(c.op.name, sizes, c.in(i).sizes());
+  pointwise_output(c, sizes, dtype);
+}
+
+void same_dtype_shape(Call& c) { shape_as(c, c.in(c.n_inputs - 1).dtype()); }
+void bool_shape(Call& c) { shape_as(c, DType::bool_); }
+
+void pointwise_cpu(Call& c) {
+  const Tensor& out = c.outputs[0];
+  if (out.numel() == 0) return;
+  PointwiseArgs args;
+  args.out = out.data();
+  bool dense = out->contiguous, flat = out->contiguous;
+  for (int i = 0; i < c.n_inputs; ++i) {
+    const Tensor& in = c.in(i);
+    args.in[i] = in.data();
+    const bool whole = in->contiguous && in.numel() == out.numel();
+    dense &= whole;
+    flat &= whole || in.numel() == 1;
+  }
+  if (c.op.attributes_bytes) {
+    const Scalars& s = c.attrs<Scalars>();
+    for (int i = 0; i < 2; ++i) {
+      args.p[i] = s.p[i];
+      // Bounds such as infinity have no integer; the nearest one stands for them.
+      args.n[i] = s.p[i] >= 9.2e18 ? INT64_MAX : s.p[i] <= -9.2e18 ? INT64_MIN : int64_t(s.p[i]);
+    }
+  }
+  args.dense = dense;
+  if (flat) {
+    args.ndim = 1;
+    args.sizes[0] = out.numel();
+    args.out_strides[0] = 1;
+    for (int i = 0; i < c.n_inputs; ++i) args.in_strides[i][0] = c.in(i).numel() == out.numel();
+  } else {
+    args.ndim = out.ndim();
+    for (int d = 0; d < out.ndim(); ++d) {
+      args.sizes[d] = out.size(d);
+      args.out_strides[d] = out.stride(d);
+      for (int i = 0; i < c.n_inputs; ++i) {
+        const int own = d - (out.ndim() - c.in(i).ndim());
+        args.in_strides[i][d] = own < 0 || c.in(i).size(own) == 1 ? 0 : c.in(i).stride(own);
+      }
+    }
+    dispatch::coalesce(args, c.n_inputs);
+  }
+  dispatch::pointwise_kernel(PointwiseOp(c.op.code), c.in(c.n_inputs - 1).dtype())(args);
+}
+
+// --- gradients, row by row --------------------------------------------------------------------------
+struct Zero {
+} constexpr ZERO;
+struct None {
+} constexpr NONE;
+
+void give(Gradient& g, int input, const Tensor& grad) { g.set(input, grad); }
+void give(Gradient& g, int input, Zero) {
+  if (g.needs(input)) g.set(input, zeros_like(g.grad(0)));
+}
+void give(Gradient&, int, None) {}
+
+// The names that a row's gradient may use, read from the tape only where it does.
+#define HOTLOOP_ROW_NAMES(gradient)                                                           \
+  [[maybe_unused]] const Tensor& grad = g.grad(0);                                                   \
+  [[maybe_unused]] const Tensor a = mentions(gradient, "a") ? g.in(0) : Tensor();             \
+  [[maybe_unused]] const Tensor b = mentions(gradient, "b") ? g.in(1) : Tensor();             \
+  [[maybe_unused]] const Tensor c = mentions(gradient, "c") ? g.in(2) : Tensor();             \
+  [[maybe_unused]] const Tensor out = mentions(gradient, "out") ? g.out(0) : Tensor();        \
+  [[maybe_unused]] const double p0 = mentions(gradient, "p0") ? g.attrs<Scalars>().p[0] : 0; \
+  [[maybe_unused]] const double p1 = mentions(gradient, "p1") ? g.attrs<Scalars>().p[1] : 0;
+#define HOTLOOP_GRADIENT(input, gradient)  \
+  if (g.needs(input)) {                    \
+    HOTLOOP_ROW_NAMES(#gradient)           \
+    give(g, input, gradient);              \
+  }
+
+#define UNARY(name, dtypes, arithmetic, saves, grad_a) \
+  void name##_gradient(Gradient& g) { HOTLOOP_GRADIENT(0, grad_a) }
+#define BINARY(name, dtypes, arithmetic, saves, grad_a, grad_b) \
+  void name##_gradient(Gradient& g) {                           \
+    HOTLOOP_GRADIENT(0, grad_a)                                 \
+    HOTLOOP_GRADIENT(1, grad_b)                                 \
+  }
+#define TERNARY(name, dtypes, arithmetic, saves, grad_a, grad_b, grad_c) \
+  void name##_gradient(Gradient& g) {                                    \
+    HOTLOOP_GRADIENT(0, grad_a)                                          \
+    HOTLOOP_GRADIENT(1, grad_b)                                          \
+    HOTLOOP_GRADIENT(2, grad_c)                                          \
+  }
+#define SELECTION TERNARY
+#define PREDICATE(...)
+#define COMPARISON(...)
+#include "kernels/args/pointwise.def"
+
+// --- records ----------------------------------------------------------------------------------------
+constexpr OpRecord record(const char* name, PointwiseOp op, void (*shape)(Call&), void (*gradient)(Gradient&),
+                          Saves saves, bool has_scalars) {
+  return {.name = name,
+          .shape = shape,
+          .kernel = {pointwise_cpu},
+          .gradient = gradient,
+          .saves = saves,
+          .attributes_bytes = uint16_t(has_scalars ? sizeof(Scalars) : 0),
+          .code = uint16_t(op)};
+}
+
+// A record and the dtypes that it takes.
+struct Row {
+  OpRecord record;
+  DTypeSet dtypes;
+};
+
+constexpr bool scalars(const char* arithmetic) { return mentions(arithmetic, "p0"); }
+
+#define UNARY(name, dtypes, arithmetic, saves, grad_a)                                                           \
+  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, saves_of(#grad_a),   \
+                              scalars(#arithmetic)), dtypes};
+#define BINARY(name, dtypes, arithmetic, saves, grad_a, grad_b)                                       \
+  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient,           \
+                              saves_of(#grad_a, #grad_b), scalars(#arithmetic)), dtypes};
+#define TERNARY(name, dtypes, arithmetic, saves, grad_a, grad_b, grad_c)                              \
+  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient,           \
+                              saves_of(#grad_a, #grad_b, #grad_c), scalars(#arithmetic)), dtypes};
+#define SELECTION TERNARY
+#define PREDICATE(name, dtypes, arithmetic) \
+  const Row name##_row{record(#name, PointwiseOp::name, bool_shape, nullptr, {}, false), dtypes};
+#define COMPARISON PREDICATE
+#include "kernels/args/pointwise.def"
+
+// --- promotion --------------------------------------------------------------------------------------
+DType settle(const Row& row, DType dtype) {
+  if (row.dtypes & set_of(dtype)) return dtype;
+  if (row.dtypes == kFloats && !is_floating(dtype)) return default_dtype();
+  fail<TypeError>("%s: not implemented for dtype %s", row.record.name, name(dtype));
+}
+
+Tensor as(const Tensor& t, DType dtype) {
+  if (t.dtype() == dtype) return t;
+  if (t->wrapped_number) return scalar_tensor(item(t), dtype);
+  return to_dtype(t, dtype);
+}
+
+Tensor run_row(const Row& row, std::initializer_list<Tensor> inputs, double p0, double p1) {
+  if (row.record.attributes_bytes) return call(row.record, inputs, Scalars{{p0, p1}});
+  return call(row.record, inputs);
+}
+
+void run_row_into(const Tensor& out, const Row& row, std::initializer_list<Tensor> inputs, double p0, double p1) {
+  if (row.record.attributes_bytes) return call_into(out, row.record, inputs, Scalars{{p0, p1}});
+  call_into(out, row.record, inputs);
+}
+
+bool plain_pair(const Tensor& a, const Tensor& b) { return a.dtype() == b.dtype() && !a->wrapped_number && !b->wrapped_number; }
+
+Tensor unary(const Row& row, const Tensor& a, double p0, double p1) {
+  return run_row(row, {as(a, settle(row, a.dtype()))}, p0, p1);
+}
+
+void unary_in_place(const Row& row, const Tensor& a, double p0, double p1) {
+  const DType dtype = settle(row, a.dtype());
+  if (dtype != a.dtype())
+    fail<RuntimeError>("%s_: result type %s can't be cast to the desired output type %s", row.record.name, name(dtype),
+                       name(a.dtype()));
+  run_row_into(a, row, {a}, p0, p1);
+}
+
+Tensor binary(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
+  const DType dtype = settle(row, plain_pair(a, b) ? a.dtype() : result_type({&a, &b}));
+  if (a.dtype() == dtype && b.dtype() == dtype) return run_row(row, {a, b}, p0, p1);
+  return run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1);
+}
+
+void binary_in_place(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
+  const DType dtype = settle(row, plain_pair(a, b) ? a.dtype() : result_type({&a, &b}));
+  const bool is_bool = row.record.shape == bool_shape;
+  const auto rank = [](DType d) { return is_floating(d) ? 2 : is_integral(d) ? 1 : 0; };
+  if (!is_bool && rank(dtype) > rank(a.dtype()))
+    fail<RuntimeError>("%s_: result type %s can't be cast to the desired output type %s", row.record.name, name(dtype),
+                       name(a.dtype()));
+  if (dtype == a.dtype() && !(is_bool && a.dtype() != DType::bool_)) return run_row_into(a, row, {a, as(b, dtype)}, p0, p1);
+  copy_(a, run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1));
+}
+
+Tensor ternary(const Row& row, const Tensor& a, const Tensor& b, const Tensor& c, double p0, double p1) {
+  const DType dtype = settle(row, result_type({&a, &b, &c}));
+  return run_row(row, {as(a, dtype), as(b, dtype), as(c, dtype)}, p0, p1);
+}
+
+Tensor selection(const Row& row, const Tensor& condition, const Tensor& a, const Tensor& b) {
+  if (condition.dtype() != DType::bool_)
+    fail<RuntimeError>("%s: expected condition to be a boolean tensor, but got a tensor with dtype %s", row.record.name,
+                       name(condition.dtype()));
+  const DType dtype = settle(row, plain_pair(a, b) ? a.dtype() : result_type({&a, &b}));
+  return run_row(row, {condition, as(a, dtype), as(b, dtype)}, 0, 0);
+}
+
+}  // namespace
+
+void pointwise_output(Call& c, const Dims& sizes, DType dtype) {
+  const Tensor& first = c.in(0);
+  if (c.in_place || first->contiguous || !(first.sizes() == sizes)) return c.output(0, sizes, dtype);
+  for (int i = 1; i < c.n_inputs; ++i)
+    if (c.in(i).ndim() > 0 && !(c.in(i).sizes() == sizes && c.in(i).strides() == first.strides()))
+      return c.output(0, sizes, dtype);
+  // A permutation of a contiguous tensor is kept: sorted by stride, each is the product of those inside.
+  int order[kMaxDims];
+  for (int i = 0; i < sizes.n; ++i) {
+    int at = i;
+    while (at > 0 && first.stride(order[at - 1]) > first.stride(i)) order[at] = order[at - 1], --at;
+    order[at] = i;
+  }
+  int64_t step = 1;
+  for (int i = 0; i < sizes.n; ++i) {
+    const int d = order[i];
+    if (sizes[d] != 1 && first.stride(d) != step) return c.output(0, sizes, dtype);
+    step *= sizes[d];
+  }
+  c.outputs[0] = empty_strided(sizes, first.strides(), dtype, c.device);
+}
+
+#define UNARY(name, ...)                                                                                    \
+  Tensor name(const Tensor& a, double p0, double p1) { return unary(name##_row, a, p0, p1); }              \
+  void name##_(const Tensor& a, double p0, double p1) { unary_in_place(name##_row, a, p0, p1); }
+#define BINARY(name, ...)                                                                                            \
+  Tensor name(const Tensor& a, const Tensor& b, double p0, double p1) { return binary(name##_row, a, b, p0, p1); }  \
+  void name##_(const Tensor& a, const Tensor& b, double p0, double p1) { binary_in_place(name##_row, a, b, p0, p1); }
+#define TERNARY(name, ...)                                                                           \
+  Tensor name(const Tensor& a, const Tensor& b, const Tensor& c, double p0, double p1) {             \
+    return ternary(name##_row, a, b, c, p0, p1);                                                     \
+  }
+#define SELECTION(name, ...)                                                                \
+  Tensor name(const Tensor& condition, const Tensor& a, const Tensor& b, double, double) { \
+    return selection(name##_row, condition, a, b);                                          \
+  }
+#define PREDICATE(name, ...) \
+  Tensor name(const Tensor& a) { return unary(name##_row, a, 0, 0); }
+#define COMPARISON BINARY
+#include "kernels/args/pointwise.def"
+
+Tensor where(const Tensor& condition, const Tensor& a, double b) { return where(condition, a, number(b)); }
+Tensor where(const Tensor& condition, double a, const Tensor& b) { return where(condition, number(a), b); }
+Tensor zeros_like(const Tensor& t) { return zeros(t.sizes(), t.dtype(), t.device()); }
+
+}  // namespace hotloop::ops

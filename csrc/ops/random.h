@@ -1,0 +1,18 @@
+// Random numbers, from Philox: the same seed gives the same numbers on any device and any number of threads.
+#pragma once
+
+#include "core/random.h"
+#include "ops/op.h"
+
+namespace hotloop::ops {
+
+// Each overwrites `out` from the generator's next numbers.
+void uniform_(const Tensor& out, double low, double high, Generator& generator);
+void normal_(const Tensor& out, double mean, double std, Generator& generator);
+void randint_(const Tensor& out, int64_t low, int64_t high, Generator& generator);  // [low, high)
+void bernoulli_(const Tensor& out, double p, Generator& generator);
+Tensor randperm(int64_t n, DType dtype, Generator& generator);
+// Zero with probability p, else x / (1 - p).
+Tensor dropout(const Tensor& x, double p, bool training, Generator& generator);
+
+}  // namespace hotloop::ops

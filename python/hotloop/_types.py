@@ -1,0 +1,14 @@
+"""Result types of ops that return several tensors by name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hotloop._core import Tensor
+
+
+class ValuesAndIndices(NamedTuple):
+    """What max and min along a dim return."""
+
+    values: Tensor
+    indices: Tensor
