@@ -14,9 +14,10 @@ Call = Callable[[], Tensor | tuple[Tensor, ...]]
 
 
 def bits(result: Tensor | tuple[Tensor, ...]) -> list[bytes]:
-    """The bytes of each result, by which two runs are compared."""
+    """The bits of each result, by which two runs are compared: float64 and int64 hold every value of the others."""
     results = result if isinstance(result, tuple | list) else (result,)
-    return [tensor.detach().contiguous().view(hotloop.uint8).numpy().tobytes() for tensor in results]
+    wide = [tensor.detach().double() if tensor.is_floating_point() else tensor.long() for tensor in results]
+    return [tensor.numpy().tobytes() for tensor in wide]
 
 
 def with_gradients(function: Callable[..., Tensor], *inputs: Tensor) -> Call:
