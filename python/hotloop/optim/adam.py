@@ -76,9 +76,9 @@ class Adam(Optimizer):
 
     @staticmethod
     def _start(param: Tensor, state: dict[str, Any], amsgrad: bool) -> None:
-        state["step"] = 0
-        for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq"):
-            state[key] = _core.zeros_like(param.detach())
+        keys = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq")
+        # All or nothing: memory may run out between two of them.
+        state.update({"step": 0, **{key: _core.zeros_like(param.detach()) for key in keys}})
 
     @staticmethod
     def _launch(group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]) -> None:

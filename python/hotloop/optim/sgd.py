@@ -69,14 +69,15 @@ class SGD(Optimizer):
         else:
             self._launch(group, params, grads, buffers, False)
             return
-        started = [state.get("momentum_buffer") is not None for state in states]
         for first_step in (True, False):  # some parameters have no buffer yet
-            part = [i for i, has_buffer in enumerate(started) if has_buffer != first_step]
-            for i in part if first_step else ():
-                states[i]["momentum_buffer"] = _core.empty_like(params[i].detach())
-            if part:
-                buffers = [states[i]["momentum_buffer"] for i in part]
-                self._launch(group, [params[i] for i in part], [grads[i] for i in part], buffers, first_step)
+            part = [i for i, buffer in enumerate(buffers) if (buffer is None) == first_step]
+            if not part:
+                continue
+            used = [_core.empty_like(params[i].detach()) if first_step else buffers[i] for i in part]
+            self._launch(group, [params[i] for i in part], [grads[i] for i in part], used, first_step)
+            # Only now: a first step that memory ran out in is a first step still.
+            for i, buffer in zip(part, used, strict=True):
+                states[i]["momentum_buffer"] = buffer
 
     @staticmethod
     def _launch(
