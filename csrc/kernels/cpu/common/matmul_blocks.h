@@ -74,14 +74,15 @@ void pack_adjacent_rows(O* tiles, const S* a, int64_t a_k, int64_t rows, int64_t
       for (int64_t r = begin, n; r < end; r += n) {
         n = next_piece(rows - r, kTileRows);
         __builtin_prefetch(from + kPackAhead * kStep<O> * a_k + r);
-        const Vec<O> v = load_columns<O>(from + r, a_k, int(smaller<int64_t>(L, rows - r)), second);
         O* to = tiles + r * steps + s * n;
-        // A whole vector where its tail falls on this tile's own later steps.
-        if ((steps - s) * n >= L)
-          store(to, v);
-        else
-          store_partial(to, v, int(smaller<int64_t>(n, L)));
-        if (n > L) store_partial(to + L, load_columns<O>(from + r + L, a_k, int(n - L), second), int(n - L));
+        for (int64_t j = 0; j < n; j += L) {
+          const Vec<O> v = load_columns<O>(from + r + j, a_k, int(smaller<int64_t>(L, rows - r - j)), second);
+          // A whole vector where its tail falls on this tile's own later steps.
+          if (j + L <= n || (j == 0 && (steps - s) * n >= L))
+            store(to + j, v);
+          else
+            store_partial(to + j, v, int(n - j));
+        }
       }
     }
   }
