@@ -102,6 +102,13 @@ void bind_random(py::module_& m) {
   m.def("initial_seed", [] { return default_generator().state().seed; }, "The default generator's seed.");
 }
 
+Stream stream_named(const std::string& text) {
+  if (text == "read") return Stream::read;
+  if (text == "copy") return Stream::copy;
+  if (text == "triad") return Stream::triad;
+  fail<ValueError>("StreamProbe: stream is '%s'; read, copy or triad is wanted", text.c_str());
+}
+
 void bind_measuring(py::module_& m) {
   install_profiler();
   m.def("_profile_start", &profile_start);
@@ -120,8 +127,7 @@ void bind_measuring(py::module_& m) {
       .def("run", &ComputeProbe::run, py::arg("iterations"), py::call_guard<py::gil_scoped_release>());
   py::class_<StreamProbe>(m, "_StreamProbe")
       .def(py::init([](const std::string& stream, int64_t footprint, int threads) {
-        const Stream s = stream == "read" ? Stream::read : stream == "copy" ? Stream::copy : Stream::triad;
-        return new StreamProbe(s, footprint, threads);
+        return new StreamProbe(stream_named(stream), footprint, threads);
       }), py::arg("stream"), py::arg("footprint"), py::arg("threads"))
       .def_property_readonly("kernel", &StreamProbe::kernel)
       .def_property_readonly("bytes", &StreamProbe::bytes)

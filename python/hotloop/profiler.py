@@ -69,9 +69,11 @@ class Profile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.ops = sorted(
-            (OpProfile(*record) for record in _core._profile_stop()), key=lambda one: -one.seconds
-        )
+        recorded = [
+            OpProfile(op, kernel, str(dtype).removeprefix("hotloop."), calls, seconds, flops, nbytes)
+            for op, kernel, dtype, calls, seconds, flops, nbytes in _core._profile_stop()
+        ]
+        self.ops = sorted(recorded, key=lambda one: -one.seconds)
 
     @property
     def seconds(self) -> float:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 
@@ -45,7 +44,7 @@ def test_bad_options_are_usage_errors(words, capsys):
 def measure(*words):
     return subprocess.run(
         [sys.executable, "-m", "hotloop.bench", *words],
-        env=os.environ | environment(1),
+        env=environment(1),
         capture_output=True,
         text=True,
         timeout=120,

@@ -80,7 +80,7 @@ def test_what_cannot_be_probed_is_refused():
         TypeError, match="ComputeProbe: dtype is int32; float16, bfloat16, float32 or float64 is wanted"
     ):
         _core._ComputeProbe("int32", 1)
-    with pytest.raises(ValueError, match="ComputeProbe: dtype is 'f32'"):
+    with pytest.raises(TypeError, match="expected a dtype or its name"):
         _core._ComputeProbe("f32", 1)
     with pytest.raises(ValueError, match="StreamProbe: stream is 'scale'; read, copy or triad is wanted"):
         _core._StreamProbe("scale", 4096, 1)

@@ -15,30 +15,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hotloop import _core
-
 PEERS = ("torch", "numpy", "jax")
 
-# The peers take their thread counts from the environment, and only before they are first imported.
+# The peers read these from the environment, and only when they are first imported.
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "HOTLOOP_NUM_THREADS")
+# Caps on the instruction sets of OpenBLAS, MKL, oneDNN, PyTorch and NumPy.
+_CAPS = (
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "ATEN_CPU_CAPABILITY",
+    "NPY_DISABLE_CPU_FEATURES",
+)
 _JAX = {"JAX_ENABLE_X64": "0", "JAX_PLATFORMS": "cpu"}
 
 
-def environment(threads: int) -> dict[str, str]:
-    """The variables that hold every library to ``threads`` threads, and OpenBLAS to its fastest kernels."""
+def settings(threads: int) -> dict[str, str]:
+    """The variables that hold every library to ``threads`` threads."""
     variables = dict.fromkeys(_THREAD_VARIABLES, str(threads)) | _JAX
-    if _core.detected_isa().startswith("avx512"):
-        # On AMD processors newer than itself OpenBLAS takes its AVX2 kernels, at half the speed.
-        variables["OPENBLAS_CORETYPE"] = os.environ.get("OPENBLAS_CORETYPE", "SkylakeX")
     if threads == 1:
         variables["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         variables["PJRT_NPROC"] = "1"  # XLA's pool
     return variables
 
 
+def environment(threads: int) -> dict[str, str]:
+    """This process's environment with those settings, and without what would hold a peer below its best."""
+    kept = {name: value for name, value in os.environ.items() if name not in _CAPS}
+    return kept | settings(threads)
+
+
 def is_set(threads: int) -> bool:
     """Was this process started with that environment?"""
-    return all(os.environ.get(name) == value for name, value in environment(threads).items())
+    held = all(os.environ.get(name) == value for name, value in settings(threads).items())
+    return held and not any(name in os.environ for name in _CAPS)
 
 
 @dataclass(frozen=True)

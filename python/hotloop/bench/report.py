@@ -33,12 +33,7 @@ def head(context: Mapping[str, Any]) -> str:
         f"{machine['cpu']}, {machine['usable_cores']} cores" + (f" (quota {quota:g})" if quota else ""),
         f"{caches}; {machine['system']}; governor {machine['governor'] or 'not told'}",
         f"hotloop {build['version']} ({build['compiler']}, {build['build_type']}), {context['isa']}, "
-        f"{context['threads']} thread{'s' if context['threads'] > 1 else ''}; {versions or 'no peers'}"
-        + (
-            f"; OpenBLAS with its {context['openblas_kernels']} kernels"
-            if context["openblas_kernels"]
-            else ""
-        ),
+        f"{context['threads']} thread{'s' if context['threads'] > 1 else ''}; {versions or 'no peers'}",
         f"clock {_or_unknown(context['clock_mhz'], '.0f')} MHz, load {_or_unknown(context['load'], '.2f')}, "
         f"effort {context['effort']}, loop overhead {context['loop_overhead'] * 1e9:.0f} ns a call taken off",
     ]
@@ -98,7 +93,7 @@ def row_line(row: Row) -> str:
 def _busy(row: Row) -> dict[str, float]:
     """The libraries that took more cores than they were given."""
     shares = {"hotloop": row.cpu_share, **row.peer_cpu_shares}
-    return {name: share for name, share in shares.items() if share > row.threads + 0.2}
+    return {name: share for name, share in shares.items() if share > row.threads + 0.5}
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -56,7 +55,6 @@ def run(options: Options, out: TextIO | None = None) -> tuple[dict[str, Any], in
         },
         "threads": options.threads,
         "effort": options.tier,
-        "openblas_kernels": os.environ.get("OPENBLAS_CORETYPE"),
         "environment_set": libraries.is_set(options.threads),
         "clock_mhz": machine.clock_mhz(),
         "load": machine.load(),
@@ -64,7 +62,9 @@ def run(options: Options, out: TextIO | None = None) -> tuple[dict[str, Any], in
     }
     say(report.head(context))
     if not context["environment_set"]:
-        say(f"not started through `hotloop bench`: peers may run more than {options.threads} thread(s)")
+        say(
+            "not started by `hotloop bench`: peers may run other threads or lower instruction sets than they can"
+        )
     counts = (1,) if options.threads == 1 else (1, options.threads)
     peaks = measure_peaks(counts, windows=5 if options.tier == "quick" else 9)
     say(report.peaks_table(peaks))

@@ -7,7 +7,6 @@ host is too noisy for its times to be trusted.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_USAGE
     # A process of its own: the peers read their thread counts from the environment when they are imported.
     command = [sys.executable, "-m", "hotloop.bench", *arguments.command_line(options)]
-    return subprocess.run(command, env=os.environ | environment(options.threads), check=False).returncode
+    return subprocess.run(command, env=environment(options.threads), check=False).returncode
 
 
 def _compare(paths: list[str], threshold: float) -> int:

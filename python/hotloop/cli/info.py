@@ -39,8 +39,7 @@ def collect() -> dict[str, Any]:
         "threads": {"used": hotloop.get_num_threads(), "cgroup_cores": cgroup_quota()},
         "gpu": {
             "available": available,
-            "devices": hotloop.cuda.device_count(),
-            "reason": None if available else build["cuda"],
+            "why_not": None if available else hotloop.cuda.why_not(),
         },
         "build": {
             "type": build["build_type"],
@@ -73,7 +72,7 @@ def text(found: dict[str, Any]) -> str:
         "cpu": f"{cpu['model']} ({caches})",
         "instructions": f"{cpu['instruction_set']}{capped}; compiled in: {', '.join(cpu['compiled'])}",
         "threads": f"{threads['used']}{quota}",
-        "gpu": f"{gpu['devices']} device(s)" if gpu["available"] else f"none: {gpu['reason']}",
+        "gpu": "available" if gpu["available"] else f"none: {gpu['why_not']}",
         "build": f"{build['type']}, {build['compiler']}, CUDA {build['cuda']}{sanitizers}",
     }
     return "\n".join(f"{name:13}{value}" for name, value in lines.items())
