@@ -25,15 +25,18 @@ class FakeRoof:
     binds = "compute"
     kernel = "fake"
 
-    def __init__(self, machine):
-        self.seconds = machine.probe(ROOF_SECONDS)
+    def __init__(self, machine, disturbed=1.0):
+        self.seconds = machine.probe(ROOF_SECONDS * disturbed)
+
+    def least_seconds(self):
+        return ROOF_SECONDS
 
 
 def doubled(inputs):
     return Reference(2.0 * inputs, "float64").compare
 
 
-def run(trials, **attributes):
+def run(trials, disturbed=1.0, **attributes):
     """Runs the planted trials of "double every element" as one case on a fake machine."""
     machine = FakeMachine(3, 0.02)
     case = Case(
@@ -46,7 +49,9 @@ def run(trials, **attributes):
         lambda _: trials(machine),
         **attributes,
     )
-    return Runner({}, 1, EFFORT, machine.timer(), lambda work, threads: FakeRoof(machine)).run(case)
+    return Runner({}, 1, EFFORT, machine.timer(), lambda work, threads: FakeRoof(machine, disturbed)).run(
+        case
+    )
 
 
 def trial(machine, seconds, results=None):
@@ -159,6 +164,13 @@ def test_a_wrong_peer_is_no_peer():
 def test_slightly_above_the_roof_is_noise_and_well_above_is_not():
     assert run(lambda machine: {"hotloop": trial(machine, ROOF_SECONDS / 1.02)}).flag == ""
     assert run(lambda machine: {"hotloop": trial(machine, ROOF_SECONDS / 1.2)}).flag == "IMPOSSIBLE"
+
+
+def test_a_disturbed_probe_makes_nothing_impossible():
+    row = run(lambda machine: {"hotloop": trial(machine, 2e-4)}, disturbed=3.0)
+    assert row.flag == ""
+    assert row.roof.median == pytest.approx(0.5, rel=0.05)  # of the probe's best window
+    assert run(lambda machine: {"hotloop": trial(machine, 1e-6)}, disturbed=3.0).flag == "IMPOSSIBLE"
 
 
 def test_more_cores_than_given_are_told():

