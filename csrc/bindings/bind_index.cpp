@@ -1,6 +1,7 @@
 #include "bindings/arguments.h"
 #include "bindings/tables.h"
 #include "ops/index.h"
+#include "ops/indexing.h"
 #include "ops/shape.h"
 
 namespace hotloop::bindings {
@@ -17,6 +18,14 @@ void add_index_rows() {
                  "input with elements of src written at the indices along dim; the last one written stays."),
       HOTLOOP_OP("scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor", ops::scatter_add,
                  "input with elements of src added at the indices along dim."),
+      HOTLOOP_OP("index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) "
+                 "-> Tensor",
+                 ops::index_put, "input with values written (or added) at input[indices]; None stands for a whole dim."),
+      HOTLOOP_METHOD("index_put_(self: Tensor, indices: Sequence[Tensor | None], values: Tensor, "
+                     "accumulate: bool = False) -> Tensor",
+                     [](const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate) {
+                       ops::index_put_(x, indices, values, accumulate);
+                     }, "In-place form of index_put()."),
       HOTLOOP_FUNCTION("embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1) -> Tensor", ops::embedding,
                        "Rows of weight (rows, width) by index; padding_idx's row collects no gradient."),
       HOTLOOP_OP("masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor", ops::masked_fill,

@@ -36,8 +36,11 @@ IndexItem item_from(PyObject* o) {
     item.start = start;
     item.stop = stop;
     item.step = step;
-  } else if (is_tensor(o)) {
-    const Tensor& t = as_tensor(o);
+  } else if (PyLong_Check(o) || (PyIndex_Check(o) && !PySequence_Check(o) && !is_tensor(o))) {
+    item.kind = IndexItem::integer;
+    item.start = index_value(o);
+  } else {
+    const Tensor t = is_tensor(o) ? as_tensor(o) : index_tensor(o);
     item.kind = IndexItem::tensor;
     if (t.ndim() == 0 && is_integral(t.dtype())) {
       item.kind = IndexItem::integer;
@@ -45,12 +48,6 @@ IndexItem item_from(PyObject* o) {
     } else {
       item.indices = t;
     }
-  } else if (PyIndex_Check(o)) {
-    item.kind = IndexItem::integer;
-    item.start = index_value(o);
-  } else {
-    item.kind = IndexItem::tensor;
-    item.indices = index_tensor(o);
   }
   return item;
 }

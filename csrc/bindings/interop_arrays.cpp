@@ -51,8 +51,14 @@ bool dtype_of_format(const char* format, int64_t size, DType& out) {
   switch (*format) {
     case '?': return dtype_of('b', size, out);
     case 'B': return dtype_of('u', size, out);
-    case 'b': case 'i': case 'l': case 'q': case 'n': return dtype_of('i', size, out);
-    case 'e': case 'f': case 'd': return dtype_of('f', size, out);
+    case 'b':
+    case 'i':
+    case 'l':
+    case 'q':
+    case 'n': return dtype_of('i', size, out);
+    case 'e':
+    case 'f':
+    case 'd': return dtype_of('f', size, out);
     default: return false;
   }
 }
@@ -119,8 +125,10 @@ Tensor interface_tensor(const char* op, PyObject* object, const py::dict& interf
 }  // namespace
 
 void refuse_dtype(const char* op, PyObject* object, const std::string& dtype) {
-  fail<TypeError>("%s: can't take a %s of dtype %s; hotloop has %s, in native byte order (convert with "
-                  "array.astype(...))", op, Py_TYPE(object)->tp_name, dtype.c_str(), kSupported);
+  fail<TypeError>(
+      "%s: can't take a %s of dtype %s; hotloop has %s, in native byte order (convert with "
+      "array.astype(...))",
+      op, Py_TYPE(object)->tp_name, dtype.c_str(), kSupported);
 }
 
 void release_object(void* object) {
@@ -196,8 +204,9 @@ Tensor array_tensor(const char* op, PyObject* object, bool may_copy) {
   if (interface)
     if (const Tensor t = interface_tensor(op, object, interface, may_copy); t.defined()) return t;
   if (attribute(object, "__cuda_array_interface__"))
-    fail<RuntimeError>("%s: the %s is in GPU memory (it has __cuda_array_interface__), and hotloop can't use it here: %s",
-                       op, Py_TYPE(object)->tp_name, cuda_why_not());
+    fail<RuntimeError>(
+        "%s: the %s is in GPU memory (it has __cuda_array_interface__), and hotloop can't use it here: %s", op,
+        Py_TYPE(object)->tp_name, cuda_why_not());
   if (attribute(object, "__dlpack__")) return dlpack_tensor(op, object, std::nullopt);
   if (const py::object method = attribute(object, "__array__")) {
     const py::object array = method();

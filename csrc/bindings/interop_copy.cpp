@@ -18,7 +18,8 @@ py::object like(const Tensor& original, const Tensor& tensor, F copy_dict) {
   const py::object self = py::reinterpret_steal<py::object>(wrap(original));
   const py::object result = py::reinterpret_steal<py::object>(wrap_as(Py_TYPE(self.ptr()), tensor));
   if (PyObject* dict = reinterpret_cast<TensorObject*>(self.ptr())->dict; dict && PyDict_Size(dict) > 0)
-    reinterpret_cast<TensorObject*>(result.ptr())->dict = copy_dict(py::reinterpret_borrow<py::object>(dict)).release().ptr();
+    reinterpret_cast<TensorObject*>(result.ptr())->dict =
+        copy_dict(py::reinterpret_borrow<py::object>(dict)).release().ptr();
   return result;
 }
 
@@ -33,14 +34,14 @@ py::object deepcopy(const Tensor& t, const py::object& memo) {
   const py::int_ key(reinterpret_cast<uintptr_t>(self.ptr()));
   if (const py::object known = memo.attr("get")(key); !known.is_none()) return known;
   if (!is_leaf(t))
-    fail<RuntimeError>("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                       "moment; detach() it first.");
+    fail<RuntimeError>(
+        "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+        "moment; detach() it first.");
   const Tensor clone = ops::clone(detach(t));
   if (t.requires_grad()) set_requires_grad(clone, true);
   if (const Tensor grad = grad_of(t); grad.defined()) set_grad(clone, ops::clone(detach(grad)));
-  const py::object result = like(t, clone, [&](const py::object& dict) {
-    return py::module_::import("copy").attr("deepcopy")(dict, memo);
-  });
+  const py::object result =
+      like(t, clone, [&](const py::object& dict) { return py::module_::import("copy").attr("deepcopy")(dict, memo); });
   memo[key] = result;
   return result;
 }
@@ -80,8 +81,9 @@ void add_copy_rows() {
                      "copy.deepcopy: memory, gradient and attributes of its own."),
       HOTLOOP_METHOD("__reduce_ex__(self: Tensor, protocol: int) -> tuple[Any, ...]", reduce,
                      "Pickles as bytes, shape and dtype."),
-      HOTLOOP_FUNCTION("_rebuild_tensor(data: bytes, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Tensor",
-                       rebuild, "What a pickled tensor is made of again."),
+      HOTLOOP_FUNCTION(
+          "_rebuild_tensor(data: bytes, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Tensor", rebuild,
+          "What a pickled tensor is made of again."),
   });
 }
 

@@ -57,21 +57,28 @@ Tensor from_numpy(const py::object& array) {
 Tensor frombuffer(const py::object& buffer, DType dtype, int64_t count, int64_t offset, bool requires_grad) {
   using ll = long long;
   if (!PyObject_CheckBuffer(buffer.ptr()))
-    fail<ValueError>("frombuffer(): object does not implement Python buffer protocol: %s", Py_TYPE(buffer.ptr())->tp_name);
+    fail<ValueError>("frombuffer(): object does not implement Python buffer protocol: %s",
+                     Py_TYPE(buffer.ptr())->tp_name);
   const py::memoryview whole(buffer);
   const int64_t size = int64_t(itemsize(dtype)), length = py::cast<int64_t>(whole.attr("nbytes"));
   if (length == 0 || count == 0)
     fail<ValueError>("frombuffer(): both buffer length (%lld) and count (%lld) must not be 0", ll(length), ll(count));
   if (offset < 0 || offset >= length)
-    fail<ValueError>("frombuffer(): offset (%lld bytes) must be non-negative and no greater than buffer length (%lld "
-                     "bytes) minus 1", ll(offset), ll(length));
+    fail<ValueError>(
+        "frombuffer(): offset (%lld bytes) must be non-negative and no greater than buffer length (%lld "
+        "bytes) minus 1",
+        ll(offset), ll(length));
   if (count < 0 && (length - offset) % size)
-    fail<ValueError>("frombuffer(): buffer length (%lld bytes) after offset (%lld bytes) must be a multiple of element "
-                     "size (%lld)", ll(length), ll(offset), ll(size));
+    fail<ValueError>(
+        "frombuffer(): buffer length (%lld bytes) after offset (%lld bytes) must be a multiple of element "
+        "size (%lld)",
+        ll(length), ll(offset), ll(size));
   if (count < 0) count = (length - offset) / size;
   if (count > (length - offset) / size)
-    fail<ValueError>("frombuffer(): requested buffer length (%lld * %lld bytes) after offset (%lld bytes) must not be "
-                     "greater than actual buffer length (%lld bytes)", ll(count), ll(size), ll(offset), ll(length));
+    fail<ValueError>(
+        "frombuffer(): requested buffer length (%lld * %lld bytes) after offset (%lld bytes) must not be "
+        "greater than actual buffer length (%lld bytes)",
+        ll(count), ll(size), ll(offset), ll(length));
   const Tensor bytes = buffer_tensor("frombuffer()", py::object(whole.attr("cast")("B")).ptr(), false);
   char* data = bytes.data<char>() + offset;
   if (reinterpret_cast<uintptr_t>(data) % size_t(size))
@@ -88,15 +95,18 @@ void add_data_rows() {
   add_rows({
       HOTLOOP_FUNCTION("tensor(data: Any, dtype: dtype | None = None, device: device | str | None = None, "
                        "requires_grad: bool = False) -> Tensor",
-                       tensor, "A copy of numbers, nested sequences of them, or any array, in the dtype that they "
-                               "have: Python's floats become the default dtype, its integers int64."),
+                       tensor,
+                       "A copy of numbers, nested sequences of them, or any array, in the dtype that they "
+                       "have: Python's floats become the default dtype, its integers int64."),
       HOTLOOP_FUNCTION("as_tensor(data: Any, dtype: dtype | None = None, device: device | str | None = None) -> Tensor",
-                       as_tensor_of, "The data as a tensor, sharing memory where that is possible; a tensor keeps its "
-                                     "history."),
+                       as_tensor_of,
+                       "The data as a tensor, sharing memory where that is possible; a tensor keeps its "
+                       "history."),
       HOTLOOP_FUNCTION("asarray(obj: Any, *, dtype: dtype | None = None, device: device | str | None = None, "
                        "copy: bool | None = None, requires_grad: bool = False) -> Tensor",
-                       asarray, "The object as a tensor: always a copy, never one (ValueError where it would take one) "
-                                "or, by default, only where needed."),
+                       asarray,
+                       "The object as a tensor: always a copy, never one (ValueError where it would take one) "
+                       "or, by default, only where needed."),
       HOTLOOP_FUNCTION("from_numpy(ndarray: numpy.ndarray) -> Tensor", from_numpy,
                        "A tensor over the array's memory, with its strides; read-only where the array is."),
       HOTLOOP_FUNCTION("frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, "

@@ -34,8 +34,10 @@ bool leaf(PyObject* o, Scalar& value, DType& dtype) {
   if (is_tensor(o)) {
     const Tensor& t = as_tensor(o);
     if (t.numel() != 1)
-      fail<ValueError>("tensor(): only one element tensors can be converted to Python scalars, got shape %s "
-                       "(hotloop.stack joins tensors)", to_string(t.sizes()).c_str());
+      fail<ValueError>(
+          "tensor(): only one element tensors can be converted to Python scalars, got shape %s "
+          "(hotloop.stack joins tensors)",
+          to_string(t.sizes()).c_str());
     value = ops::item(t);
     dtype = t.dtype();
     return true;
@@ -46,9 +48,13 @@ bool leaf(PyObject* o, Scalar& value, DType& dtype) {
     if (!integer) throw PythonError();
     return number_from(integer.ptr(), value);
   }
-  dtype = value.kind == Scalar::boolean ? DType::bool_ : value.kind == Scalar::integer ? DType::i64 : ops::default_dtype();
+  dtype = value.kind == Scalar::boolean   ? DType::bool_
+          : value.kind == Scalar::integer ? DType::i64
+                                          : ops::default_dtype();
   if (PyObject_TypeCheck(o, reinterpret_cast<PyTypeObject*>(numpy.generic)))
-    dtype = array_tensor("tensor()", py::reinterpret_steal<py::object>(PyObject_CallOneArg(numpy.asarray, o)).ptr(), true).dtype();
+    dtype =
+        array_tensor("tensor()", py::reinterpret_steal<py::object>(PyObject_CallOneArg(numpy.asarray, o)).ptr(), true)
+            .dtype();
   return true;
 }
 
@@ -157,7 +163,8 @@ class Nested {
     }
     const py::object items = fast(o);
     // Python code that ran meanwhile (an __index__) may have changed the list.
-    if (PySequence_Fast_GET_SIZE(items.ptr()) != sizes_[depth]) fail<ValueError>("tensor(): the data changed while read");
+    if (PySequence_Fast_GET_SIZE(items.ptr()) != sizes_[depth])
+      fail<ValueError>("tensor(): the data changed while read");
     for (Py_ssize_t i = 0; i < sizes_[depth]; ++i)
       to = fill(PySequence_Fast_GET_ITEM(items.ptr(), i), result, depth + 1, to);
     return to;
@@ -235,8 +242,10 @@ Tensor index_tensor(PyObject* object) {
   }
   if (const Tensor array = array_tensor("index", object, true); array.defined()) return array;
   if (!is_sequence(object))
-    fail<IndexError>("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-                     "(got %s)", Py_TYPE(object)->tp_name);
+    fail<IndexError>(
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+        "(got %s)",
+        Py_TYPE(object)->tp_name);
   const Tensor list = tensor_from_data(object, std::nullopt);
   return list.numel() == 0 ? ops::to_dtype(list, DType::i64) : list;
 }

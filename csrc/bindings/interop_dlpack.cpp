@@ -77,8 +77,8 @@ Tensor take_capsule(const char* op, PyObject* capsule) {
     buffer_error(std::string(op) + ": can't take elements of type " + to_string(array.dtype) +
                  "; hotloop has bool, uint8, int8, int32, int64, float16, bfloat16, float32 and float64");
   if (array.ndim < 0 || array.ndim > kMaxDims)
-    buffer_error(std::string(op) + ": the array has " + std::to_string(array.ndim) + " dimensions; a tensor has at most " +
-                 std::to_string(kMaxDims));
+    buffer_error(std::string(op) + ": the array has " + std::to_string(array.ndim) +
+                 " dimensions; a tensor has at most " + std::to_string(kMaxDims));
   for (int d = 0; d < array.ndim; ++d) guest.sizes.push(array.shape[d]);
   guest.strides = contiguous_strides(guest.sizes);
   for (int d = 0; array.strides && d < array.ndim; ++d) guest.strides[d] = array.strides[d];
@@ -126,8 +126,8 @@ struct Export {
   Dims sizes, strides;
 
   explicit Export(const Tensor& t) : tensor(t), sizes(t.sizes()), strides(t.strides()) {
-    managed.array = {t.numel() ? t.data() : nullptr, device_of(t), t.ndim(), type_of(t.dtype()), sizes.data,
-                     strides.data, 0};
+    managed.array = {
+        t.numel() ? t.data() : nullptr, device_of(t), t.ndim(), type_of(t.dtype()), sizes.data, strides.data, 0};
     managed.context = this;
     managed.deleter = [](M* m) { delete static_cast<Export*>(m->context); };
   }
@@ -161,8 +161,9 @@ py::object to_dlpack(const Tensor& t, const py::object& stream, const std::optio
   const bool versioned = max_version && !max_version->empty() && (*max_version)[0] >= int64_t(kMajor);
   const bool copied = copy && *copy;
   if (!versioned && !copied && t->storage->read_only())
-    buffer_error("__dlpack__(): the tensor is read-only, which DLPack before 1.0 can't say; pass max_version=(1, 0) or "
-                 "clone() it");
+    buffer_error(
+        "__dlpack__(): the tensor is read-only, which DLPack before 1.0 can't say; pass max_version=(1, 0) or "
+        "clone() it");
   const Tensor shared = copied ? ops::clone(t) : t;
   if (!versioned) return make_capsule(std::make_unique<Export<Managed>>(shared));
   auto exported = std::make_unique<Export<ManagedVersioned>>(shared);
@@ -188,10 +189,12 @@ Tensor dlpack_tensor(const char* op, PyObject* object, std::optional<bool> copy)
   py::object capsule = py::reinterpret_borrow<py::object>(object);
   if (!PyCapsule_CheckExact(object)) {
     if (!PyObject_HasAttrString(object, "__dlpack__"))
-      fail<TypeError>("%s: expected an object with __dlpack__ or a DLPack capsule, got %s", op, Py_TYPE(object)->tp_name);
+      fail<TypeError>("%s: expected an object with __dlpack__ or a DLPack capsule, got %s", op,
+                      Py_TYPE(object)->tp_name);
     capsule = capsule_of(object, copy);
   }
-  if (PyCapsule_IsValid(capsule.ptr(), ManagedVersioned::kName)) return take_capsule<ManagedVersioned>(op, capsule.ptr());
+  if (PyCapsule_IsValid(capsule.ptr(), ManagedVersioned::kName))
+    return take_capsule<ManagedVersioned>(op, capsule.ptr());
   if (PyCapsule_IsValid(capsule.ptr(), Managed::kName)) return take_capsule<Managed>(op, capsule.ptr());
   const char* name = PyCapsule_CheckExact(capsule.ptr()) ? PyCapsule_GetName(capsule.ptr()) : nullptr;
   PyErr_Clear();
@@ -207,8 +210,8 @@ void add_dlpack_rows() {
       HOTLOOP_METHOD("__dlpack__(self: Tensor, stream: Any = None, max_version: tuple[int, int] | None = None, "
                      "dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> Any",
                      to_dlpack, "A DLPack capsule of this memory, versioned where max_version is (1, 0) or later."),
-      HOTLOOP_METHOD("__dlpack_device__(self: Tensor) -> tuple[int, int]",
-                     dlpack_device, "The DLPack type and number of the device."),
+      HOTLOOP_METHOD("__dlpack_device__(self: Tensor) -> tuple[int, int]", dlpack_device,
+                     "The DLPack type and number of the device."),
   });
 }
 

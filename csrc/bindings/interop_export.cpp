@@ -35,10 +35,11 @@ void check_exportable(const Tensor& t) {
   if (needs_grad(t))
     fail<RuntimeError>("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
   if (t.device().type != DeviceType::cpu)
-    fail<TypeError>("can't convert %s device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory "
-                    "first.", to_string(t.device()).c_str());
-  if (!codes_of(t.dtype()).format)
-    fail<TypeError>("numpy(): NumPy has no %s; use x.float().numpy()", name(t.dtype()));
+    fail<TypeError>(
+        "can't convert %s device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory "
+        "first.",
+        to_string(t.device()).c_str());
+  if (!codes_of(t.dtype()).format) fail<TypeError>("numpy(): NumPy has no %s; use x.float().numpy()", name(t.dtype()));
 }
 
 // --- the buffer protocol ----------------------------------------------------------------------------
@@ -133,7 +134,7 @@ py::object array_method(const Tensor& t, const py::object& dtype, const py::obje
   const py::object result = as_array(array, py::arg("dtype") = dtype);
   if (!result.is(array))
     fail<ValueError>("__array__(): can't avoid a copy from %s to %s, and copy=False was asked for", name(t.dtype()),
-                     std::string(py::str(dtype)).c_str());
+                     std::string(py::str(result.attr("dtype"))).c_str());
   return result;
 }
 

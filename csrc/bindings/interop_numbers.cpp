@@ -15,10 +15,14 @@ template <class T>
 PyObject* element(const char* at) {
   T value;
   std::memcpy(&value, at, sizeof value);
-  if constexpr (std::is_same_v<T, bool>) return PyBool_FromLong(value);
-  else if constexpr (std::is_integral_v<T>) return PyLong_FromLongLong(value);
-  else if constexpr (std::is_floating_point_v<T>) return PyFloat_FromDouble(double(value));
-  else return PyFloat_FromDouble(double(to_float(value)));
+  if constexpr (std::is_same_v<T, bool>)
+    return PyBool_FromLong(value);
+  else if constexpr (std::is_integral_v<T>)
+    return PyLong_FromLongLong(value);
+  else if constexpr (std::is_floating_point_v<T>)
+    return PyFloat_FromDouble(double(value));
+  else
+    return PyFloat_FromDouble(double(to_float(value)));
 }
 
 using ElementReader = PyObject* (*)(const char*);
@@ -43,8 +47,10 @@ PyObject* nested(const Tensor& t, ElementReader read, const char* at, int dim) {
   const int64_t step = t.stride(dim) * int64_t(itemsize(t.dtype()));
   for (int64_t i = 0; list && i < t.size(dim); ++i) {
     PyObject* item = nested(t, read, at + i * step, dim + 1);
-    if (!item) Py_CLEAR(list);
-    else PyList_SET_ITEM(list, Py_ssize_t(i), item);
+    if (!item)
+      Py_CLEAR(list);
+    else
+      PyList_SET_ITEM(list, Py_ssize_t(i), item);
   }
   return list;
 }
@@ -71,8 +77,9 @@ bool number_from(PyObject* object, Scalar& out) {
   if (PyLong_Check(object)) {
     int overflow;
     const int64_t value = PyLong_AsLongLongAndOverflow(object, &overflow);
-    if (overflow) fail<ValueError>("Overflow when unpacking long long: %s doesn't fit in an int64",
-                                   py::repr(object).cast<std::string>().c_str());
+    if (overflow)
+      fail<ValueError>("Overflow when unpacking long long: %s doesn't fit in an int64",
+                       py::repr(object).cast<std::string>().c_str());
     if (value == -1 && PyErr_Occurred()) throw PythonError();
     out = Scalar(value);
     return true;

@@ -19,7 +19,7 @@ namespace {
 using ll = long long;
 
 struct Indexed {
-  int8_t count = 0;                   // of index tensors: the last inputs of the op
+  int8_t count = 0;  // of index tensors: the last inputs of the op
   bool accumulate = false;
   Subscript::Place places[kMaxDims];
 };
@@ -127,6 +127,15 @@ void move(Kernel kernel, const Tensor& x, const Tensor& values, const Tensor* li
 Tensor take(const Tensor& x, const Tensor* lists, const Indexed& a);
 void put_(const Tensor& x, const Tensor& values, const Tensor* lists, const Indexed& a);
 
+// take, but zero at all but the last of equal positions: those are the values that a write has left standing.
+Tensor take_last(const Tensor& x, const Tensor* lists, const Indexed& a) {
+  const Tensor taken = take(x, lists, a);
+  const Tensor numbers = reshape(arange(int64_t(0), taken.numel(), int64_t(1), DType::i64, x.device()), taken.sizes());
+  const Tensor standing = empty(x.sizes(), DType::i64, x.device());
+  put_(standing, numbers, lists, a);
+  return where(eq(take(standing, lists, a), numbers), taken, 0.0);
+}
+
 // The saved index tensors, inputs `from` and after.
 struct Lists {
   Tensor lists[kMaxDims];
@@ -136,54 +145,59 @@ struct Lists {
 };
 
 // (x, lists...) -> result
-const OpRecord index_op{.name = "index",
-                        .shape = [](Call& c) {
-                          c.output(0, layout_of(c.in(0), c.inputs + 1, c.attrs<Indexed>()).sizes, c.in(0).dtype());
-                        },
-                        .kernel = {[](Call& c) {
-                          const auto& a = c.attrs<Indexed>();
-                          const Tensor* lists = c.inputs + 1;
-                          move(dispatch::index_read, c.in(0), c.outputs[0], lists, a, layout_of(c.in(0), lists, a));
-                        }},
-                        .gradient = [](Gradient& g) {
-                          if (!g.grad(0).defined()) return;
-                          const Lists saved(g, 1);
-                          Indexed a = g.attrs<Indexed>();
-                          a.accumulate = true;
-                          // Sums of 16-bit floats are taken in f32.
-                          const DType dtype = itemsize(g.grad(0).dtype()) == 2 ? DType::f32 : g.grad(0).dtype();
-                          const Tensor back = zeros(g.in_sizes(0), dtype, g.grad(0).device());
-                          put_(back, to_dtype(g.grad(0), dtype), saved.lists, a);
-                          g.set(0, back);
-                        },
-                        .saves = Saves::of(~1u),
-                        .cost = [](const Call& c) {
-                          double bytes = 2.0 * double(c.outputs[0].numel()) * double(itemsize(c.outputs[0].dtype()));
-                          for (int i = 1; i < c.n_inputs; ++i) bytes += 8.0 * double(c.in(i).numel());
-                          return Cost{0, bytes};
-                        },
-                        .attributes_bytes = sizeof(Indexed)};
+const OpRecord index_op{
+    .name = "index",
+    .shape = [](Call& c) { c.output(0, layout_of(c.in(0), c.inputs + 1, c.attrs<Indexed>()).sizes, c.in(0).dtype()); },
+    .kernel = {[](Call& c) {
+      const auto& a = c.attrs<Indexed>();
+      const Tensor* lists = c.inputs + 1;
+      move(dispatch::index_read, c.in(0), c.outputs[0], lists, a, layout_of(c.in(0), lists, a));
+    }},
+    .gradient =
+        [](Gradient& g) {
+          if (!g.grad(0).defined()) return;
+          const Lists saved(g, 1);
+          Indexed a = g.attrs<Indexed>();
+          a.accumulate = true;
+          // Sums of 16-bit floats are taken in f32.
+          const DType dtype = itemsize(g.grad(0).dtype()) == 2 ? DType::f32 : g.grad(0).dtype();
+          const Tensor back = zeros(g.in_sizes(0), dtype, g.grad(0).device());
+          put_(back, to_dtype(g.grad(0), dtype), saved.lists, a);
+          g.set(0, back);
+        },
+    .saves = Saves::of(~1u),
+    .cost =
+        [](const Call& c) {
+          double bytes = 2.0 * double(c.outputs[0].numel()) * double(itemsize(c.outputs[0].dtype()));
+          for (int i = 1; i < c.n_inputs; ++i) bytes += 8.0 * double(c.in(i).numel());
+          return Cost{0, bytes};
+        },
+    .attributes_bytes = sizeof(Indexed)};
 
 // (x, values, lists...): writes x
 const OpRecord index_put_op{
     .name = "index_put",
-    .shape = [](Call& c) {
-      const Tensor& x = c.in(0);
-      const Tensor& values = c.in(1);
-      const Dims sizes = layout_of(x, c.inputs + 2, c.attrs<Indexed>()).sizes;
-      bool fits = values.ndim() <= sizes.n;
-      for (int i = 1; fits && i <= values.ndim(); ++i) {
-        const int64_t n = values.size(values.ndim() - i);
-        fits = n == 1 || n == sizes[sizes.n - i];
-      }
-      if (!fits)
-        fail<RuntimeError>("shape mismatch: value tensor of shape %s cannot be broadcast to indexing result of shape %s",
-                           to_string(values.sizes()).c_str(), to_string(sizes).c_str());
-      if (values.dtype() != x.dtype())
-        fail<RuntimeError>("Index put requires the source and destination dtypes match, got %s for the destination and "
-                           "%s for the source.", name(x.dtype()), name(values.dtype()));
-      c.output(0, x.sizes(), x.dtype());
-    },
+    .shape =
+        [](Call& c) {
+          const Tensor& x = c.in(0);
+          const Tensor& values = c.in(1);
+          const Dims sizes = layout_of(x, c.inputs + 2, c.attrs<Indexed>()).sizes;
+          bool fits = values.ndim() <= sizes.n;
+          for (int i = 1; fits && i <= values.ndim(); ++i) {
+            const int64_t n = values.size(values.ndim() - i);
+            fits = n == 1 || n == sizes[sizes.n - i];
+          }
+          if (!fits)
+            fail<RuntimeError>(
+                "shape mismatch: value tensor of shape %s cannot be broadcast to indexing result of shape %s",
+                to_string(values.sizes()).c_str(), to_string(sizes).c_str());
+          if (values.dtype() != x.dtype())
+            fail<RuntimeError>(
+                "Index put requires the source and destination dtypes match, got %s for the destination and "
+                "%s for the source.",
+                name(x.dtype()), name(values.dtype()));
+          c.output(0, x.sizes(), x.dtype());
+        },
     .kernel = {[](Call& c) {
       const auto& a = c.attrs<Indexed>();
       const Tensor* lists = c.inputs + 2;
@@ -201,25 +215,28 @@ const OpRecord index_put_op{
       }
       move(a.accumulate ? dispatch::index_add : dispatch::index_write, c.outputs[0], values, lists, a, layout);
     }},
-    .gradient = [](Gradient& g) {
-      if (!g.grad(0).defined()) return;
-      const Lists saved(g, 2);
-      const auto& a = g.attrs<Indexed>();
-      if (g.needs(0)) {
-        Tensor through = g.grad(0);
-        if (!a.accumulate) {
-          through = clone(through);
-          put_(through, zeros({}, through.dtype(), through.device()), saved.lists, a);
-        }
-        g.set(0, through);
-      }
-      if (g.needs(1)) g.set(1, take(g.grad(0), saved.lists, a));
-    },
+    .gradient =
+        [](Gradient& g) {
+          if (!g.grad(0).defined()) return;
+          const Lists saved(g, 2);
+          const auto& a = g.attrs<Indexed>();
+          if (g.needs(0)) {
+            Tensor through = g.grad(0);
+            if (!a.accumulate) {
+              through = clone(through);
+              put_(through, zeros({}, through.dtype(), through.device()), saved.lists, a);
+            }
+            g.set(0, through);
+          }
+          if (g.needs(1))
+            g.set(1, a.accumulate ? take(g.grad(0), saved.lists, a) : take_last(g.grad(0), saved.lists, a));
+        },
     .saves = Saves::of(~3u),
-    .cost = [](const Call& c) {
-      const Dims sizes = layout_of(c.in(0), c.inputs + 2, c.attrs<Indexed>()).sizes;
-      return Cost{0, 3.0 * double(numel_of(sizes)) * double(itemsize(c.in(0).dtype()))};
-    },
+    .cost =
+        [](const Call& c) {
+          const Dims sizes = layout_of(c.in(0), c.inputs + 2, c.attrs<Indexed>()).sizes;
+          return Cost{0, 3.0 * double(numel_of(sizes)) * double(itemsize(c.in(0).dtype()))};
+        },
     .attributes_bytes = sizeof(Indexed)};
 
 Tensor take(const Tensor& x, const Tensor* lists, const Indexed& a) {
@@ -275,7 +292,28 @@ void assign(const Tensor& shown, const Tensor& value) {
   copy_(shown, overlaps ? clone(from) : from);
 }
 
+// A lone mask over the leading dims of contiguous memory indexes them as one: its positions need no coordinates.
+bool flattens(const Tensor& x, std::span<const IndexItem> items) {
+  if (items.size() != 1 || items[0].kind != IndexItem::tensor || !x.is_contiguous()) return false;
+  const Tensor& mask = items[0].indices;
+  if (mask.dtype() != DType::bool_ || mask.ndim() < 2 || mask.ndim() > x.ndim()) return false;
+  for (int d = 0; d < mask.ndim(); ++d)
+    if (mask.size(d) != x.size(d)) return false;
+  return true;
+}
+
+Tensor flat(const Tensor& x, std::span<const IndexItem> items, IndexItem& item) {
+  item = items[0];
+  item.indices = reshape(item.indices, {-1});
+  return flatten(x, 0, items[0].indices.ndim() - 1);
+}
+
 void write(const Tensor& x, std::span<const IndexItem> items, const Tensor& value, bool accumulate) {
+  if (flattens(x, items)) {
+    IndexItem item;
+    const Tensor rows = flat(x, items, item);
+    return write(rows, {&item, 1}, value, accumulate);
+  }
   const Subscript s(x, items);
   const Tensor shown = s.whole ? x : basic_view(x, s.basic);
   const Indexed a = indexed_of(s, accumulate);
@@ -306,6 +344,11 @@ std::vector<IndexItem> items_of(const std::vector<Tensor>& indices) {
 }  // namespace
 
 Tensor index(const Tensor& x, std::span<const IndexItem> items) {
+  if (flattens(x, items)) {
+    IndexItem item;
+    const Tensor rows = flat(x, items, item);
+    return index(rows, {&item, 1});
+  }
   const Subscript s(x, items);
   if (s.lists.empty()) return basic_view(x, s.basic);
   return take(s.whole ? x : basic_view(x, s.basic), s.lists.begin(), indexed_of(s, false));

@@ -14,35 +14,36 @@ namespace {
 using ll = long long;
 
 // Any basic subscript in one step. It goes back into zeros of the input's shape.
-const OpRecord subscript_op{
-    .name = "slice",
-    .shape = [](Call& c) {
-      const auto& s = c.attrs<Subscript::Basic>();
-      const Tensor& x = c.in(0);
-      Dims sizes, strides;
-      int64_t offset = 0;
-      const auto add_new = [&] {
-        for (; s.added >> sizes.n & 1; sizes.push(1)) strides.push(1);
-      };
-      for (int d = 0; d < s.sizes.n; ++d) {
-        if (s.sizes[d] > 0) offset += s.starts[d] * x.stride(d);
-        add_new();
-        if (s.dropped >> d & 1) continue;
-        sizes.push(s.sizes[d]);
-        strides.push(x.stride(d) * s.steps[d]);
-      }
-      add_new();
-      c.outputs[0] = make_view(x, sizes, strides, numel_of(sizes) ? offset : 0);
-    },
-    .gradient = [](Gradient& g) {
-      if (!g.grad(0).defined()) return;
-      const auto& s = g.attrs<Subscript::Basic>();
-      const Tensor back = zeros(g.in_sizes(0), g.grad(0).dtype(), g.grad(0).device());
-      copy_(slice_all(back, s.starts, s.sizes, s.steps), reshape(g.grad(0), s.sizes));
-      g.set(0, back);
-    },
-    .attributes_bytes = sizeof(Subscript::Basic),
-    .is_view = true};
+const OpRecord subscript_op{.name = "slice",
+                            .shape =
+                                [](Call& c) {
+                                  const auto& s = c.attrs<Subscript::Basic>();
+                                  const Tensor& x = c.in(0);
+                                  Dims sizes, strides;
+                                  int64_t offset = 0;
+                                  const auto add_new = [&] {
+                                    for (; s.added >> sizes.n & 1; sizes.push(1)) strides.push(1);
+                                  };
+                                  for (int d = 0; d < s.sizes.n; ++d) {
+                                    if (s.sizes[d] > 0) offset += s.starts[d] * x.stride(d);
+                                    add_new();
+                                    if (s.dropped >> d & 1) continue;
+                                    sizes.push(s.sizes[d]);
+                                    strides.push(x.stride(d) * s.steps[d]);
+                                  }
+                                  add_new();
+                                  c.outputs[0] = make_view(x, sizes, strides, numel_of(sizes) ? offset : 0);
+                                },
+                            .gradient =
+                                [](Gradient& g) {
+                                  if (!g.grad(0).defined()) return;
+                                  const auto& s = g.attrs<Subscript::Basic>();
+                                  const Tensor back = zeros(g.in_sizes(0), g.grad(0).dtype(), g.grad(0).device());
+                                  copy_(slice_all(back, s.starts, s.sizes, s.steps), reshape(g.grad(0), s.sizes));
+                                  g.set(0, back);
+                                },
+                            .attributes_bytes = sizeof(Subscript::Basic),
+                            .is_view = true};
 
 int dims_of(const IndexItem& item) {
   switch (item.kind) {
@@ -71,8 +72,8 @@ Subscript::Subscript(const Tensor& x, std::span<const IndexItem> items) : basic(
     fail<IndexError>("too many indices for tensor of dimension %d (got %d)", x.ndim(), named_dims);
   if (ellipses > 1) fail<IndexError>("an index can only have a single ellipsis ('...')");
 
-  int d = 0;       // of x
-  int shown = 0;   // of the view
+  int d = 0;      // of x
+  int shown = 0;  // of the view
   const auto add_list = [&](const Tensor& list, int named) {
     lists.emplace(list);
     places.emplace(int8_t(shown++), int8_t(named));
@@ -103,8 +104,10 @@ Subscript::Subscript(const Tensor& x, std::span<const IndexItem> items) : basic(
         const int64_t start = clamp(item.start), stop = clamp(item.stop);
         const int64_t span = item.step > 0 ? stop - start : start - stop;
         // -(step + 1) cannot overflow where -step can.
-        const int64_t size = span <= 0 ? 0 : item.step > 0 ? (span - 1) / item.step + 1
-                             : item.step == INT64_MIN ? 1 : (span - 1) / -item.step + 1;
+        const int64_t size = span <= 0                ? 0
+                             : item.step > 0          ? (span - 1) / item.step + 1
+                             : item.step == INT64_MIN ? 1
+                                                      : (span - 1) / -item.step + 1;
         basic.starts[d] = size ? start : 0;
         basic.steps[d] = size > 1 ? item.step : 1;
         basic.sizes[d] = size;
@@ -126,8 +129,10 @@ Subscript::Subscript(const Tensor& x, std::span<const IndexItem> items) : basic(
         if (t.dtype() == DType::bool_) {
           for (int k = 0; k < t.ndim(); ++k)
             if (t.size(k) != x.size(d + k))
-              fail<IndexError>("The shape of the mask %s at index %d does not match the shape of the indexed tensor %s "
-                               "at index %d", to_string(t.sizes()).c_str(), k, to_string(x.sizes()).c_str(), d + k);
+              fail<IndexError>(
+                  "The shape of the mask %s at index %d does not match the shape of the indexed tensor %s "
+                  "at index %d",
+                  to_string(t.sizes()).c_str(), k, to_string(x.sizes()).c_str(), d + k);
           const Tensor coordinates = nonzero(t);
           if (t.ndim() == 0) {
             new_axis();

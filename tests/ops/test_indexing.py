@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hotloop
-from support.tolerance import assert_equal
 
 DTYPES = (hotloop.float32, hotloop.float64, hotloop.int64, hotloop.int32, hotloop.int8, hotloop.uint8, hotloop.bool)
+
+
+def assert_equal(got: hotloop.Tensor, expected: Any) -> None:
+    np.testing.assert_array_equal(got.detach().numpy(), expected, strict=isinstance(expected, np.ndarray))
 
 
 def filled(shape: tuple[int, ...]) -> np.ndarray:
@@ -55,17 +58,17 @@ def advanced_keys(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[Any, ...]:
     common = draw(st.lists(st.integers(0, 3), min_size=0, max_size=2).map(tuple))
     key: list[Any] = []
     d = 0
-    masked = False
+    masked, new_axes = False, 0
     while d < len(shape):
         n = shape[d]
         kind = draw(st.sampled_from(["slice", "array", "mask", "none", "stop"]))
         if kind == "stop":
             break
         if kind == "none":
-            key.append(None)
-            if key.count(None) < 3:
+            new_axes += 1
+            if new_axes < 3:
+                key.append(None)
                 continue
-            key.pop()
         if kind == "array" and n > 0 and not masked:
             part = tuple(1 if draw(st.booleans()) else c for c in common)
             size = int(np.prod(part))
@@ -153,7 +156,7 @@ def test_every_dtype_reads_and_writes(dtype: hotloop.dtype) -> None:
     assert_equal(x, array)
 
 
-@pytest.mark.parametrize("dtype", (hotloop.float16, hotloop.bfloat16), ids=str)
+@pytest.mark.parametrize("dtype", [hotloop.float16, hotloop.bfloat16], ids=str)
 def test_sixteen_bit_gradients_are_summed_in_float32(dtype: hotloop.dtype) -> None:
     # 4096 terms of 1 stop at 256 (bfloat16) or 2048 (float16) when every sum is rounded.
     x = hotloop.zeros(1, dtype=dtype).requires_grad_()
@@ -170,6 +173,20 @@ def test_equal_positions_keep_the_last_or_add_up_in_order() -> None:
     assert x.tolist() == [0, 9, 0]
     assert x.index_put((index,), hotloop.tensor(1.0)).tolist() == [0, 1, 0]
     assert x.tolist() == [0, 9, 0]
+
+
+def test_a_mask_of_many_dims_in_contiguous_and_other_memory() -> None:
+    array = filled((4, 5, 3))
+    for mask in (array[..., 0] % 2 == 0, array % 4 == 1):
+        for x in (hotloop.tensor(array), hotloop.tensor(array.T.copy()).permute(2, 1, 0)):
+            assert_equal(x[tensors_in(mask)], array[mask])
+            x.requires_grad_()
+            (x[tensors_in(mask)] * 2).sum().backward()
+            full = np.broadcast_to(mask.reshape(mask.shape + (1,) * (3 - mask.ndim)), array.shape)
+            assert_equal(x.grad, np.where(full, np.float32(2), np.float32(0)))
+            y, expected = x.detach(), array.copy()
+            y[tensors_in(mask)] = expected[mask] = -1
+            assert_equal(y, expected)
 
 
 def test_an_integer_beside_index_tensors_is_a_selection_first() -> None:
@@ -275,8 +292,8 @@ def test_second_derivatives() -> None:
 def test_a_basic_subscript_is_one_node() -> None:
     x = hotloop.zeros(2, 3, 4, requires_grad=True)
     for view in (x[0], x[:, 1], x[0, None, ::2], x[..., -1], x.select(1, 0)):
-        ((node, _),) = view.grad_fn.next_functions
-        assert "AccumulateGrad" in node.name()
+        ((before, _),) = view.grad_fn.next_functions
+        assert before is None or before.name() == "AccumulateGrad"
 
 
 MESSAGES = [
@@ -306,7 +323,11 @@ MESSAGES = [
     (lambda x: x[..., ...], IndexError, "an index can only have a single ellipsis"),
     (lambda x: x[::0], ValueError, "slice step cannot be zero"),
     (lambda x: x[0, 0][0], IndexError, "invalid index of a 0-dim tensor"),
-    (lambda x: x.__setitem__(0, hotloop.ones(3)), RuntimeError, r"expanded size of the tensor \(4\) must match .*\(3\)"),
+    (
+        lambda x: x.__setitem__(0, hotloop.ones(3)),
+        RuntimeError,
+        r"expanded size of the tensor \(4\) must match .*\(3\)",
+    ),
     (
         lambda x: x.__setitem__([0, 1], hotloop.ones(3)),
         RuntimeError,
@@ -352,22 +373,23 @@ def test_leaves_and_read_only_memory_are_not_written() -> None:
             hotloop.from_numpy(array)[key] = 1.0
 
 
-@given(cases(advanced=True), st.booleans())
-@settings(max_examples=150, deadline=None)
-def test_pytorch_agrees_where_integers_stand_beside_tensors(
-    case: tuple[np.ndarray, tuple[Any, ...]], write: bool
-) -> None:
+MIXED_KEYS = [
+    (0, slice(None), [1, 3]),
+    ([1, 0], 0, [1, 3]),
+    ([1, 0], slice(None), 2),
+    (slice(None), 1, [[0], [3]]),
+    (None, [0, 1], None, [0, 2]),
+    ([0, 1], Ellipsis, [0, 3]),
+    (True, [0, 1], 2),
+    (1, [True, False, True]),
+    (..., [0, -1], slice(1, None, 2)),
+]
+
+
+@pytest.mark.parametrize("key", MIXED_KEYS, ids=str)
+def test_pytorch_agrees_where_kinds_are_mixed(key: tuple[Any, ...]) -> None:
     torch = pytest.importorskip("torch")
-    array, key = case
-    if any(isinstance(k, slice) and (k.step or 1) < 0 for k in key) or min(array.strides, default=0) < 0:
-        return  # PyTorch has no negative steps
-    key = tuple(0 if isinstance(k, slice) and n > 0 and k.step is None and k.start is None else k
-                for k, n in zip(key, array.shape, strict=False) ) if not any(k is None or getattr(k, "ndim", 1) > 1 for k in key) else key
-    x, y = hotloop.tensor(array), torch.tensor(array)
-    torch_key = tuple(torch.from_numpy(k) if isinstance(k, np.ndarray) else k for k in key)
-    if write:
-        x[tensors_in(key)] = 5.0
-        y[torch_key] = 5.0
-        assert_equal(x, y.numpy())
-    else:
-        assert_equal(x[tensors_in(key)], y[torch_key].numpy())
+    x, y = hotloop.arange(24).reshape(2, 3, 4), torch.arange(24).reshape(2, 3, 4)
+    assert_equal(x[key], y[key].numpy())
+    x[key], y[key] = -1, -1
+    assert_equal(x, y.numpy())
