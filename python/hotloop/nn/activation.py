@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hotloop._core import Tensor, gelu, log_softmax, relu, relu_, sigmoid, silu, silu_, softmax, tanh
+from hotloop._core import Tensor, gelu, is_grad_enabled, log_softmax, relu, relu_, sigmoid, silu, silu_, softmax, tanh
 from hotloop.nn.module import Module
 
 
@@ -45,7 +45,10 @@ class SiLU(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """input, any shape -> the same shape."""
-        return silu_(input) if self.inplace else silu(input)
+        if not self.inplace:
+            return silu(input)
+        # The gradient needs the input, which is written over.
+        return input.copy_(silu(input.clone())) if is_grad_enabled() else silu_(input)
 
     def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""

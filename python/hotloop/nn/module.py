@@ -11,6 +11,7 @@ from hotloop.nn._hooks import CallHooks, ForwardHook, RemovableHandle, add_hook,
 from hotloop.nn._state_dict import ModuleState
 
 _Self = TypeVar("_Self", bound="Module")
+_NONE_GIVEN = object()
 
 
 class Module(ModuleState):
@@ -30,12 +31,14 @@ class Module(ModuleState):
         """Computes the output; every subclass defines it."""
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooks is None:
-            if kwargs:
-                return self.forward(*args, **kwargs)
-            return self.forward(*args)
-        return call_with_hooks(self, self._hooks, args, kwargs)
+    def __call__(self, input: Any = _NONE_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
+        # Nearly every call has one argument and no hook: that one makes no tuple and no dict.
+        if args or kwargs or input is _NONE_GIVEN or self._hooks is not None:
+            given = args if input is _NONE_GIVEN else (input, *args)
+            if self._hooks is not None:
+                return call_with_hooks(self, self._hooks, given, kwargs)
+            return self.forward(*given, **kwargs)
+        return self.forward(input)
 
     # -- modes
 
