@@ -117,7 +117,7 @@ def _serialize(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     arrays = {name: _memory(tensor) for name, tensor in tensors.items()}
     shapes = {name: (_CODES[_dtype_name(t.dtype)], list(t.shape)) for name, t in tensors.items()}
-    metadata[_TENSOR_CHECKSUMS] = json.dumps({name: _core.crc32c(a) for name, a in arrays.items()})
+    metadata[_TENSOR_CHECKSUMS] = json.dumps({name: _core.crc32c(array.data) for name, array in arrays.items()})
     metadata[_HEADER_CHECKSUM] = str(_header_checksum(shapes, metadata))
     specs = {
         name: safetensors.TensorSpec(

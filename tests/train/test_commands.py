@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,13 @@ def run(directory: Path, *arguments: str, prelude: str = "") -> subprocess.Compl
     """The command in a process of its own, as it runs where no terminal is."""
     script = f"import sys\n{prelude}\nfrom hotloop.cli import main\nsys.exit(main({list(arguments)!r}))"
     return subprocess.run(
-        [sys.executable, "-c", script], cwd=directory, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", script],
+        cwd=directory,
+        env=os.environ | {"PYTHONPATH": str(Path(hotloop.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
