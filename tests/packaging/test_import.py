@@ -23,9 +23,10 @@ def run(code: str) -> str:
 
 
 def test_import_time_above_numpy():
-    code = "import time, numpy; t = time.perf_counter(); import hotloop; print(1e3 * (time.perf_counter() - t))"
+    # Of this process alone: seconds of the wall count what else the machine does.
+    code = "import time, numpy; t = time.process_time(); import hotloop; print(1e3 * (time.process_time() - t))"
     medians = []
-    for _ in range(3):  # a busy machine gets three tries
+    for _ in range(3):  # caches are others' too: a busy machine gets three tries
         medians.append(statistics.median(float(run(code)) for _ in range(7)))
         if medians[-1] <= MOST_MILLISECONDS:
             return
