@@ -77,11 +77,12 @@ void bind_types(py::module_& module) {
            }),
            py::arg("type"), py::arg("index") = -1)
       .def(py::init([](const Device& d) { return d; }), py::arg("device"))
-      .def_property_readonly("type", [](Device d) { return d.type == DeviceType::cpu ? "cpu" : "cuda"; })
+      .def_property_readonly("type", [](Device d) { return d.type == DeviceType::cpu ? "cpu" : "cuda"; },
+                             "\"cpu\" or \"cuda\".")
       .def_property_readonly("index", [](Device d) -> py::object {
         if (d.type == DeviceType::cpu) return py::none();
         return py::int_(int(d.index));
-      })
+      }, "The number of the GPU; None for the CPU.")
       .def("__str__", [](Device d) { return to_string(d); })
       .def("__repr__", [](Device d) {
         if (d.type == DeviceType::cpu) return std::string("device(type='cpu')");

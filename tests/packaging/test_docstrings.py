@@ -29,8 +29,8 @@ def own(value: object) -> bool:
 
 
 def members(cls: type) -> list[tuple[str, object]]:
-    """What a class itself defines and shows: methods and properties, not what it inherits or overrides."""
-    inherited = {name for base in cls.__mro__[1:] for name in vars(base)}
+    """What a class itself defines and shows: methods and properties, not fields, nor what it inherits or overrides."""
+    inherited = {name for base in cls.__mro__[1:] for name in vars(base)} | set(getattr(cls, "__annotations__", ()))
     return [
         (name, value)
         for name, value in vars(cls).items()

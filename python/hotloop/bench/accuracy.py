@@ -28,6 +28,7 @@ class Accuracy:
 
     @property
     def wrong(self) -> bool:
+        """Is the error beyond its bound, or not a number?"""
         return not self.of_bound <= 1.0
 
 

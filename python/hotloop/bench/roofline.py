@@ -36,6 +36,7 @@ class Work:
 
     @property
     def bytes(self) -> float:
+        """Read and written."""
         return self.read + self.written
 
     @property

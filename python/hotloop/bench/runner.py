@@ -227,6 +227,7 @@ class NullTest:
 
     @property
     def noisy(self) -> bool:
+        """Do too few rows find a function as fast as itself?"""
         return self.same < NULL_SAME
 
 
