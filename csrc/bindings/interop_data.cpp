@@ -52,9 +52,7 @@ bool leaf(PyObject* o, Scalar& value, DType& dtype) {
           : value.kind == Scalar::integer ? DType::i64
                                           : ops::default_dtype();
   if (PyObject_TypeCheck(o, reinterpret_cast<PyTypeObject*>(numpy.generic)))
-    dtype =
-        array_tensor("tensor()", py::reinterpret_steal<py::object>(PyObject_CallOneArg(numpy.asarray, o)).ptr(), true)
-            .dtype();
+    dtype = array_tensor("tensor()", o, true).dtype();
   return true;
 }
 
@@ -75,7 +73,7 @@ class Nested {
 
   Tensor tensor(PyObject* data) {
     const Tensor result = empty(sizes_, dtype_);
-    fill(data, result, 0, result.data<char>());
+    fill(data, 0, result.data<char>());
     return result;
   }
 
@@ -146,7 +144,7 @@ class Nested {
       check(PySequence_Fast_GET_ITEM(items.ptr(), at_[depth]), depth + 1);
   }
 
-  char* fill(PyObject* o, const Tensor& result, int depth, char* to) {
+  char* fill(PyObject* o, int depth, char* to) {
     const int64_t size = int64_t(itemsize(dtype_));
     if (is_array(o)) {
       Tensor array = array_tensor("tensor()", o, true);
@@ -165,8 +163,7 @@ class Nested {
     // Python code that ran meanwhile (an __index__) may have changed the list.
     if (PySequence_Fast_GET_SIZE(items.ptr()) != sizes_[depth])
       fail<ValueError>("tensor(): the data changed while read");
-    for (Py_ssize_t i = 0; i < sizes_[depth]; ++i)
-      to = fill(PySequence_Fast_GET_ITEM(items.ptr(), i), result, depth + 1, to);
+    for (Py_ssize_t i = 0; i < sizes_[depth]; ++i) to = fill(PySequence_Fast_GET_ITEM(items.ptr(), i), depth + 1, to);
     return to;
   }
 
