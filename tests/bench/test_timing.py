@@ -38,7 +38,7 @@ def test_the_loops_own_time_is_taken_off():
     def clock():
         return machine.now + 1e-7 * next(ticks)  # every look at the clock costs
 
-    timer = Timer(clock, clock, lambda: 0)
+    timer = Timer(clock, clock, lambda: 0, lambda: 0.0)
     assert timer.overhead == pytest.approx(1e-7 / 2000)
     assert timer.sample(machine.call(1e-3), 100)[0] == pytest.approx(1e-3 + 1e-9 - timer.overhead, rel=1e-9)
 
@@ -96,7 +96,7 @@ def test_rounds_that_lost_the_processor_are_left_out():
 
         return call
 
-    timer = Timer(machine.clock, machine.clock, lambda: taken)
+    timer = Timer(machine.clock, machine.clock, lambda: taken, lambda: 0.0)
     effort = Effort(1e-3, 1e-3, 20, 20)
     subject = Subject("s", [disturbed(1.0, 3)])
     probed = timer.interleave([subject], effort, lambda: 0.5)
@@ -108,9 +108,32 @@ def test_rounds_that_lost_the_processor_are_left_out():
     assert len(always.seconds) == 20  # nothing better is to be had
 
 
+@pytest.mark.parametrize(("threads", "expected"), [(1, 1e-3), (2, 4e-3)])
+def test_time_spent_ready_but_not_running_is_taken_off(threads, expected):
+    machine, waited = FakeMachine(), 0.0
+
+    def call():
+        nonlocal waited
+        machine.now += 4e-3  # 1 ms of work, 3 ms in which others ran
+        waited += 3e-3
+
+    timer = Timer(machine.clock, lambda: machine.now / 4, lambda: 0, lambda: waited)
+    subject = Subject("s", [call])
+    timer.interleave([subject], EFFORT, threads=threads)
+    assert subject.seconds == pytest.approx([expected] * len(subject.seconds), rel=1e-4)
+
+
+def test_no_more_is_taken_off_than_the_time_in_which_nothing_ran():
+    machine = FakeMachine()
+    timer = Timer(machine.clock, lambda: 0.9 * machine.now, lambda: 0, lambda: 5.0 * machine.now)
+    subject = Subject("s", [machine.call(1e-3)])
+    timer.interleave([subject], EFFORT)
+    assert subject.seconds == pytest.approx([0.9e-3] * len(subject.seconds), rel=1e-4)
+
+
 def test_cpu_share_tells_how_many_cores_were_busy():
     machine = FakeMachine()
-    timer = Timer(machine.clock, lambda: 2.0 * machine.now, lambda: 0)
+    timer = Timer(machine.clock, lambda: 2.0 * machine.now, lambda: 0, lambda: 0.0)
     subject = Subject("two threads", [machine.call(1e-3)])
     timer.interleave([subject], EFFORT)
     assert subject.cpu_share == pytest.approx(2.0)

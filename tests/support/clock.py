@@ -24,7 +24,7 @@ class FakeMachine:
 
     def timer(self) -> Timer:
         """A timer by this machine's clock; no time is taken away from it."""
-        return Timer(self.clock, self.clock, lambda: 0)
+        return Timer(self.clock, self.clock, lambda: 0, lambda: 0.0)
 
     def call(self, seconds: float, result: object = None) -> Callable[[], object]:
         """A call that takes so long and gives this result."""

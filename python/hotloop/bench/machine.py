@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import platform
 import sys
@@ -53,6 +54,15 @@ def steal_seconds() -> float | None:
     """Time that the hypervisor has given to others while this machine wanted to run, since its start."""
     fields = _read("/proc/stat").partition("\n")[0].split()
     return int(fields[8]) / os.sysconf("SC_CLK_TCK") if len(fields) > 8 else None
+
+
+def run_queue_wait() -> float:
+    """Seconds for which this process's threads stood ready while the system ran others; 0 where it does not tell."""
+    nanoseconds = 0
+    for schedule in glob.glob("/proc/self/task/*/schedstat"):
+        fields = _read(schedule).split()  # on a processor, waiting for one, times scheduled
+        nanoseconds += int(fields[1]) if len(fields) > 1 else 0
+    return nanoseconds * 1e-9
 
 
 def load() -> float | None:

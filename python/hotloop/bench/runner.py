@@ -173,7 +173,7 @@ class Runner:
         roof = self._roof_of(case.work, row.threads)
         subjects = {name: Subject(name, trial.calls, trial.before) for name, trial in trials.items()}
         roof_seconds = self._timer.interleave(
-            list(subjects.values()), self._effort, None if roof is None else roof.seconds
+            list(subjects.values()), self._effort, None if roof is None else roof.seconds, row.threads
         )
         own = subjects["hotloop"]
         if roof is not None:

@@ -3,7 +3,8 @@
 A round times every subject once, so that whatever slows the machine for longer than a round slows all of them, and
 ratios are taken pair by pair within rounds. Calls are repeated until a sample is long enough for the clock to count
 as exact, and the cost of the empty loop is taken off. Rounds in which the system took the processor away are left out
-where enough others remain.
+where enough others remain; and of work on one thread, the time for which it stood ready while the system ran others is
+taken off, so that a busy machine does not lengthen what takes longer than its time slices.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from hotloop.bench import machine
 
 Call = Callable[[], object]
 Clock = Callable[[], float]  # seconds
@@ -63,10 +66,12 @@ class Timer:
         clock: Clock = time.perf_counter,
         cpu_clock: Clock = time.process_time,
         preempted: Callable[[], int] | None = None,
+        waited: Clock | None = None,
     ) -> None:
         self._clock = clock
         self._cpu_clock = cpu_clock
         self._preemptions = preempted or preemptions
+        self._waited = waited or machine.run_queue_wait
         self.overhead = 0.0
         self.overhead = min(self.sample(_nothing, 2000)[0] for _ in range(15))
 
@@ -90,7 +95,11 @@ class Timer:
             count = int(count * min(10.0, max(2.0, 0.7 * seconds / spent))) if spent > 0 else count * 10
 
     def interleave(
-        self, subjects: Sequence[Subject], effort: Effort, probe: Callable[[], float] | None = None
+        self,
+        subjects: Sequence[Subject],
+        effort: Effort,
+        probe: Callable[[], float] | None = None,
+        threads: int = 1,
     ) -> list[float]:
         """Fills every subject's ``seconds`` and ``results``; gives what ``probe`` said at the head of each round.
 
@@ -113,15 +122,20 @@ class Timer:
                         subject.before()
                     if subject.seconds_of_sample < WARM_BELOW:
                         call()
+                    waited = self._waited() if threads == 1 else 0.0
                     cpu_start, start = self._cpu_clock(), self._clock()
                     seconds, subject.results[inputs] = self.sample(call, subject.count)
-                    wall[which] += self._clock() - start
-                    cpu[which] += self._cpu_clock() - cpu_start
-                    subject.seconds.append(max(seconds, 1e-12))
+                    passed = self._clock() - start
+                    busy = self._cpu_clock() - cpu_start
+                    wall[which] += passed
+                    cpu[which] += busy
+                    # No more than the time in which nothing ran: idle threads of a library may wait as well.
+                    stood = min(self._waited() - waited, passed - busy) if threads == 1 else 0.0
+                    subject.seconds.append(max(seconds - max(stood, 0.0) / subject.count, 1e-12))
                 if self._preemptions() == taken_away:
                     undisturbed.append(r)
             for subject, busy, passed in zip(subjects, cpu, wall, strict=True):
-                subject.cpu_share = busy / passed if passed > 0 else 0.0
+                subject.cpu_share = busy / max(passed, 1e-12)
         if len(undisturbed) < FEWEST_UNDISTURBED:
             return probed
         for subject in subjects:
