@@ -18,9 +18,7 @@ INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "avx512_bf16")  # each include
 
 def main() -> None:
     """Prints a line a row and instruction set."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--filter", default="/(64|256|1024)x.*/(float32|float64|bfloat16)/NN")
     pattern = parser.parse_args().filter
     runner = Runner(load((), threads=1), effort=EFFORTS["quick"])

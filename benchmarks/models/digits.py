@@ -79,9 +79,7 @@ def batches_of(
 
 def main() -> None:
     """Trains both and prints seconds an epoch, accuracy, and the ratio."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=64)
     args = parser.parse_args()
@@ -101,9 +99,7 @@ def main() -> None:
             training.epoch(batches)
     for training in trainings:
         seconds = estimate(training.seconds).median
-        print(
-            f"{training.library.name:8} {1e3 * seconds:8.2f} ms an epoch, accuracy {training.accuracy(*test):.4f}"
-        )
+        print(f"{training.library.name:8} {1e3 * seconds:8.2f} ms an epoch, accuracy {training.accuracy(*test):.4f}")
     if len(trainings) == 2:
         found = ratio(trainings[1].seconds, trainings[0].seconds)
         print(f"t(torch) / t(hotloop) = {found.median:.2f} ({found.low:.2f} to {found.high:.2f})")

@@ -50,9 +50,7 @@ class OpProfile:
         from hotloop.bench.roofline import least_seconds
 
         threads = _core.get_num_threads()
-        least = self.calls * least_seconds(
-            self.flops / self.calls, self.bytes / self.calls, self.dtype, threads
-        )
+        least = self.calls * least_seconds(self.flops / self.calls, self.bytes / self.calls, self.dtype, threads)
         return least / self.seconds if self.seconds > 0 else 0.0
 
 

@@ -10,9 +10,7 @@ def product(k):
     rng = np.random.default_rng(k)
     a, b = rng.standard_normal((2, 16, k)).astype(np.float32)
     exact = a.astype(np.float64) @ b.T.astype(np.float64)
-    magnitude = np.linalg.norm(a.astype(np.float64), axis=1)[:, None] * np.linalg.norm(
-        b.astype(np.float64), axis=1
-    )
+    magnitude = np.linalg.norm(a.astype(np.float64), axis=1)[:, None] * np.linalg.norm(b.astype(np.float64), axis=1)
     return a, b, Reference(exact, "float32", k, magnitude)
 
 

@@ -11,9 +11,7 @@ from hotloop.bench.families.tensors import OPERATIONS
 from hotloop.bench.runner import select
 
 FILES = sorted(
-    entry.name
-    for entry in (resources.files("hotloop.bench") / "cases").iterdir()
-    if entry.name.endswith(".json")
+    entry.name for entry in (resources.files("hotloop.bench") / "cases").iterdir() if entry.name.endswith(".json")
 )
 
 

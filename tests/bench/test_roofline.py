@@ -55,9 +55,7 @@ def test_caches_are_faster_than_memory():
     footprints = levels()
     assert list(footprints.values()) == sorted(footprints.values())
     assert footprints["DRAM"] > 2 * cache_sizes()[2]
-    assert best(MemoryRoof(1.0, "read", footprints["L1"], 1)) > best(
-        MemoryRoof(1.0, "read", footprints["DRAM"], 1)
-    )
+    assert best(MemoryRoof(1.0, "read", footprints["L1"], 1)) > best(MemoryRoof(1.0, "read", footprints["DRAM"], 1))
 
 
 def test_the_roof_that_binds():
@@ -84,9 +82,7 @@ def test_what_cannot_be_probed_is_refused():
         _core._ComputeProbe("f32", 1)
     with pytest.raises(ValueError, match="StreamProbe: stream is 'scale'; read, copy or triad is wanted"):
         _core._StreamProbe("scale", 4096, 1)
-    with pytest.raises(
-        ValueError, match="StreamProbe: footprint is 100; at least 1536 bytes are wanted for 3 arrays"
-    ):
+    with pytest.raises(ValueError, match="StreamProbe: footprint is 100; at least 1536 bytes are wanted for 3 arrays"):
         _core._StreamProbe("triad", 100, 1)
     with pytest.raises(ValueError, match="threads is 0; at least 1 is wanted"):
         _core._ComputeProbe("float32", 0)

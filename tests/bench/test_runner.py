@@ -49,16 +49,12 @@ def run(trials, disturbed=1.0, **attributes):
         lambda _: trials(machine),
         **attributes,
     )
-    return Runner({}, 1, EFFORT, machine.timer(), lambda work, threads: FakeRoof(machine, disturbed)).run(
-        case
-    )
+    return Runner({}, 1, EFFORT, machine.timer(), lambda work, threads: FakeRoof(machine, disturbed)).run(case)
 
 
 def trial(machine, seconds, results=None):
     results = [2.0 * inputs for inputs in INPUTS] if results is None else results
-    return Trial(
-        [machine.call(seconds, result) for result in results], [doubled(inputs) for inputs in INPUTS]
-    )
+    return Trial([machine.call(seconds, result) for result in results], [doubled(inputs) for inputs in INPUTS])
 
 
 def test_an_honest_row():
@@ -211,9 +207,7 @@ def test_summary_counts_rows_targets_and_flags():
 def test_null_test_on_a_quiet_and_on_a_noisy_host():
     for noise, noisy in ((0.005, False), (0.5, True)):
         machine = FakeMachine(0, noise)
-        found = null_test(
-            machine.timer(), EFFORTS["quick"], [machine.call(1e-4), machine.call(1e-3)], repeats=10
-        )
+        found = null_test(machine.timer(), EFFORTS["quick"], [machine.call(1e-4), machine.call(1e-3)], repeats=10)
         assert len(found.strays) == 20
         assert found.noisy is noisy
     assert NullTest([0.001] * 19 + [0.2]).noisy is False

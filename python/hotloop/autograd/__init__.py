@@ -67,9 +67,7 @@ def grad(
     if allow_unused is None:
         allow_unused = materialize_grads
     retain = create_graph if retain_graph is None else retain_graph
-    grads = list(
-        _core._run_backward(_as_list(outputs), _as_list(grad_outputs), wanted, retain, create_graph, False)
-    )
+    grads = list(_core._run_backward(_as_list(outputs), _as_list(grad_outputs), wanted, retain, create_graph, False))
     for i, g in enumerate(grads):
         if g is not None:
             continue

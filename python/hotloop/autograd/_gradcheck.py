@@ -27,9 +27,7 @@ def _outputs(func: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Tensor]:
     return outputs
 
 
-def _numerical(
-    func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, eps: float
-) -> list[NDArray[np.float64]]:
+def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, eps: float) -> list[NDArray[np.float64]]:
     """d output / d x for every output: (elements of x, elements of output)."""
     flat = x.detach().numpy().reshape(-1)  # a view: x is contiguous
     columns: list[list[NDArray[np.float64]]] = []
@@ -59,9 +57,8 @@ def _analytical(outputs: list[Tensor], inputs: list[Tensor], output: int) -> lis
             rows.append([np.zeros(x.numel()) for x in inputs])
             continue
         grads = grad([out], inputs, [one.reshape(out.shape)], retain_graph=True, allow_unused=True)
-        rows.append(
-            [np.zeros(x.numel()) if g is None else g.detach().numpy().ravel() for g, x in zip(grads, inputs, strict=True)]
-        )
+        pairs = zip(grads, inputs, strict=True)
+        rows.append([np.zeros(x.numel()) if g is None else g.detach().numpy().ravel() for g, x in pairs])
     return [np.array([r[i] for r in rows]).reshape(out.numel(), x.numel()).T for i, x in enumerate(inputs)]
 
 
@@ -81,7 +78,10 @@ def gradcheck(
     given = _as_tuple(inputs)
     checked = [x for x in given if isinstance(x, Tensor) and x.requires_grad]
     if not checked:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
+        )
     for x in checked:
         if x.dtype.itemsize != 8:
             raise ValueError(f"gradcheck: inputs that require grad must be float64, got {x.dtype}")
@@ -99,9 +99,9 @@ def gradcheck(
                 if wrong.any():
                     at = tuple(int(v) for v in np.argwhere(wrong)[0])
                     raise GradcheckError(
-                        f"Jacobian mismatch for output {k} with respect to input {i} at (input element, output element) "
-                        f"{at}: numerical {numerical[i][k][at]!r}, analytical {analytical[i][at]!r}; {int(wrong.sum())} of "
-                        f"{wrong.size} entries differ"
+                        f"Jacobian mismatch for output {k} with respect to input {i} at (input element, output "
+                        f"element) {at}: numerical {numerical[i][k][at]!r}, analytical {analytical[i][at]!r}; "
+                        f"{int(wrong.sum())} of {wrong.size} entries differ"
                     )
     except GradcheckError:
         if raise_exception:
@@ -137,7 +137,7 @@ def gradgradcheck(
         from hotloop.autograd.grad_mode import enable_grad
 
         with enable_grad():
-            outs = [o for o in _outputs(func, xs)]
+            outs = list(_outputs(func, xs))
             pairs = [(o, w) for o, w in zip(outs, weights, strict=True) if o.requires_grad]
             grads = grad([o for o, _ in pairs], checked, [w for _, w in pairs], create_graph=True, allow_unused=True)
         return tuple(x * 0.0 if g is None else g for g, x in zip(grads, checked, strict=True))

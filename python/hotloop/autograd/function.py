@@ -112,9 +112,7 @@ def once_differentiable(backward: Any) -> Any:
 
         @staticmethod
         def backward(ctx: Any, *grads: Any) -> Any:
-            raise RuntimeError(
-                "trying to differentiate twice a function that was marked with @once_differentiable"
-            )
+            raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
 
     def run(ctx: Any, *grads: Any) -> Any:
         before = _core.is_grad_enabled()

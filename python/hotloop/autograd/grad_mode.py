@@ -40,7 +40,7 @@ class no_grad(_Mode):
     """No op is recorded; results require no grad."""
 
     @overload
-    def __new__(cls, function: F) -> F: ...
+    def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
     @overload
     def __new__(cls) -> no_grad: ...
     def __new__(cls, function: Any = None) -> Any:

@@ -10,24 +10,14 @@ from hotloop.bench.session import Options
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What both commands take."""
-    parser.add_argument(
-        "families", nargs="*", metavar="family", help="families of rows; all where none is named"
-    )
-    parser.add_argument(
-        "--filter", default="", metavar="RE", help="only rows whose name this expression matches"
-    )
+    parser.add_argument("families", nargs="*", metavar="family", help="families of rows; all where none is named")
+    parser.add_argument("--filter", default="", metavar="RE", help="only rows whose name this expression matches")
     parser.add_argument("--json", metavar="FILE", help="also write the results as JSON")
     effort = parser.add_mutually_exclusive_group()
-    effort.add_argument(
-        "--quick", action="store_const", const="quick", dest="tier", help="few rows, within a minute"
-    )
-    effort.add_argument(
-        "--full", action="store_const", const="full", dest="tier", help="every row, and longer each"
-    )
+    effort.add_argument("--quick", action="store_const", const="quick", dest="tier", help="few rows, within a minute")
+    effort.add_argument("--full", action="store_const", const="full", dest="tier", help="every row, and longer each")
     parser.set_defaults(tier="standard")
-    parser.add_argument(
-        "--threads", type=_threads, default=1, metavar="N", help="threads of every library (1)"
-    )
+    parser.add_argument("--threads", type=_threads, default=1, metavar="N", help="threads of every library (1)")
     parser.add_argument(
         "--peers",
         type=_peers,
@@ -36,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure beside these of torch,numpy,jax (all)",
     )
     parser.add_argument("--device", choices=("cpu",), default="cpu", help="where hotloop runs")
-    parser.add_argument(
-        "--list", action="store_true", help="name the rows of this run, each with its reason, and end"
-    )
+    parser.add_argument("--list", action="store_true", help="name the rows of this run, each with its reason, and end")
 
 
 def _threads(text: str) -> int:

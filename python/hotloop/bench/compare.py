@@ -82,9 +82,7 @@ def table(changes: list[Change]) -> str:
         for change in shown:
             times = [_microseconds(change.old_seconds), _microseconds(change.new_seconds)]
             factor = "" if change.ratio is None else f"{change.ratio:.3f}"
-            lines.append(
-                f"| {change.name} | {times[0]} | {times[1]} | {factor} | {change.verdict} | {change.note} |"
-            )
+            lines.append(f"| {change.name} | {times[0]} | {times[1]} | {factor} | {change.verdict} | {change.note} |")
         lines.append("")
     counts: dict[str, int] = {}
     for change in changes:

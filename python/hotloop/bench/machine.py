@@ -93,6 +93,4 @@ def describe(cpu_model: str) -> dict[str, Any]:
 def versions(packages: tuple[str, ...] = ("numpy", "torch", "jax", "jaxlib")) -> dict[str, str]:
     """The installed ones of these packages."""
     found = {package: next(iter(metadata.distributions(name=package)), None) for package in packages}
-    return {
-        package: distribution.version for package, distribution in found.items() if distribution is not None
-    }
+    return {package: distribution.version for package, distribution in found.items() if distribution is not None}

@@ -74,9 +74,7 @@ def row_line(row: Row) -> str:
     misses = [f"{name} {got:.2f} < {want:g}" for name, (want, got) in row.reached().items() if got < want]
     if row.flag or row.time is None or row.rate is None:
         cells = [row.name, row.kernel, row.flag, "", "", "", *("" for _ in PEERS), f"{row.error:.1e}"]
-        return _line(
-            [*cells, f"error {row.error_of_bound:.3g} times its bound" if row.flag == "WRONG" else ""]
-        )
+        return _line([*cells, f"error {row.error_of_bound:.3g} times its bound" if row.flag == "WRONG" else ""])
     cells = [
         row.name,
         row.kernel,
@@ -147,9 +145,7 @@ def summary_text(found: Mapping[str, Any]) -> str:
             f"{name} {value:.2f}" for name, value in one["geometric_mean"].items() if not math.isnan(value)
         )
         below = ", ".join(f"{len(names)} below {peer}" for peer, names in one["below_one"].items() if names)
-        lines.append(
-            f"  {family:11} {one['rows']:3} rows: {means or 'no peers'}" + (f" ({below})" if below else "")
-        )
+        lines.append(f"  {family:11} {one['rows']:3} rows: {means or 'no peers'}" + (f" ({below})" if below else ""))
     lines.append(f"targets reached: {found['targets_reached']} of {found['targets']}")
     lines += [f"  {flag}: {name}" for name, flag in found["flagged"].items()]
     return "\n".join(lines)

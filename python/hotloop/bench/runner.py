@@ -54,9 +54,7 @@ class Row:
     cpu_share: float = 0.0
     allocations: int = 0  # a call
     rounds: int = 0
-    peak_speedup: float | None = (
-        None  # what more threads give the machine's own peak, where the case has its own
-    )
+    peak_speedup: float | None = None  # what more threads give the machine's own peak, where the case has its own
 
     @property
     def best(self) -> Estimate | None:
@@ -89,12 +87,7 @@ def select(families: Iterable[str], pattern: str, tier: str) -> list[Case]:
         if family not in FAMILIES:
             raise ValueError(f"select: family is {family!r}; one of {', '.join(FAMILIES)} is wanted")
     match = re.compile(pattern)
-    return [
-        case
-        for family in wanted
-        for case in FAMILIES[family]()
-        if case.within(tier) and match.search(case.name)
-    ]
+    return [case for family in wanted for case in FAMILIES[family]() if case.within(tier) and match.search(case.name)]
 
 
 class Runner:
@@ -183,10 +176,7 @@ class Runner:
                 row.roof = ratio([roof.least_seconds()] * len(own.seconds), own.seconds)
         for name, subject in subjects.items():
             trial = trials[name]
-            found = [
-                (trial.check_timed or trial.checks[inputs])(result)
-                for inputs, result in subject.results.items()
-            ]
+            found = [(trial.check_timed or trial.checks[inputs])(result) for inputs, result in subject.results.items()]
             if name == "hotloop":
                 _record(row, found)
             elif any(one.wrong for one in found):

@@ -50,9 +50,7 @@ def run(options: Options, out: TextIO | None = None) -> tuple[dict[str, Any], in
         "build": _core.build_info(),
         "isa": _core.active_isa(),
         "commit": commit(),
-        "versions": {
-            name: version for name, version in machine.versions().items() if name in (*loaded, "jaxlib")
-        },
+        "versions": {name: version for name, version in machine.versions().items() if name in (*loaded, "jaxlib")},
         "threads": options.threads,
         "effort": options.tier,
         "environment_set": libraries.is_set(options.threads),
@@ -62,9 +60,7 @@ def run(options: Options, out: TextIO | None = None) -> tuple[dict[str, Any], in
     }
     say(report.head(context))
     if not context["environment_set"]:
-        say(
-            "not started by `hotloop bench`: peers may run other threads or lower instruction sets than they can"
-        )
+        say("not started by `hotloop bench`: peers may run other threads or lower instruction sets than they can")
     counts = (1,) if options.threads == 1 else (1, options.threads)
     peaks = measure_peaks(counts, windows=5 if options.tier == "quick" else 9)
     say(report.peaks_table(peaks))

@@ -60,9 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def text(found: dict[str, Any]) -> str:
     """``collect`` as lines."""
     cpu, threads, gpu, build = found["cpu"], found["threads"], found["gpu"], found["build"]
-    capped = (
-        "" if cpu["instruction_set"] == cpu["detected"] else f" (capped; the machine has {cpu['detected']})"
-    )
+    capped = "" if cpu["instruction_set"] == cpu["detected"] else f" (capped; the machine has {cpu['detected']})"
     caches = ", ".join(f"{level} {size >> 10} KB" for level, size in cpu["caches"].items())
     quota = "" if threads["cgroup_cores"] is None else f" (container: {threads['cgroup_cores']:g} cores)"
     sanitizers = f", sanitizers {build['sanitizers']}" if build["sanitizers"] else ""

@@ -49,11 +49,7 @@ def _case(entry: Mapping[str, Any]) -> Case:
 
 
 def _prepare(tensors: int, side: int, libraries: Mapping[str, Library]) -> dict[str, Trial]:
-    return {
-        name: _Steps(libraries[name], tensors, side).trial()
-        for name in ("hotloop", "torch")
-        if name in libraries
-    }
+    return {name: _Steps(libraries[name], tensors, side).trial() for name in ("hotloop", "torch") if name in libraries}
 
 
 class _Steps:

@@ -47,9 +47,7 @@ def _case(entry: Mapping[str, Any]) -> Case:
     )
 
 
-def _network(
-    op: str, problem: mlp.Problem
-) -> tuple[Work, Callable[[Mapping[str, Library]], dict[str, Trial]]]:
+def _network(op: str, problem: mlp.Problem) -> tuple[Work, Callable[[Mapping[str, Library]], dict[str, Trial]]]:
     parameter_bytes = 4.0 * problem.parameters
     if op == "inference":
         return (
@@ -71,9 +69,7 @@ def _prepare_training(problem: mlp.Problem, libraries: Mapping[str, Library]) ->
             continue
         make = mlp.jax_training_step if library.name == "jax" else mlp.training_step
         step = make(library, problem)
-        trials[library.name] = Trial(
-            [step], [partial(_check_losses, losses, step)], partial(_check_trained, losses[0])
-        )
+        trials[library.name] = Trial([step], [partial(_check_losses, losses, step)], partial(_check_trained, losses[0]))
     return trials
 
 
@@ -101,14 +97,10 @@ def _prepare_inference(problem: mlp.Problem, libraries: Mapping[str, Library]) -
     return trials
 
 
-def _single(
-    op: str, sizes: tuple[int, ...]
-) -> tuple[Work, Callable[[Mapping[str, Library]], dict[str, Trial]]]:
+def _single(op: str, sizes: tuple[int, ...]) -> tuple[Work, Callable[[Mapping[str, Library]], dict[str, Trial]]]:
     if op == "relu_linear":
         batch, ins, outs = sizes
-        work = Work(
-            2.0 * batch * ins * outs, 4.0 * (batch * ins + (ins + 1) * outs), 4.0 * batch * outs, "float32"
-        )
+        work = Work(2.0 * batch * ins * outs, 4.0 * (batch * ins + (ins + 1) * outs), 4.0 * batch * outs, "float32")
         return work, partial(_prepare_relu_linear, mlp.Problem((ins, outs), batch))
     rows, columns = sizes
     size = 4.0 * rows * columns
@@ -125,9 +117,7 @@ def _prepare_single(op: str, sizes: tuple[int, ...], libraries: Mapping[str, Lib
         if op == "add":
             references.append(Reference(wide_a + wide_b, "float32"))
         else:
-            references.append(
-                Reference(wide_a @ wide_b, "float32", sizes[-1], np.abs(wide_a) @ np.abs(wide_b))
-            )
+            references.append(Reference(wide_a @ wide_b, "float32", sizes[-1], np.abs(wide_a) @ np.abs(wide_b)))
     return {
         library.name: Trial(
             [_single_call(library, op, *(library.array(values) for values in pair)) for pair in inputs],
@@ -148,9 +138,7 @@ def _single_call(library: Library, op: str, a: Any, b: Any) -> Callable[[], obje
 
 def _prepare_relu_linear(problem: mlp.Problem, libraries: Mapping[str, Library]) -> dict[str, Trial]:
     linear = mlp.Float64Network(problem).forward()[-1]
-    reference = Reference(
-        np.maximum(linear, 0.0), "float32", problem.widths[0], magnitude=np.abs(linear).max()
-    )
+    reference = Reference(np.maximum(linear, 0.0), "float32", problem.widths[0], magnitude=np.abs(linear).max())
     return {
         library.name: Trial([_relu_linear_call(library, problem)], [reference.compare])
         for library in libraries.values()

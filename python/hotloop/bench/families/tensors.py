@@ -85,8 +85,7 @@ def _layer_norm_grad(o: Operands) -> Array:
     inverse = 1.0 / np.sqrt((centred**2).mean(axis=1, keepdims=True) + _EPSILON)
     normal, grad = centred * inverse, o.y * o.weight
     return np.asarray(
-        inverse
-        * (grad - grad.mean(axis=1, keepdims=True) - normal * (grad * normal).mean(axis=1, keepdims=True))
+        inverse * (grad - grad.mean(axis=1, keepdims=True) - normal * (grad * normal).mean(axis=1, keepdims=True))
     )
 
 
@@ -369,9 +368,7 @@ def _draw(rng: np.random.Generator, rows: int, columns: int) -> Operands:
     )
 
 
-def _prepare(
-    operation: Operation, rows: int, columns: int, libraries: Mapping[str, Library]
-) -> dict[str, Trial]:
+def _prepare(operation: Operation, rows: int, columns: int, libraries: Mapping[str, Library]) -> dict[str, Trial]:
     rng = np.random.default_rng(7)
     inputs = [_draw(rng, rows, columns) for _ in range(INPUT_SETS)]
     references = [_reference(operation, drawn, rows, columns) for drawn in inputs]
