@@ -61,19 +61,21 @@ class Roof(ABC):
 
     binds: Literal["compute", "memory"]
     kernel: str
+    # The best window of this process, by ceiling and threads: what the machine can do does not depend on the row.
+    _best: ClassVar[dict[tuple[str, int], float]] = {}
 
-    def __init__(self, amount: float) -> None:
+    def __init__(self, amount: float, ceiling: str, threads: int) -> None:
         self._amount = amount
-        self._best = 0.0
+        self._key = (ceiling, threads)
 
     @abstractmethod
     def window(self) -> float:
         """FLOP/s or bytes/s in one window."""
 
     def rate(self) -> float:
-        """One window; the best so far is kept."""
+        """One window; the best is kept."""
         rate = self.window()
-        self._best = max(self._best, rate)
+        self._best[self._key] = max(rate, self._best.get(self._key, 0.0))
         return rate
 
     def seconds(self) -> float:
@@ -81,28 +83,23 @@ class Roof(ABC):
         return self._amount / self.rate()
 
     def least_seconds(self) -> float:
-        """The seconds that the work would take at the best rate of any window so far."""
-        return self._amount / self._best
+        """The seconds that the work would take at the best rate so far."""
+        return self._amount / self._best[self._key]
 
 
 class ComputeRoof(Roof):
     """Times multiply-adds in registers."""
 
     binds = "compute"
-    # Of any window of this process, by kernel and threads: a core's peak does not depend on the row.
-    _best_of_all: ClassVar[dict[tuple[str, int], float]] = {}
 
     def __init__(self, flops: float, dtype: str, threads: int) -> None:
-        super().__init__(flops)
         self._probe = _core._ComputeProbe(dtype, threads)
         self.kernel = self._probe.kernel
-        self._key = (self.kernel, threads)
+        super().__init__(flops, self.kernel, threads)
         self._iterations = max(1, int(WINDOW * 10_000 / max(self._probe.run(10_000), 1e-9)))
 
     def window(self) -> float:
-        rate = float(self._probe.flops * self._iterations / self._probe.run(self._iterations))
-        self._best = self._best_of_all[self._key] = max(rate, self._best_of_all.get(self._key, 0.0))
-        return rate
+        return float(self._probe.flops * self._iterations / self._probe.run(self._iterations))
 
 
 class MemoryRoof(Roof):
@@ -111,7 +108,8 @@ class MemoryRoof(Roof):
     binds = "memory"
 
     def __init__(self, nbytes: float, stream: StreamKind, footprint: float, threads: int) -> None:
-        super().__init__(nbytes)
+        # The best window is that of any stream at this level: a mix of reads and writes is none of the plain ones.
+        super().__init__(nbytes, level_of(footprint, threads, slack=2.0), threads)
         self._probe = _core._StreamProbe(stream, max(int(footprint), _SMALLEST_FOOTPRINT * threads), threads)
         self.kernel = self._probe.kernel
         # Inside the caches that a core has for itself, going around them is never faster.
@@ -126,6 +124,15 @@ class MemoryRoof(Roof):
     def _one_way(self, around: bool) -> float:
         self._probe.run(1, around)
         return float(self._probe.run(self._repeats, around))
+
+
+def level_of(nbytes: float, threads: int, slack: float = 1.0) -> str:
+    """The first cache that holds so many bytes, or ``slack`` times its size; private ones count once a thread."""
+    first, second, last = cache_sizes()
+    for name, size in (("L1", first * threads), ("L2", second * threads), ("L3", last)):
+        if nbytes <= slack * size:
+            return name
+    return "DRAM"
 
 
 def roof_of(work: Work, threads: int) -> Roof | None:
@@ -200,7 +207,7 @@ def least_seconds(flops: float, nbytes: float, dtype: str, threads: int) -> floa
     """
     peaks = machine_peaks(threads)
     compute = flops / peaks.get(dtype, peaks["float32"])
-    first, second, last = cache_sizes()
-    sizes = {"L1": first * threads, "L2": second * threads, "L3": last}
-    level = next((name for name, size in sizes.items() if nbytes <= size and f"copy {name}" in peaks), "DRAM")
+    level = level_of(nbytes, threads)
+    if f"copy {level}" not in peaks:
+        level = "DRAM"
     return max(compute, nbytes / max(peaks[f"{stream} {level}"] for stream in STREAMS))
