@@ -7,13 +7,13 @@
 
 namespace hotloop {
 
-#define HOTLOOP_MATMUL(isa)                 \
-  namespace isa {                           \
-  void matmul_dot(const MatmulArgs&);       \
-  void matmul_skinny(const MatmulArgs&);    \
-  void matmul_small(const MatmulArgs&);     \
-  void matmul_blocked(const MatmulArgs&);   \
-  void matmul_pack(const PackArgs&);        \
+#define HOTLOOP_MATMUL(isa)               \
+  namespace isa {                         \
+  void matmul_dot(const MatmulArgs&);     \
+  void matmul_skinny(const MatmulArgs&);  \
+  void matmul_small(const MatmulArgs&);   \
+  void matmul_blocked(const MatmulArgs&); \
+  void matmul_pack(const PackArgs&);      \
   }
 HOTLOOP_MATMUL(baseline)
 #if defined(HOTLOOP_X86)
@@ -24,7 +24,7 @@ void matmul_skinny(const MatmulArgs&);
 void matmul_small(const MatmulArgs&);
 void matmul_blocked(const MatmulArgs&);
 void matmul_pack(const PackArgs&);
-}
+}  // namespace avx512_bf16
 #endif
 namespace reference {
 void matmul(const MatmulArgs&);
@@ -82,22 +82,20 @@ const char* refuse_bf16dot_small(const MatmulArgs& args) {
 }
 #endif
 
-#define HOTLOOP_MATMUL_CANDIDATES(isa)                                                 \
-  {"matmul_dot_" #isa, Isa::isa, kFloats, refuse_dot, isa::matmul_dot},                \
-  {"matmul_skinny_" #isa, Isa::isa, kFloats, refuse_skinny, isa::matmul_skinny},       \
-  {"matmul_small_" #isa, Isa::isa, kFloats, refuse_small, isa::matmul_small},          \
-  {"matmul_blocked_" #isa, Isa::isa, kFloats, nullptr, isa::matmul_blocked},
+#define HOTLOOP_MATMUL_CANDIDATES(isa)                                               \
+  {"matmul_dot_" #isa, Isa::isa, kFloats, refuse_dot, isa::matmul_dot},              \
+      {"matmul_skinny_" #isa, Isa::isa, kFloats, refuse_skinny, isa::matmul_skinny}, \
+      {"matmul_small_" #isa, Isa::isa, kFloats, refuse_small, isa::matmul_small},    \
+      {"matmul_blocked_" #isa, Isa::isa, kFloats, nullptr, isa::matmul_blocked},
 
 constexpr Candidate<MatmulArgs> kCandidates[] = {
 #if defined(HOTLOOP_X86)
     {"matmul_bf16dot_skinny_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot_skinny, avx512_bf16::matmul_skinny},
     {"matmul_bf16dot_small_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot_small, avx512_bf16::matmul_small},
     {"matmul_bf16dot_blocked_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot, avx512_bf16::matmul_blocked},
-    HOTLOOP_MATMUL_CANDIDATES(avx512)
-    HOTLOOP_MATMUL_CANDIDATES(avx2)
+    HOTLOOP_MATMUL_CANDIDATES(avx512) HOTLOOP_MATMUL_CANDIDATES(avx2)
 #endif
-    HOTLOOP_MATMUL_CANDIDATES(baseline)
-    {"matmul_reference", Isa::baseline, kAllDTypes, nullptr, reference::matmul},
+        HOTLOOP_MATMUL_CANDIDATES(baseline){"matmul_reference", Isa::baseline, kAllDTypes, nullptr, reference::matmul},
 };
 
 bool empty(const MatmulArgs& args) {

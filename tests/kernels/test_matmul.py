@@ -48,7 +48,8 @@ def matrix(rows: int, columns: int, dtype: str, layout: str, seed: int, batch: t
 
 
 def wide(x: Any) -> np.ndarray:
-    return as_float64(x.to(hotloop.float64).numpy())
+    numbers: np.ndarray = as_float64(x.to(hotloop.float64).numpy())
+    return numbers
 
 
 def bits(x: Any) -> bytes:

@@ -46,8 +46,8 @@ inline int64_t vectors_of(int64_t columns) {
 
 // Packs panels [first, last) of a pass that begins at vector `pass` and has `vectors`, over a range of k.
 template <class S, class O>
-void pack_panels(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, int64_t first, int64_t last,
-                 int64_t k, int64_t depth) {
+void pack_panels(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, int64_t first, int64_t last, int64_t k,
+                 int64_t depth) {
   constexpr int64_t L = kLanes<O>;
   const int64_t panels = ceil_div(vectors, kTileVectors), steps = ceil_div(depth, kStep<O>);
   for (int64_t i = first; i < last; ++i) {
@@ -104,19 +104,19 @@ enum class BSide { in_place, packed, packed_per_panel };
 
 template <class O>
 struct Block {
-  int64_t row, rows;            // of out
-  int64_t pass, pass_vectors;   // the pass over columns that the panels belong to, in vectors
-  int64_t first, last;          // panels of the pass
-  int64_t k, depth;              // elements
-  const O* a;                   // row `row` at step k, or packed tiles
+  int64_t row, rows;           // of out
+  int64_t pass, pass_vectors;  // the pass over columns that the panels belong to, in vectors
+  int64_t first, last;         // panels of the pass
+  int64_t k, depth;            // elements
+  const O* a;                  // row `row` at step k, or packed tiles
   int64_t a_row, a_k;
   bool a_packed;
   BSide b_side;
-  const O* b;                   // the pass's packed panels
-  O* panel;                     // room for one panel (packed_per_panel)
-  Sum<O>* sums;                      // rows of out from `row` on between blocks of k; nullptr: one block, or out itself
+  const O* b;    // the pass's packed panels
+  O* panel;      // room for one panel (packed_per_panel)
+  Sum<O>* sums;  // rows of out from `row` on between blocks of k; nullptr: one block, or out itself
   int64_t sums_row;
-  bool plain;                   // tiles go straight to out
+  bool plain;  // tiles go straight to out
 };
 
 // Lines to fetch while the tiles of a panel run: one a step of k, for the first `tiles` tiles.
@@ -134,7 +134,8 @@ Ahead next_panel(const Product<S>& p, const Block<O>& w, int64_t v, int64_t step
   if (w.b_side == BSide::in_place) return {};
   const S* b = p.b + w.k * p.b_k + (w.pass + v) * L * p.b_col;
   const int64_t row_bytes = p.b_k * kStep<O> * int64_t(sizeof(S));
-  if (p.b_col == 1) return {(const char*)b, row_bytes, kLine, (kTileVectors * L * int64_t(sizeof(S)) + kLine - 1) / kLine};
+  if (p.b_col == 1)
+    return {(const char*)b, row_bytes, kLine, (kTileVectors * L * int64_t(sizeof(S)) + kLine - 1) / kLine};
   // Columns that follow each other without gaps are one run.
   if (p.b_k == 1 && p.b_col == w.depth) return {(const char*)b, kLine, steps * kLine, kPanelLines};
   return {};
@@ -215,17 +216,31 @@ void small_product(const Product<S>& p) {
   InPlace<O> a = a_in_place<O>(p);
   const bool pack_a = !a.a;
   const int64_t panel_bytes = in_place ? 0 : steps * smaller<int64_t>(vectors, kTileVectors) * kVectorBytes;
-  const int64_t a_bytes = pack_a ? (p.m * steps + kPackSlack<O>) * int64_t(sizeof(O)) : 0;
+  const int64_t a_bytes = pack_a ? (p.m * steps + kPackSlack<O>)*int64_t(sizeof(O)) : 0;
   alignas(kAlignment) char room[8 << 10];
   const auto run = [&](O* panel) {
     if (pack_a) {
       a = {panel + panel_bytes / int64_t(sizeof(O)), 1, 0};
       pack_rows_of_a(const_cast<O*>(a.a), p, 0, p.m, 0, p.k);
     }
-    const Block<O> w{0, p.m, 0, vectors, 0, ceil_div(vectors, kTileVectors), 0, p.k,
-                     a.a, a.row, a.step, pack_a,
-                     in_place ? BSide::in_place : BSide::packed_per_panel, nullptr, panel,
-                     nullptr, 0, __is_same(S, Sum<O>) && p.epilogue.plain()};
+    const Block<O> w{0,
+                     p.m,
+                     0,
+                     vectors,
+                     0,
+                     ceil_div(vectors, kTileVectors),
+                     0,
+                     p.k,
+                     a.a,
+                     a.row,
+                     a.step,
+                     pack_a,
+                     in_place ? BSide::in_place : BSide::packed_per_panel,
+                     nullptr,
+                     panel,
+                     nullptr,
+                     0,
+                     __is_same(S, Sum<O>) && p.epilogue.plain()};
     run_block(p, w);
   };
   if (panel_bytes + a_bytes <= int64_t(sizeof room)) return run((O*)room);
@@ -262,8 +277,7 @@ void blocked_product(const Product<S>& p) {
       const bool pack_panel_first = p.m <= block_rows && !p.packed_b;
       Workspace shared_b(share_b ? size_t(width * steps) * sizeof(O) : 0);
       const O* b = static_cast<const O*>(shared_b.data());
-      if (p.packed_b)
-        b = static_cast<const O*>(p.packed_b) + pass * L * ceil_div(p.k, kStep<O>) + k / kStep<O> * width;
+      if (p.packed_b) b = static_cast<const O*>(p.packed_b) + pass * L * ceil_div(p.k, kStep<O>) + k / kStep<O> * width;
       if (share_b) {
         const int64_t group = larger<int64_t>(1, ceil_div(kPackWork, steps * kTileVectors * L));
         for_chunks(ceil_div(panels, group), [&](int64_t chunk) {
@@ -288,10 +302,24 @@ void blocked_product(const Product<S>& p) {
           const int64_t row = first_row + begin;
           Workspace panel(pack_panel_first ? size_t(kTileVectors * kVectorBytes * steps) : 0);
           const O* a = pack_a ? tiles + begin * steps : in_place.a + row * in_place.row + k / kStep<O> * in_place.step;
-          const Block<O> w{row, smaller(block_rows, rows - begin), pass, vectors, first, smaller(panels, first + group), k, depth,
-                           a, in_place.row, in_place.step, pack_a,
-                           pack_panel_first ? BSide::packed_per_panel : BSide::packed, b, static_cast<O*>(panel.data()),
-                           many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr, width, plain};
+          const Block<O> w{row,
+                           smaller(block_rows, rows - begin),
+                           pass,
+                           vectors,
+                           first,
+                           smaller(panels, first + group),
+                           k,
+                           depth,
+                           a,
+                           in_place.row,
+                           in_place.step,
+                           pack_a,
+                           pack_panel_first ? BSide::packed_per_panel : BSide::packed,
+                           b,
+                           static_cast<O*>(panel.data()),
+                           many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr,
+                           width,
+                           plain};
           run_block(p, w);
         };
         if (wanted == 1) {

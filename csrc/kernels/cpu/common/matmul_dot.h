@@ -45,7 +45,7 @@ Compute<S> dot(const S* x, const Compute<S>* y, int64_t k) {
 template <class S>
 void dot_product(const Product<S>& p) {
   using T = Compute<S>;
-  constexpr int64_t kRows = 64;              // of out a block
+  constexpr int64_t kRows = 64;               // of out a block
   constexpr int64_t kChunkBytes = 256 << 10;  // of A: some 10 us from memory
   const bool as_is = __is_same(S, T) && p.b_k == 1;
   alignas(kAlignment) T small[512];

@@ -53,8 +53,7 @@ inline Vec<Compute<S>> load_strided(const S* p, int64_t stride, int n) {
 // sums + i * sums_row + v * sums_vector.
 template <class S>
 [[gnu::noinline]] void finish(const Epilogue<S>& e, int64_t row, int64_t column, int64_t rows, int64_t columns,
-                              const Compute<S>* sums, int64_t sums_row, int64_t sums_vector, S* out,
-                              int64_t out_row) {
+                              const Compute<S>* sums, int64_t sums_row, int64_t sums_vector, S* out, int64_t out_row) {
   using T = Compute<S>;
   constexpr int L = kLanes<T>;
   if (e.plain()) {

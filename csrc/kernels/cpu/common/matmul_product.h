@@ -38,15 +38,20 @@ inline Product<S> product_of(const MatmulArgs& args, int64_t index) {
     residual += i * args.residual_batch_stride[d];
   }
   const auto at = [](const void* p, int64_t offset) { return p ? static_cast<const S*>(p) + offset : nullptr; };
-  return {args.m, args.n, args.k,
-          at(args.a, a), args.a_row_stride, args.a_col_stride,
-          at(args.b, b), args.b_row_stride, args.b_col_stride,
+  return {args.m,
+          args.n,
+          args.k,
+          at(args.a, a),
+          args.a_row_stride,
+          args.a_col_stride,
+          at(args.b, b),
+          args.b_row_stride,
+          args.b_col_stride,
           args.packed_b,
-          static_cast<S*>(args.out) + out, args.out_row_stride,
-          {T(args.alpha), T(args.beta),
-           at(args.bias, bias), args.bias_row_stride, args.bias_col_stride,
-           at(args.residual, residual), args.residual_row_stride, args.residual_col_stride,
-           args.activation}};
+          static_cast<S*>(args.out) + out,
+          args.out_row_stride,
+          {T(args.alpha), T(args.beta), at(args.bias, bias), args.bias_row_stride, args.bias_col_stride,
+           at(args.residual, residual), args.residual_row_stride, args.residual_col_stride, args.activation}};
 }
 
 // A as operands of the chain where they lie: for pairs, rows of whole pairs.

@@ -26,11 +26,11 @@ struct TileArgs {
   const O* a;
   int64_t a_row, a_k;  // strides of A
   const O* b;
-  int64_t b_k;         // stride of B between steps of k
-  int64_t depth;       // steps
-  Sum<O>* c;           // where the tile goes, and where it begins from when `resume`
+  int64_t b_k;    // stride of B between steps of k
+  int64_t depth;  // steps
+  Sum<O>* c;      // where the tile goes, and where it begins from when `resume`
   int64_t c_row;
-  int tail;            // lanes of the last vector that exist, 1 .. kLanes<O>
+  int tail;  // lanes of the last vector that exist, 1 .. kLanes<O>
   bool resume;
   const char* ahead;   // one line is fetched into L2 per step, from here on: the next panel of B
   int64_t ahead_step;  // bytes
@@ -98,15 +98,13 @@ template <class O>
 using TileFunction = void (*)(const TileArgs<O>&);
 
 // [vectors - 1][rows - 1]; entries beyond the tile size are never used.
+template <class O, int NV, ASide SIDE, bool MASKED, int... ROWS>
+constexpr TileFunction<O> kTilesOf[] = {tile<O, (ROWS < kTileRows ? ROWS : kTileRows), NV, SIDE, MASKED>...};
+template <class O, int NV, ASide SIDE, bool MASKED>
+constexpr const TileFunction<O>* kTileRow = kTilesOf<O, NV, SIDE, MASKED, 1, 2, 3, 4, 5, 6, 7, 8>;
 template <class O, ASide SIDE, bool MASKED>
-constexpr TileFunction<O> kTiles[3][8] = {
-#define HOTLOOP_TILES(NV)                                                                       \
-  {tile<O, 1, NV, SIDE, MASKED>, tile<O, 2, NV, SIDE, MASKED>, tile<O, 3, NV, SIDE, MASKED>,     \
-   tile<O, 4, NV, SIDE, MASKED>, tile<O, 5, NV, SIDE, MASKED>, tile<O, 6, NV, SIDE, MASKED>,     \
-   tile<O, kTileRows == 8 ? 7 : 6, NV, SIDE, MASKED>, tile<O, kTileRows, NV, SIDE, MASKED>}
-    HOTLOOP_TILES(1), HOTLOOP_TILES(2), HOTLOOP_TILES(kTileVectors)
-#undef HOTLOOP_TILES
-};
+constexpr const TileFunction<O>* kTiles[3] = {kTileRow<O, 1, SIDE, MASKED>, kTileRow<O, 2, SIDE, MASKED>,
+                                              kTileRow<O, kTileVectors, SIDE, MASKED>};
 
 // The tiles of `vectors` vectors, indexed by rows - 1.
 template <class O>
