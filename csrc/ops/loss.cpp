@@ -39,7 +39,7 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
     fail<RuntimeError>("nll_loss: expected target of class indices to be int64, got %s", name(target.dtype()));
   // Ignored rows read class 0 and weigh nothing.
   const Tensor kept = ne(target, double(ignore_index));
-  const Tensor index = where(kept, target, 0.0);
+  const Tensor index = where(kept, target, scalar_tensor(Scalar(int64_t(0)), DType::i64));
   const Tensor picked = squeeze(gather(input, dim, unsqueeze(index, dim)), {dim});
   Tensor w = to_dtype(kept, input.dtype());
   if (weight.defined()) {
