@@ -86,7 +86,7 @@ OPERATORS = {
     "__setitem__": "(self, index: Any, value: Any, /) -> None",
 }
 # Every class has these; a stub names them only where they mean something else than for `object`.
-UNIVERSAL = set(dir(object)) | {"__module__", "__dict__", "__weakref__"}
+UNIVERSAL = set(dir(object)) | {"__annotations__", "__module__", "__dict__", "__weakref__"}
 SIGNATURE = re.compile(r"^(\w+)(\(.*\) -> .+)$")
 
 
