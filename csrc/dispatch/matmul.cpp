@@ -55,7 +55,9 @@ const char* refuse_skinny(const MatmulArgs& args) {
   if (args.m > 8) return "more than 8 rows";
   if (args.packed_b) return "B is packed";
   if (args.b_col_stride != 1 && args.b_row_stride != 1) return "no stride of B is 1";
-  if (args.k * args.n * bytes_of(args.dtype) < kSkinnyBytes) return "B fits the caches";
+  // One or two rows against lines along k: packing would cost more than the product.
+  const bool lines = args.b_row_stride == 1 && args.m <= 2 && args.n >= 16 && args.k >= 16;
+  if (!lines && args.k * args.n * bytes_of(args.dtype) < kSkinnyBytes) return "B fits the caches";
   return nullptr;
 }
 

@@ -2,6 +2,7 @@
 // an element converted to the type of the sums or, for bf16 dot products, a pair of elements.
 #pragma once
 
+#include "kernels/cpu/common/transpose.h"
 #include "kernels/cpu/common/half.h"
 
 namespace hotloop::HOTLOOP_ISA {
@@ -158,6 +159,19 @@ inline Vec<Sum<O>> load_along(const S* p, int64_t elements) {
 #endif
   } else {
     return elements >= kLanes<O> ? load_as(p) : load_partial_as(p, int(elements));
+  }
+}
+
+// kLanes<O> whole lines of operands along contiguous k, `stride` apart, transposed: square[q] holds operand q
+// of every line.
+template <class O, class S>
+inline void load_square(const S* p, int64_t stride, Vec<Sum<O>> (&square)[kLanes<O>]) {
+  if constexpr (__is_same(S, Sum<O>)) {
+    load_transposed(p, stride, square);
+  } else {
+#pragma GCC unroll 16
+    for (int j = 0; j < kLanes<O>; ++j) square[j] = load_along<O>(p + j * stride, kLanes<O> * kStep<O>);
+    transpose<Sum<O>>(square);
   }
 }
 

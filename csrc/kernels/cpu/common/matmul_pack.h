@@ -43,13 +43,12 @@ inline void pack_columns(O* dst, int64_t width, const S* src, int64_t col, int64
     for (int64_t left = k; left > 0; left -= kElements, from += kElements, to += L * width) {
       Vec<T> block[L];
       if (lines == L && left >= kElements) {
-#pragma GCC unroll 16
-        for (int i = 0; i < L; ++i) block[i] = load_along<O>(from + i * col, kElements);
+        load_square<O>(from, col, block);
       } else {
 #pragma GCC unroll 16
         for (int i = 0; i < L; ++i) block[i] = i < lines ? load_along<O>(from + i * col, left) : Vec<T>{};
+        transpose<T>(block);
       }
-      transpose<T>(block);
       if (left >= kElements && (j + L <= width || j == 0)) {
 #pragma GCC unroll 16
         for (int i = 0; i < L; ++i) store(to + i * width, block[i]);

@@ -116,9 +116,7 @@ void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, int lines,
     Vec<T> square[L];
     ahead.fetch<L>();
     if (left >= kElements && lines == L) {
-#pragma GCC unroll 16
-      for (int j = 0; j < L; ++j) square[j] = load_along<O>(b + j * b_col, kElements);
-      transpose<T>(square);
+      load_square<O>(b, b_col, square);
 #pragma GCC unroll 16
       for (int q = 0; q < L; ++q) {
 #pragma GCC unroll 8
@@ -136,6 +134,45 @@ void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, int lines,
   }
 #pragma GCC unroll 8
   for (int i = 0; i < ROWS; ++i) store(sums + i * L, acc[i]);
+}
+
+// The same for GROUPS blocks of L whole rows of B side by side, for a B that lies in the caches: one block's chain
+// waits for each sum before the next, which the other blocks' chains and squares fill.
+template <class O, class S, int ROWS, int GROUPS>
+void skinny_column_groups(const O* a, const S* b, int64_t b_col, int64_t k, Sum<O>* sums) {
+  using T = Sum<O>;
+  constexpr int L = kLanes<O>, kElements = L * kStep<O>;
+  Vec<T> acc[GROUPS][ROWS] = {};
+  for (int64_t left = k; left > 0; left -= kElements, a += L * ROWS, b += kElements) {
+    const int steps = left >= kElements ? L : int((left + kStep<O> - 1) / kStep<O>);
+#pragma GCC unroll 1
+    for (int g = 0; g < GROUPS; ++g) {
+      const S* rows = b + g * L * b_col;
+      Vec<T> square[L];
+      if (left >= kElements) {
+        load_square<O>(rows, b_col, square);
+        Vec<T> sum[ROWS];
+#pragma GCC unroll 8
+        for (int i = 0; i < ROWS; ++i) sum[i] = acc[g][i];
+#pragma GCC unroll 16
+        for (int q = 0; q < L; ++q) {
+#pragma GCC unroll 8
+          for (int i = 0; i < ROWS; ++i)
+            sum[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], sum[i]);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < ROWS; ++i) acc[g][i] = sum[i];
+      } else {
+        for (int j = 0; j < L; ++j) square[j] = load_along<O>(rows + j * b_col, left);
+        transpose<T>(square);
+        for (int q = 0; q < steps; ++q)
+          for (int i = 0; i < ROWS; ++i)
+            acc[g][i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[g][i]);
+      }
+    }
+  }
+  for (int g = 0; g < GROUPS; ++g)
+    for (int i = 0; i < ROWS; ++i) store(sums + (g * ROWS + i) * L, acc[g][i]);
 }
 
 // Rows [0, ROWS) of a skinny product. B row-major: column blocks; else blocks of B's rows.
@@ -163,9 +200,17 @@ void skinny_product(const Product<S>& p) {
       __builtin_memset(sums, 0, size_t(vectors * ROWS) * kVectorBytes);
       skinny_rows<O, S, ROWS>(a, p.b + begin, p.b_k, p.k, columns, sums, streamed);
     } else {
-      for (int64_t v = 0; v < vectors; ++v)
-        skinny_columns<O, S, ROWS>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k, int(smaller(L, columns - v * L)),
-                                   sums + v * ROWS * L);
+      int64_t v = 0;
+      if constexpr (ROWS <= 2) {
+        constexpr int kGroups = 4;
+        if (!streamed)
+          for (; (v + kGroups) * L <= columns; v += kGroups)
+            skinny_column_groups<O, S, ROWS, kGroups>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
+                                                      sums + v * ROWS * L);
+      }
+      for (; v < vectors; ++v)
+        skinny_columns<O, S, ROWS>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
+                                   int(smaller(L, columns - v * L)), sums + v * ROWS * L);
     }
     finish(p.epilogue, 0, begin, ROWS, columns, sums, L, ROWS * L, p.out, p.out_row);
   });
