@@ -108,7 +108,9 @@ class Sequential(_Indexed):
         """The last module's output."""
         attributes = self.__dict__
         for name in self._module_names:
-            input = attributes[name](input)
+            module = attributes[name]
+            # A call through the type's slot costs as much as a small op.
+            input = module.forward(input) if module._hooks is None and module._plain_call else module(input)
         return input
 
     def _part(self, names: list[str]) -> Any:

@@ -31,6 +31,10 @@ class Module(ModuleState):
         """Computes the output; every subclass defines it."""
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._plain_call = cls.__call__ is Module.__call__
+
     def __call__(self, input: Any = _NONE_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
         # Nearly every call has one argument and no hook: that one makes no tuple and no dict.
         if args or kwargs or input is _NONE_GIVEN or self._hooks is not None:
@@ -39,6 +43,9 @@ class Module(ModuleState):
                 return call_with_hooks(self, self._hooks, given, kwargs)
             return self.forward(*given, **kwargs)
         return self.forward(input)
+
+    # Whether calling is forward and hooks, no more: then a container may call forward itself.
+    _plain_call = True
 
     # -- modes
 
