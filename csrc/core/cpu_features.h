@@ -3,9 +3,10 @@
 
 namespace hotloop {
 
-// Each level includes the ones before it. `baseline` uses no x86 intrinsics at all.
-enum class Isa : int { baseline, avx2, avx512, avx512_bf16 };
-constexpr int kIsaCount = 4;
+// Each level includes the ones before it. `reference` is the naive kernels alone, for tests; `baseline` uses no x86
+// intrinsics at all.
+enum class Isa : int { reference, baseline, avx2, avx512, avx512_bf16 };
+constexpr int kIsaCount = 5;
 
 const char* name(Isa isa);
 Isa detected_isa();  // the best the machine (CPU and operating system) has

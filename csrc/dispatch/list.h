@@ -68,12 +68,12 @@ inline void run(const char* op, const Candidate<Args> (&list)[N], DType dtype, c
   {#kernel "_avx512", Isa::avx512, dtypes, refuse, avx512::kernel},          \
   {#kernel "_avx2", Isa::avx2, dtypes, refuse, avx2::kernel},                \
   {#kernel "_baseline", Isa::baseline, dtypes, refuse, baseline::kernel},    \
-  {#kernel "_reference", Isa::baseline, kAllDTypes, nullptr, reference::kernel}
+  {#kernel "_reference", Isa::reference, kAllDTypes, nullptr, reference::kernel}
 #else
 #define HOTLOOP_KERNEL(kernel, Args)                  \
   namespace baseline { void kernel(const Args&); }    \
   namespace reference { void kernel(const Args&); }
 #define HOTLOOP_CANDIDATES(kernel, dtypes, refuse)                           \
   {#kernel "_baseline", Isa::baseline, dtypes, refuse, baseline::kernel},    \
-  {#kernel "_reference", Isa::baseline, kAllDTypes, nullptr, reference::kernel}
+  {#kernel "_reference", Isa::reference, kAllDTypes, nullptr, reference::kernel}
 #endif

@@ -97,7 +97,7 @@ constexpr Candidate<MatmulArgs> kCandidates[] = {
     {"matmul_bf16dot_blocked_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot, avx512_bf16::matmul_blocked},
     HOTLOOP_MATMUL_CANDIDATES(avx512) HOTLOOP_MATMUL_CANDIDATES(avx2)
 #endif
-        HOTLOOP_MATMUL_CANDIDATES(baseline){"matmul_reference", Isa::baseline, kAllDTypes, nullptr, reference::matmul},
+        HOTLOOP_MATMUL_CANDIDATES(baseline){"matmul_reference", Isa::reference, kAllDTypes, nullptr, reference::matmul},
 };
 
 bool empty(const MatmulArgs& args) {

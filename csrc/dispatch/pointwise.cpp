@@ -78,6 +78,7 @@ bool is_outer(const Dimension& a, const Dimension& b, int operands) {
 
 // AVX-512 BF16 adds nothing here: its conversions flush subnormals.
 const PointwiseTables pointwise_tables[kIsaCount] = {
+    {reference::pointwise_tables, kReferenceNames},
     {baseline::pointwise_tables, kBaselineNames},
 #if defined(HOTLOOP_X86)
     {avx2::pointwise_tables, kAvx2Names},
@@ -85,7 +86,6 @@ const PointwiseTables pointwise_tables[kIsaCount] = {
     {avx512::pointwise_tables, kAvx512Names},
 #endif
 };
-const PointwiseTables pointwise_reference = {reference::pointwise_tables, kReferenceNames};
 
 int inputs(PointwiseOp op) { return kRows[int(op)].inputs; }
 const char* name(PointwiseOp op) { return kRows[int(op)].name; }

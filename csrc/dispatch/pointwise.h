@@ -15,7 +15,6 @@ struct PointwiseTables {
   const char* const* names;  // of the kernels, by op
 };
 extern const PointwiseTables pointwise_tables[kIsaCount];
-extern const PointwiseTables pointwise_reference;
 
 // Null where the op lacks the dtype.
 inline PointwiseKernel pointwise_kernel(PointwiseOp op, DType dtype) {

@@ -128,7 +128,7 @@ void check_threads(const char* op, int threads) {
 
 ComputeProbe::ComputeProbe(DType dtype, int threads) : function_(nullptr), threads_(threads) {
   check_threads("ComputeProbe", threads);
-  const Isa isa = active_isa();
+  const Isa isa = std::max(active_isa(), Isa::baseline);
   for (const ComputeEntry& entry : kCompute) {
     if (int(entry.isa) <= int(isa) && (entry.dtypes >> int(dtype) & 1)) {
       function_ = entry.function;
@@ -165,7 +165,7 @@ StreamProbe::StreamProbe(Stream stream, int64_t footprint, int threads) : thread
   thread_stride_ = array_stride_ * arrays;
   allocated_ = size_t(thread_stride_) * size_t(threads);
 
-  const Isa isa = active_isa();
+  const Isa isa = std::max(active_isa(), Isa::baseline);
   const StreamEntry& entry = *std::find_if(std::begin(kStreams), std::end(kStreams),
                                            [isa](const StreamEntry& e) { return int(e.isa) <= int(isa); });
   function_ = entry.functions[int(stream)];

@@ -145,7 +145,8 @@ TEST(basics, isa_can_be_capped) {
     CHECK_EQUAL(int(active_isa()), i);
   }
   CHECK_EQUAL(check::message_of<ValueError>([] { cap_isa("sse9"); }),
-              std::string("cap_isa: unknown instruction set 'sse9'; valid are baseline, avx2, avx512, avx512_bf16"));
+              std::string("cap_isa: unknown instruction set 'sse9'; valid are reference, baseline, avx2, avx512, "
+                          "avx512_bf16"));
   if (best < Isa::avx512_bf16) {
     CHECK_EQUAL(check::message_of<ValueError>([] { cap_isa("avx512_bf16"); }),
                 std::string("cap_isa: this machine has no avx512_bf16; its best is ") + name(best));
@@ -157,7 +158,8 @@ TEST(basics, isa_can_be_capped) {
 TEST(basics, environment_is_checked) {
   setenv("HOTLOOP_ISA", "mmx", 1);
   CHECK_EQUAL(check::message_of<ValueError>(check_environment),
-              std::string("HOTLOOP_ISA: unknown instruction set 'mmx'; valid are baseline, avx2, avx512, avx512_bf16"));
+              std::string("HOTLOOP_ISA: unknown instruction set 'mmx'; valid are reference, baseline, avx2, avx512, "
+                          "avx512_bf16"));
   setenv("HOTLOOP_ISA", "baseline", 1);
   check_environment();
   unsetenv("HOTLOOP_ISA");

@@ -49,7 +49,7 @@ void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) 
 }
 
 template <class To, class From>
-void convert_loop(void* out, const void* const* in, int64_t n, const PointwiseArgs&) {
+void convert_loop(void* out, const void* const* in, const int64_t*, int64_t n, const PointwiseArgs&) {
   convert_run((To*)out, (const From*)in[0], n);
 }
 
@@ -73,9 +73,9 @@ void copy(const CopyArgs& args) {
   const int to_size = kItemSizes[int(args.to)], from_size = kItemSizes[int(args.from)];
   const PointwiseLoop loop = kConvert[int(args.to)][int(args.from)];
   if (operands.dense && operands.sizes[0] <= kSerialElements) {
-    loop(operands.out, operands.in, operands.sizes[0], operands);
+    loop(operands.out, operands.in, kAllDense, operands.sizes[0], operands);
   } else {
-    drive(operands, {args.to == args.from ? nullptr : loop, 1, to_size, {from_size}});
+    drive(operands, {args.to == args.from ? nullptr : loop, false, 1, to_size, {from_size}});
   }
 }
 

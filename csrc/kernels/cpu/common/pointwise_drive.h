@@ -9,11 +9,17 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
-// n elements of dense memory.
-using PointwiseLoop = void (*)(void* out, const void* const* in, int64_t n, const PointwiseArgs& args);
+// n elements of dense memory. Element i of input k is at i & masks[k]: -1 where the input is dense, 0 where it is
+// constant and kSplatBytes of equal elements stand for it.
+using PointwiseLoop = void (*)(void* out, const void* const* in, const int64_t* masks, int64_t n,
+                               const PointwiseArgs& args);
+
+constexpr int64_t kAllDense[kPointwiseInputs] = {-1, -1, -1};
+constexpr int64_t kSplatBytes = 64;  // the widest vector
 
 struct PointwiseSpec {
   PointwiseLoop loop;  // null: the one input is moved as it is
+  bool splats;         // the loop heeds masks; else every input must be dense
   int inputs;
   int out_size;  // of an element, in bytes
   int in_sizes[kPointwiseInputs];

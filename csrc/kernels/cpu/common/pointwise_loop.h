@@ -34,7 +34,7 @@ inline void store_mask(bool* p, M mask, int n) {
 }
 
 template <class Row, class T>
-void float_loop(void* out_, const void* const* in, int64_t n, const PointwiseArgs& args) {
+void float_loop(void* out_, const void* const* in, const int64_t* masks, int64_t n, const PointwiseArgs& args) {
   using Elements = FloatElements<T>;
   using V = typename Elements::V;
   constexpr int lanes = int(sizeof(V) / sizeof(V{}[0]));
@@ -42,6 +42,7 @@ void float_loop(void* out_, const void* const* in, int64_t n, const PointwiseArg
   auto* a = (const T*)in[0];
   auto* b = (const T*)in[1];
   auto* c = (const T*)in[2];
+  const int64_t ma = masks[0], mb = masks[1], mc = masks[2];
   const auto store_result = [&](int64_t at, auto result, int count) {
     if constexpr (Row::kPredicate) {
       store_mask((bool*)out_ + at, result, count);
@@ -53,27 +54,26 @@ void float_loop(void* out_, const void* const* in, int64_t n, const PointwiseArg
   };
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const V x = Elements::load(a + i);
-    const V y = Row::kInputs > 1 ? Elements::load(b + i) : V{};
-    const V z = Row::kInputs > 2 ? Elements::load(c + i) : V{};
+    const V x = Elements::load(a + (i & ma));
+    const V y = Row::kInputs > 1 ? Elements::load(b + (i & mb)) : V{};
+    const V z = Row::kInputs > 2 ? Elements::load(c + (i & mc)) : V{};
     store_result(i, Row::apply(x, y, z, p0, p1), lanes);
   }
   if (i < n) {
     const int rest = int(n - i);
-    const V x = Elements::load_partial(a + i, rest);
-    const V y = Row::kInputs > 1 ? Elements::load_partial(b + i, rest) : V{};
-    const V z = Row::kInputs > 2 ? Elements::load_partial(c + i, rest) : V{};
+    const V x = Elements::load_partial(a + (i & ma), rest);
+    const V y = Row::kInputs > 1 ? Elements::load_partial(b + (i & mb), rest) : V{};
+    const V z = Row::kInputs > 2 ? Elements::load_partial(c + (i & mc), rest) : V{};
     store_result(i, Row::apply(x, y, z, p0, p1), rest);
   }
 }
 
 // Left to the compiler's own vectorisation.
 template <class Row, class T>
-void scalar_loop(void* out_, const void* const* in, int64_t n, const PointwiseArgs& args) {
-  using A = typename Choose<Row::kSelection, bool, T>::type;
+void scalar_loop(void* out_, const void* const* in, const int64_t*, int64_t n, const PointwiseArgs& args) {
   using R = typename Choose<Row::kPredicate, bool, T>::type;
   const T p0 = T(args.n[0]), p1 = T(args.n[1]);
-  auto* a = (const A*)in[0];
+  auto* a = (const T*)in[0];
   auto* b = (const T*)in[1];
   auto* c = (const T*)in[2];
   auto* out = (R*)out_;
@@ -103,21 +103,45 @@ struct Unit<8> {
   using type = int64_t;
 };
 
+template <class T>
+void select_loop(void* out_, const void* const* in, const int64_t* masks, int64_t n, const PointwiseArgs&) {
+  constexpr int lanes = kVectorBytes / int(sizeof(T));
+  typedef T V __attribute__((vector_size(kVectorBytes)));
+  typedef int8_t Bytes __attribute__((vector_size(lanes)));
+  auto* condition = (const int8_t*)in[0];
+  auto* yes = (const T*)in[1];
+  auto* no = (const T*)in[2];
+  auto* out = (T*)out_;
+  const int64_t ma = masks[0], mb = masks[1], mc = masks[2];
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    Bytes chosen;
+    V x, y;
+    __builtin_memcpy(&chosen, condition + (i & ma), sizeof chosen);
+    __builtin_memcpy(&x, yes + (i & mb), sizeof x);
+    __builtin_memcpy(&y, no + (i & mc), sizeof y);
+    const V result = __builtin_convertvector(chosen, V) != 0 ? x : y;
+    __builtin_memcpy(out + i, &result, sizeof result);
+  }
+  for (; i < n; ++i) out[i] = condition[i & ma] ? yes[i & mb] : no[i & mc];
+}
+
 template <PointwiseOp op, class T>
 void pointwise(const PointwiseArgs& args) {
   using Row = PointwiseRow<op>;
-  using Moved = typename Choose<Row::kSelection, typename Unit<int(sizeof(T))>::type, T>::type;
   static constexpr PointwiseLoop loop = [] {
-    if constexpr (kIsFloat<Moved>) {
-      return float_loop<Row, Moved>;
+    if constexpr (Row::kSelection) {
+      return select_loop<typename Unit<int(sizeof(T))>::type>;
+    } else if constexpr (kIsFloat<T>) {
+      return float_loop<Row, T>;
     } else {
-      return scalar_loop<Row, Moved>;
+      return scalar_loop<Row, T>;
     }
   }();
   if (args.dense && args.sizes[0] <= kSerialElements) [[likely]] {
-    loop(args.out, args.in, args.sizes[0], args);
+    loop(args.out, args.in, kAllDense, args.sizes[0], args);
   } else {
-    drive(args, {loop, Row::kInputs, Row::kPredicate ? 1 : int(sizeof(T)),
+    drive(args, {loop, Row::kSelection || kIsFloat<T>, Row::kInputs, Row::kPredicate ? 1 : int(sizeof(T)),
                  {Row::kSelection ? 1 : int(sizeof(T)), int(sizeof(T)), int(sizeof(T))}});
   }
 }

@@ -95,7 +95,7 @@ struct GeluTanh {
 template <FloatVector V>
 inline GeluTanh<V> gelu_tanh_parts(V x) {
   x = clamp_keep_nan(x, -16, 16);
-  const V k1 = constant<V>(1.5957691216057308), k3 = constant<V>(0.07135481627159855), z = x * x;
+  const V k1 = constant<V>(1.5957691216057308), k3 = constant<V>(0.07135481627260025), z = x * x;
   const auto [s, t] = sigmoid_pair(V(x * fma(k3, z, k1)));
   return {x, s, t, fma(k3 * Element<V>(3), z, k1), x * k3 * Element<V>(6)};
 }

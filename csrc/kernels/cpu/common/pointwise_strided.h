@@ -14,6 +14,7 @@ constexpr int64_t kStageBytes = 16384;      // a buffer: with three inputs and t
 constexpr int64_t kLineBytes = 64;
 constexpr int64_t kRowElements = 8192;      // columns of a tile that needs no buffer
 constexpr int64_t kShortRow = 64;           // rows below this are joined into longer ones
+static_assert(kRowElements / kShortRow * kSplatBytes <= kStageBytes, "a splat for each row of a tile");
 constexpr int64_t kChunkElements = 1 << 15; // elements a chunk of parallel work has at least
 
 struct StridedTile {
@@ -85,15 +86,26 @@ inline void move_tile(const StridedTile& t, char* out, const char* in, int64_t r
   });
 }
 
+// kSplatBytes of each row's one element.
+inline void splat_rows(int size, const char* from, int64_t row_stride, char* to, int64_t rows) {
+  with_unit(size, [&](auto unit) {
+    using T = decltype(unit);
+    constexpr int lanes = int(kSplatBytes / int64_t(sizeof(T)));
+    for (int64_t r = 0; r < rows; ++r)
+      for (int i = 0; i < lanes; ++i) ((T*)to)[r * lanes + i] = ((const T*)from)[r * row_stride];
+  });
+}
+
 inline void run_tile(const StridedTile& t, Stage& stage, char* out, const char* const* in, int64_t rows, int64_t cols) {
   if (t.spec.loop == nullptr) return move_tile(t, out, in[0], rows, cols);
   const PointwiseArgs& args = *t.args;
   const char* at[kPointwiseInputs];
-  int64_t step[kPointwiseInputs];
+  int64_t step[kPointwiseInputs], masks[kPointwiseInputs];
   for (int k = 0; k < t.spec.inputs; ++k) {
     const int size = t.spec.in_sizes[k];
     const int64_t col = args.in_strides[k][t.inner];
     const int64_t row = t.beside < 0 ? 0 : args.in_strides[k][t.beside];
+    masks[k] = -1;
     if (col == 1 && (!t.joined || row == cols || rows == 1)) {
       at[k] = in[k];
       step[k] = row * size;
@@ -101,6 +113,16 @@ inline void run_tile(const StridedTile& t, Stage& stage, char* out, const char* 
     }
     // The same row for all: one copy serves, now and in later tiles of the same source.
     const bool same_rows = row == 0 && !t.joined, constant_tile = row == 0;
+    if (t.spec.splats && col == 0 && (row == 0 || !t.joined)) {
+      char* buffer = stage.bytes[k];
+      at[k] = buffer;
+      step[k] = row == 0 ? 0 : kSplatBytes;
+      masks[k] = 0;
+      if (constant_tile && stage.held[k] == in[k]) continue;
+      splat_rows(size, in[k], row, buffer, row == 0 ? 1 : rows);
+      stage.held[k] = constant_tile ? in[k] : nullptr;
+      continue;
+    }
     const int64_t copies = same_rows ? 1 : rows;
     char* buffer = stage.bytes[k];
     at[k] = buffer;
@@ -118,14 +140,14 @@ inline void run_tile(const StridedTile& t, Stage& stage, char* out, const char* 
   const int size = t.spec.out_size;
   if (t.joined) {
     const void* inputs[kPointwiseInputs] = {at[0], at[1], at[2]};
-    return t.spec.loop(out, inputs, rows * cols, args);
+    return t.spec.loop(out, inputs, masks, rows * cols, args);
   }
   char* result = out_col == 1 ? out : stage.bytes[kPointwiseInputs];
   const int64_t result_step = out_col == 1 ? out_row * size : cols * size;
   for (int64_t r = 0; r < rows; ++r) {
     const void* inputs[kPointwiseInputs];
     for (int k = 0; k < t.spec.inputs; ++k) inputs[k] = at[k] + r * step[k];
-    t.spec.loop(result + r * result_step, inputs, cols, args);
+    t.spec.loop(result + r * result_step, inputs, masks, cols, args);
   }
   if (out_col != 1) {
     with_unit(size, [&](auto unit) {
@@ -191,7 +213,7 @@ void drive(const PointwiseArgs& args, const PointwiseSpec& spec) {
   for (int k = 0; k < spec.inputs; ++k) {
     if (spec.in_sizes[k] > widest) widest = spec.in_sizes[k];
     const int64_t stride = args.in_strides[k][t.inner];
-    if (stride == 1) continue;
+    if (stride == 1 || (stride == 0 && spec.splats)) continue;
     staged = true;
     if (stride == 0) continue;
     for (int d = 0; d < t.inner; ++d) {
