@@ -12,6 +12,7 @@ constexpr int kIndexPrefetch = 8;                // positions ahead, for slices 
 constexpr int64_t kIndexRun = 1024;              // positions whose indices are checked, then used, from L1
 constexpr int64_t kShortCopy = 512;              // bytes; longer ones are memcpy's
 constexpr int64_t kColumnBytes = 1024;           // of a slice, the least that a chunk of a cut write takes
+constexpr int64_t kIndexLineBytes = 16 * 1024;    // of the array, that are fetched before single elements of it are moved
 
 // What happens to one element.
 template <class T>
@@ -93,6 +94,7 @@ struct IndexRun {
   int64_t array_step, values_step;
   int64_t count;
   int64_t begin, end;  // elements of the innermost slice dim
+  bool starts_line;    // the first run along its line of positions
 };
 
 // One index tensor, single elements. kPlain: the run reads array[index] for contiguous indices, none negative.
@@ -106,6 +108,10 @@ inline void move_elements(const IndexArgs& args, const IndexRun& run) {
   const int64_t index_step = run.index_steps[0], values_step = run.values_step, array_step = run.array_step;
   const int64_t skip = args.skip, count = run.count;
   if constexpr (kPlain) {
+    // Elements met in random order would miss the cache one by one: a line of them is fetched in order before.
+    const int64_t bytes = size * int64_t(sizeof(T));
+    if (run.starts_line && bytes <= kIndexLineBytes && bytes <= 64 * count)
+      for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(run.array + at, !Op::kReads);
 #pragma GCC unroll 4
     for (int64_t i = 0; i < count; ++i)
       if (Op::kReads || index[i] != skip) Op::apply(array[index[i]], values[i]);
@@ -221,6 +227,7 @@ inline bool find_fault(const IndexArgs& args, const IndexTensor& tensor, int dim
       array += coordinate[d] * args.index[d].array_stride;
       values += coordinate[d] * args.index[d].values_stride;
     }
+    run.starts_line = dims && coordinate[dims - 1] == 0;
     run.array = static_cast<char*>(args.array) + array * op.itemsize;
     run.values = static_cast<char*>(args.values) + values * op.itemsize;
     for (int t = 0; t < args.tensor_count; ++t) {

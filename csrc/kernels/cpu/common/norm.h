@@ -8,6 +8,12 @@ namespace hotloop::HOTLOOP_ISA {
 
 // Rows whose shares of grad_weight and grad_bias are summed one after another; blocks are summed pairwise.
 constexpr int64_t kNormBlockRows = 32;
+// Rows of the backward pass that are summed side by side: as many as leave the sums in registers.
+#if defined(__AVX512F__)
+constexpr int kNormRowsAtOnce = 4;
+#else
+constexpr int kNormRowsAtOnce = 2;
+#endif
 
 // A row of T as A: itself, or converted into `buffer`.
 template <class T, class A>
@@ -81,36 +87,59 @@ void norm_as(const NormArgs& args) {
 // With x^ = (x - mean) rstd and g = grad_out weight:
 //   grad_x = rstd (g - [mean of g] - x^ mean of g x^), the first mean only in a layer norm.
 // The pass that takes the means also adds the row's shares to grad_weight and grad_bias, where they are wanted.
-template <bool kLayer, class A>
-void norm_backward_row(const A* x, const A* grad_out, const A* weight, A mean, A rstd, A* grad_weight, A* grad_bias,
-                       A* grad_x, int64_t n) {
-  const Vec<A> shift = broadcast(mean), scale = broadcast(rstd);
-  double sum_g = 0, sum_gx = 0;
+// Several rows at once: their sums are independent chains, and the shares are read and written once for all.
+template <class A>
+struct NormBackwardRow {
+  const A *x, *grad_out;
+  A mean, rstd;
+  A* grad_x;  // null where not wanted
+};
+template <bool kLayer, int kRows, class A>
+void norm_backward_rows(const NormBackwardRow<A>* rows, const A* weight, A* grad_weight, A* grad_bias, int64_t n) {
+  double sum_g[kRows] = {}, sum_gx[kRows] = {};
   for (int64_t start = 0; start < n; start += kRowBlock) {
-    Vec<A> g_sum{}, gx_sum{};
+    Vec<A> g_sum[kRows] = {}, gx_sum[kRows] = {};
     for_vectors<A>(smaller<int64_t>(kRowBlock, n - start), [&](int64_t k, int count) __attribute__((always_inline)) {
       const int64_t i = start + k;
-      const Vec<A> go = load_some(grad_out + i, count);  // 0 in the lanes past the end, so all sums are right
-      const Vec<A> normal = (load_some(x + i, count) - shift) * scale;
+      const Vec<A> w = weight ? load_some(weight + i, count) : broadcast(A(1));
+      Vec<A> weight_share{}, bias_share{};
       if (grad_weight) {
-        store_some<A>(grad_weight + i, load_some(grad_weight + i, count) + go * normal, count);
-        store_some<A>(grad_bias + i, load_some(grad_bias + i, count) + go, count);
+        weight_share = load_some(grad_weight + i, count);
+        bias_share = load_some(grad_bias + i, count);
       }
-      const Vec<A> g = weight ? go * load_some(weight + i, count) : go;
-      g_sum += g;
-      gx_sum += g * normal;
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+        const Vec<A> go = load_some(rows[r].grad_out + i, count);  // 0 in the lanes past the end: all sums are right
+        const Vec<A> normal = (load_some(rows[r].x + i, count) - broadcast(rows[r].mean)) * broadcast(rows[r].rstd);
+        weight_share += go * normal;
+        bias_share += go;
+        const Vec<A> g = go * w;
+        g_sum[r] += g;
+        gx_sum[r] += g * normal;
+      }
+      if (grad_weight) {
+        store_some<A>(grad_weight + i, weight_share, count);
+        store_some<A>(grad_bias + i, bias_share, count);
+      }
     });
-    sum_g += double(sum_of_lanes<A>(g_sum));
-    sum_gx += double(sum_of_lanes<A>(gx_sum));
+    for (int r = 0; r < kRows; ++r) {
+      sum_g[r] += double(sum_of_lanes<A>(g_sum[r]));
+      sum_gx[r] += double(sum_of_lanes<A>(gx_sum[r]));
+    }
   }
-  if (!grad_x) return;
-  const Vec<A> mean_g = broadcast(kLayer ? A(sum_g / double(n)) : A(0)), mean_gx = broadcast(A(sum_gx / double(n)));
-  for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
-    const Vec<A> go = load_some(grad_out + i, count);
-    const Vec<A> normal = (load_some(x + i, count) - shift) * scale;
-    const Vec<A> g = weight ? go * load_some(weight + i, count) : go;
-    store_some<A>(grad_x + i, (g - mean_g - normal * mean_gx) * scale, count);
-  });
+  for (int r = 0; r < kRows; ++r) {
+    const NormBackwardRow<A>& row = rows[r];
+    if (!row.grad_x) return;
+    const Vec<A> shift = broadcast(row.mean), scale = broadcast(row.rstd);
+    const Vec<A> mean_g = broadcast(kLayer ? A(sum_g[r] / double(n)) : A(0));
+    const Vec<A> mean_gx = broadcast(A(sum_gx[r] / double(n)));
+    for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
+      const Vec<A> go = load_some(row.grad_out + i, count);
+      const Vec<A> normal = (load_some(row.x + i, count) - shift) * scale;
+      const Vec<A> g = weight ? go * load_some(weight + i, count) : go;
+      store_some<A>(row.grad_x + i, (g - mean_g - normal * mean_gx) * scale, count);
+    });
+  }
 }
 
 template <class T, bool kLayer>
@@ -126,22 +155,37 @@ void norm_backward_as(const NormBackwardArgs& args) {
   A* share = static_cast<A*>(shares.data());
   for_row_runs(
       1, blocks, n * kNormBlockRows, rows_of_chunk(n * kNormBlockRows), [&](int64_t, int64_t first, int64_t count) {
-        Workspace buffer(__is_same(T, A) ? 0 : size_t(2 * n) * sizeof(A));
-        A* converted = static_cast<A*>(buffer.data());
+        Workspace buffer(__is_same(T, A) ? 0 : size_t(2 * kNormRowsAtOnce * n) * sizeof(A));
         for (int64_t block = first; block < first + count; ++block) {
           const int64_t begin = block * kNormBlockRows, end = smaller(begin + kNormBlockRows, args.rows);
           A* grad_weight = parameters ? share + 2 * block * n : nullptr;
           A* grad_bias = parameters ? grad_weight + n : nullptr;
           if (parameters) __builtin_memset(grad_weight, 0, size_t(2 * n) * sizeof(A));
-          for (int64_t r = begin; r < end; ++r) {
-            const A* x = as_row(static_cast<const T*>(args.x) + r * args.x_row_stride, converted, n);
-            const A* g = as_row(static_cast<const T*>(args.grad_out) + r * args.grad_out_row_stride, converted + n, n);
-            T* grad_x = args.grad_x ? static_cast<T*>(args.grad_x) + r * args.grad_x_row_stride : nullptr;
-            A* out = grad_x ? converted : nullptr;
-            if constexpr (__is_same(T, A)) out = grad_x;
-            norm_backward_row<kLayer>(x, g, weight.p, kLayer ? mean[r] : A(0), rstd[r], grad_weight, grad_bias, out, n);
+          for (int64_t r = begin; r < end; r += kNormRowsAtOnce) {
+            const int together = int(smaller<int64_t>(kNormRowsAtOnce, end - r));
+            NormBackwardRow<A> rows[kNormRowsAtOnce];
+            for (int k = 0; k < together; ++k) {
+              A* converted = static_cast<A*>(buffer.data()) + 2 * k * n;
+              rows[k].x = as_row(static_cast<const T*>(args.x) + (r + k) * args.x_row_stride, converted, n);
+              rows[k].grad_out =
+                  as_row(static_cast<const T*>(args.grad_out) + (r + k) * args.grad_out_row_stride, converted + n, n);
+              rows[k].mean = kLayer ? mean[r + k] : A(0);
+              rows[k].rstd = rstd[r + k];
+              rows[k].grad_x = nullptr;
+              if (!args.grad_x) continue;
+              if constexpr (__is_same(T, A))
+                rows[k].grad_x = static_cast<T*>(args.grad_x) + (r + k) * args.grad_x_row_stride;
+              else
+                rows[k].grad_x = converted;
+            }
+            if (together == kNormRowsAtOnce)
+              norm_backward_rows<kLayer, kNormRowsAtOnce>(rows, weight.p, grad_weight, grad_bias, n);
+            else
+              for (int k = 0; k < together; ++k)
+                norm_backward_rows<kLayer, 1>(rows + k, weight.p, grad_weight, grad_bias, n);
             if constexpr (!__is_same(T, A))
-              if (grad_x) store_row(grad_x, out, n);
+              for (int k = 0; args.grad_x && k < together; ++k)
+                store_row(static_cast<T*>(args.grad_x) + (r + k) * args.grad_x_row_stride, rows[k].grad_x, n);
           }
         }
       });

@@ -192,6 +192,25 @@ inline void run_tiles(const StridedTile& t, int64_t begin, int64_t end) {
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+struct DenseRun {
+  const PointwiseArgs* args;
+  PointwiseSpec spec;
+};
+
+inline void drive_dense(DenseRun run) {
+  parallel_run(
+      ceil_div(run.args->sizes[0], kChunkElements),
+      [](void* context, int64_t chunk) {
+        const auto& [args, spec] = *(const DenseRun*)context;
+        const int64_t begin = chunk * kChunkElements, rest = args->sizes[0] - begin;
+        const void* in[kPointwiseInputs] = {};
+        for (int k = 0; k < spec.inputs; ++k) in[k] = (const char*)args->in[k] + begin * spec.in_sizes[k];
+        char* out = (char*)args->out + begin * spec.out_size;
+        spec.loop(out, in, kAllDense, rest < kChunkElements ? rest : kChunkElements, *args);
+      },
+      &run);
+}
+
 void drive(const PointwiseArgs& args, const PointwiseSpec& spec) {
   if (args.ndim == 0) {
     PointwiseArgs one = args;
@@ -202,6 +221,8 @@ void drive(const PointwiseArgs& args, const PointwiseSpec& spec) {
   int64_t elements = 1;
   for (int d = 0; d < args.ndim; ++d) elements *= args.sizes[d];
   if (elements == 0) return;
+
+  if (args.dense && spec.loop) return drive_dense({&args, spec});
 
   StridedTile t;
   t.args = &args;

@@ -118,6 +118,28 @@ template <class Op, class A>
   }
 }
 
+// The first n lanes from memory, the others of `pad`; n may be anything.
+template <class A>
+[[gnu::always_inline]] inline Vec<A> load_padded(const A* p, int n, Vec<A> pad) {
+  if (n >= kLanes<A>) return load(p);
+  if (n <= 0) return pad;
+  return select<Vec<A>>(first_lanes<Element<Mask<Vec<A>>>>(n), load_partial(p, n), pad);
+}
+
+// Fewer elements than a group, by way of registers: a copy in memory, read back wider than it was written, would wait.
+template <class Op, class A>
+inline void add_tail(TreeLanes<A>& acc, const A* p, int n, Vec<A> c, Vec<A> pad) {
+  for (int j = 0; j < TreeLanes<A>::kVectors; ++j) {
+    Vec<A> x[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const int at = 16 * i + j * kLanes<A>;
+      x[i] = Op::map(load_padded(p + at, n - at, pad), c);
+    }
+    acc.v[j] = Op::combine(acc.v[j], Op::combine(Op::combine(x[0], x[1]), Op::combine(x[2], x[3])));
+  }
+}
+
 // Lane l with l + 8, then + 4, + 2, + 1.
 template <class Op, class A>
 [[gnu::always_inline]] inline A fold_lanes(TreeLanes<A> acc) {
@@ -142,13 +164,7 @@ A reduce_block(const A* p, int count, A constant) {
   const Vec<A> c = broadcast(constant);
   int i = 0;
   for (; i + kTreeGroup <= count; i += kTreeGroup) add_group<Op>(acc, p + i, c);
-  if (i < count) {
-    alignas(64) A tail[kTreeGroup];
-    const Vec<A> pad = broadcast(Op::pad(constant));
-    for (int j = 0; j < kTreeGroup; j += kLanes<A>) store(tail + j, pad);
-    __builtin_memcpy(tail, p + i, size_t(count - i) * sizeof(A));
-    add_group<Op>(acc, tail, c);
-  }
+  if (i < count) add_tail<Op>(acc, p + i, count - i, c, broadcast(Op::pad(constant)));
   return fold_lanes<Op>(acc);
 }
 

@@ -1,0 +1,86 @@
+"""The worst error of a function over all float32 numbers, in units in the last place of the result.
+
+    python benchmarks/kernels/every_float32.py exp tanh --isa avx2
+
+NumPy in float64 is the oracle. All 2^32 inputs take some minutes a function; --step n takes every n-th.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+
+import numpy as np
+
+import hotloop
+from hotloop import _core
+from hotloop.nn import functional as F
+
+BLOCK = 1 << 22
+SMALLEST_NORMAL = 2.0**-126
+
+
+def sigmoid(x):
+    return np.where(x < 0, np.exp(-np.abs(x)), 1) / (1 + np.exp(-np.abs(x)))
+
+
+erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+# Name: (call, oracle).
+FUNCTIONS = {
+    **{
+        name: (getattr(hotloop, name), getattr(np, name))
+        for name in ("exp", "exp2", "expm1", "log", "log2", "log1p", "sin", "cos", "tan", "tanh", "sqrt")
+    },
+    "erf": (hotloop.erf, np.vectorize(math.erf, otypes=[np.float64])),
+    "sigmoid": (hotloop.sigmoid, sigmoid),
+    "rsqrt": (hotloop.rsqrt, lambda x: 1 / np.sqrt(x)),
+    "gelu": (F.gelu, lambda x: x * erfc(-x / math.sqrt(2)) / 2),
+}
+
+
+def errors(got: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Units in the last place; below the smallest normal number its unit."""
+    wide = got.astype(np.float64)
+    _, exponent = np.frexp(np.where(np.isfinite(exact), np.maximum(np.abs(exact), SMALLEST_NORMAL), 1.0))
+    error = np.abs(wide - exact) / np.ldexp(1.0, exponent - 24)
+    overflows = np.isinf(wide) & (np.abs(exact) > np.finfo(np.float32).max) & (np.sign(wide) == np.sign(exact))
+    same = (wide == exact) | (np.isnan(wide) & np.isnan(exact)) | overflows
+    return np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
+
+
+def sweep(name: str, step: int) -> None:
+    call, oracle = FUNCTIONS[name]
+    worst, worst_input, over_one, began = 0.0, np.float32(0), 0, time.monotonic()
+    for start in range(0, 2**32, BLOCK * step):
+        bits = np.arange(start, min(start + BLOCK * step, 2**32), step, dtype=np.uint32)
+        x = bits.view(np.float32)
+        error = errors(call(hotloop.from_numpy(x)).numpy(), oracle(x.astype(np.float64)))
+        at = int(np.argmax(error))
+        over_one += int(np.sum(error > 1))
+        if error[at] > worst:
+            worst, worst_input = float(error[at]), x[at]
+    count = -(-(2**32) // step)
+    print(
+        f"{_core.last_kernel()}: worst {worst:.3f} ulp at {worst_input!r}; {over_one} of {count} above 1 ulp; "
+        f"{time.monotonic() - began:.0f} s",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("functions", nargs="+", choices=sorted(FUNCTIONS), metavar="function")
+    parser.add_argument("--isa", help="instruction set whose kernel runs")
+    parser.add_argument("--step", type=int, default=1, help="take every n-th number")
+    arguments = parser.parse_args()
+    if arguments.isa:
+        _core.cap_isa(arguments.isa)
+    with np.errstate(all="ignore"):
+        for name in arguments.functions:
+            sweep(name, arguments.step)
+
+
+if __name__ == "__main__":
+    main()
