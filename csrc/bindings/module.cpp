@@ -34,6 +34,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   add_optimizer_rows();
   bind_autograd(module);
   bind_interop(module);
+  bind_packed_weight(module);
   bind_runtime(module);
   bind_tensor_type(module);
 

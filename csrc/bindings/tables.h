@@ -13,6 +13,7 @@ void add_matmul_rows();
 void add_index_rows();
 void add_nn_rows();
 void add_optimizer_rows();
+void bind_packed_weight(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);  // threads, memory, instruction sets, seeds, build
 
 }  // namespace hotloop::bindings

@@ -10,6 +10,7 @@ from hotloop.nn.linear import Identity, Linear
 from hotloop.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from hotloop.nn.module import Module
 from hotloop.nn.normalization import LayerNorm
+from hotloop.nn.packed import PackedLinear, pack_for_inference
 from hotloop.nn.parameter import Parameter
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "NLLLoss",
+    "PackedLinear",
     "Parameter",
     "ReLU",
     "Sequential",
@@ -39,5 +41,6 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "pack_for_inference",
     "utils",
 ]
