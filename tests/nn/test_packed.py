@@ -47,5 +47,5 @@ def test_what_a_packed_layer_refuses():
         layer(hotloop.ones(2, 4, dtype=hotloop.float64))
     with pytest.raises(RuntimeError, match="PackedWeight: weight must be a 2-D floating point tensor"):
         hotloop._core.PackedWeight(hotloop.ones(3))
-    with pytest.raises(TypeError, match="linear_packed.*must be PackedWeight, not hotloop.Tensor"):
+    with pytest.raises(TypeError, match=r"linear_packed.*must be PackedWeight, not hotloop\.Tensor"):
         hotloop._core.linear_packed(hotloop.ones(2, 4), hotloop.ones(3, 4))
