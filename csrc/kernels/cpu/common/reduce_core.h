@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cpu/common/chunks.h"
+#include "kernels/cpu/common/fold.h"
 #include "kernels/cpu/common/vec_math_exp.h"
 
 namespace hotloop::HOTLOOP_ISA {
@@ -147,13 +148,7 @@ template <class Op, class A>
   for (int half = TreeLanes<A>::kVectors / 2; half > 0; half /= 2)
 #pragma GCC unroll 4
     for (int j = 0; j < half; ++j) acc.v[j] = Op::combine(acc.v[j], acc.v[j + half]);
-  A lane[kLanes<A>];
-  store(lane, acc.v[0]);
-#pragma GCC unroll 4
-  for (int half = kLanes<A> / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
-    for (int j = 0; j < half; ++j) lane[j] = Op::combine(lane[j], lane[j + half]);
-  return lane[0];
+  return fold(acc.v[0], [](auto a, auto b) __attribute__((always_inline)) { return Op::combine(a, b); });
 }
 
 // At most kTreeBlock contiguous elements.

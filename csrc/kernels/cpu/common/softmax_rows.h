@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "kernels/args/softmax.h"
 #include "kernels/cpu/common/chunks.h"
+#include "kernels/cpu/common/fold.h"
 #include "kernels/cpu/common/half.h"
 #include "kernels/cpu/common/vec_math_exp.h"
 
@@ -15,11 +16,7 @@ constexpr int64_t kRowTileBytes = 128 * 1024;  // rows gathered at once, for an 
 
 template <class A>
 inline A sum_of_lanes(Vec<A> v) {
-  A lane[kLanes<A>];
-  store(lane, v);
-  for (int half = kLanes<A> / 2; half > 0; half /= 2)
-    for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
-  return lane[0];
+  return fold(v, [](auto a, auto b) __attribute__((always_inline)) { return a + b; });
 }
 
 // Sum over i of term(i, get): term may also write; it is called for whole vectors and once for the rest, whose
