@@ -247,6 +247,21 @@ std::vector<int64_t> ints_from(const Source& s) {
   return values;
 }
 
+int64_t integer_of(const char* op, const char* argument, const py::object& object) {
+  if (!is_integer(object.ptr()))
+    type_error(std::string(op) + "(): argument '" + argument + "' must be int, not " + Py_TYPE(object.ptr())->tp_name);
+  return to_int64(object.ptr());
+}
+
+std::vector<int64_t> integers_of(const char* op, const char* argument, const py::object& object) {
+  if (!PyTuple_Check(object.ptr()) && !PyList_Check(object.ptr()))
+    type_error(std::string(op) + "(): argument '" + argument + "' must be int | Sequence[int], not " +
+               Py_TYPE(object.ptr())->tp_name);
+  std::vector<int64_t> values;
+  for (const py::handle item : object) values.push_back(integer_of(op, argument, py::reinterpret_borrow<py::object>(item)));
+  return values;
+}
+
 Scalar scalar_from(const Source& s) {
   if (PyBool_Check(s.object)) return Scalar(s.object == Py_True);
   if (PyFloat_Check(s.object)) return Scalar(PyFloat_AS_DOUBLE(s.object));

@@ -70,6 +70,10 @@ Scalar scalar_from(const Source& s);
 std::vector<Tensor> tensors_from(const Source& s);
 std::vector<int64_t> ints_from(const Source& s);
 
+// The same for a parameter that takes several types and reached the function as it is.
+int64_t integer_of(const char* op, const char* argument, const py::object& object);
+std::vector<int64_t> integers_of(const char* op, const char* argument, const py::object& object);
+
 #define HOTLOOP_FROM(Type, function) \
   template <>                        \
   struct From<Type> {                \

@@ -114,9 +114,9 @@ Tensor randn_like(const Tensor& x, const MaybeDType& dtype, bool requires_grad) 
 Tensor randint(int64_t first, const py::object& second, const py::object& third, const py::object& generator,
                const MaybeDType& dtype, const MaybeDevice& device) {
   const bool two = !third.is_none();
-  const int64_t low = two ? first : 0, high = two ? second.cast<int64_t>() : first;
+  const int64_t low = two ? first : 0, high = two ? integer_of("randint", "high", second) : first;
   Dims sizes;
-  for (const py::handle s : py::cast<py::sequence>(two ? third : second)) sizes.push(s.cast<int64_t>());
+  for (const int64_t size : integers_of("randint", "size", two ? third : second)) sizes.push(size);
   check_sizes("randint", sizes);
   Tensor t = empty(sizes, dtype.value_or(DType::i64), device_or_cpu(device));
   ops::randint_(t, low, high, generator_of(generator));

@@ -19,16 +19,26 @@ template <Tensor (*of_all)(const Tensor&, const OptionalDims&, bool),
 py::object extreme(const Tensor& x, const py::object& dim, bool keepdim) {
   if (dim.is_none()) return py::reinterpret_steal<py::object>(wrap(of_all(x, {}, false)));
   if (is_tensor(dim.ptr())) return py::reinterpret_steal<py::object>(wrap(pair(x, as_tensor(dim.ptr()), 0, 0)));
-  const std::tuple<Tensor, Tensor> both = along(x, dim.cast<int64_t>(), keepdim);
+  const std::tuple<Tensor, Tensor> both = along(x, integer_of("max", "dim", dim), keepdim);
   static const py::object type = py::module_::import("hotloop._types").attr("ValuesAndIndices");
   return type(py::reinterpret_steal<py::object>(wrap(std::get<0>(both))),
               py::reinterpret_steal<py::object>(wrap(std::get<1>(both))));
 }
 
-// `unbiased` is the older way of saying correction 0 or 1.
-double correction_of(std::optional<double> correction, std::optional<bool> unbiased) {
-  if (unbiased) return *unbiased ? 1 : 0;
-  return correction.value_or(1);
+// PyTorch's two forms: var(dim, *, correction, keepdim), and the older var(dim, unbiased, keepdim), which
+// may also be var(unbiased).
+template <Tensor (*function)(const Tensor&, const OptionalDims&, double, bool)>
+Tensor moment(const Tensor& x, const py::object& dim, std::optional<bool> unbiased, bool keepdim,
+              std::optional<double> correction) {
+  if (PyBool_Check(dim.ptr())) return function(x, {}, dim.cast<bool>() ? 1 : 0, keepdim);
+  OptionalDims dims;
+  if (PyIndex_Check(dim.ptr())) {
+    dims = Dims{integer_of("var", "dim", dim)};
+  } else if (!dim.is_none()) {
+    dims = Dims{};
+    for (const int64_t d : integers_of("var", "dim", dim)) dims->push(d);
+  }
+  return function(x, dims, correction.value_or(unbiased.value_or(true) ? 1 : 0), keepdim);
 }
 
 }  // namespace
@@ -70,15 +80,11 @@ void add_reduce_rows() {
                  "Whether any element is nonzero."),
       HOTLOOP_OP("all(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor", ops::all,
                  "Whether all elements are nonzero."),
-      HOTLOOP_OP("var(input: Tensor, dim: int | Sequence[int] | None = None, *, correction: float | None = None, "
-                 "keepdim: bool = False, unbiased: bool | None = None) -> Tensor",
-                 [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim,
-                    std::optional<bool> unbiased) { return ops::var(x, dims, correction_of(correction, unbiased), keepdim); },
+      HOTLOOP_OP("var(input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool | None = None, "
+                 "keepdim: bool = False, *, correction: float | None = None) -> Tensor", moment<ops::var>,
                  "Variance with divisor max(0, n - correction); correction is 1 unless given."),
-      HOTLOOP_OP("std(input: Tensor, dim: int | Sequence[int] | None = None, *, correction: float | None = None, "
-                 "keepdim: bool = False, unbiased: bool | None = None) -> Tensor",
-                 [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim,
-                    std::optional<bool> unbiased) { return ops::std(x, dims, correction_of(correction, unbiased), keepdim); },
+      HOTLOOP_OP("std(input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool | None = None, "
+                 "keepdim: bool = False, *, correction: float | None = None) -> Tensor", moment<ops::std>,
                  "Standard deviation, the root of var()."),
       HOTLOOP_FUNCTION("var_mean(input: Tensor, dim: int | Sequence[int] | None = None, *, "
                        "correction: float | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]",
@@ -90,6 +96,10 @@ void add_reduce_rows() {
                  "log(sum(exp(input))) without overflow."),
       HOTLOOP_OP("norm(input: Tensor, p: float = 2.0, dim: int | Sequence[int] | None = None, keepdim: bool = False) "
                  "-> Tensor", ops::norm, "The p-norm of the elements as a vector."),
+      HOTLOOP_OP("equal(input: Tensor, other: Tensor) -> bool", ops::equal, "Whether shapes and all elements are equal."),
+      HOTLOOP_OP("allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, "
+                 "equal_nan: bool = False) -> bool", ops::allclose,
+                 "Whether |input - other| <= atol + rtol |other| everywhere."),
       HOTLOOP_OP("softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor", ops::softmax,
                  "exp(x) / sum(exp(x)) along dim."),
       HOTLOOP_OP("log_softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor", ops::log_softmax,

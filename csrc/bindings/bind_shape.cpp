@@ -9,8 +9,8 @@ namespace hotloop::bindings {
 namespace {
 
 std::vector<Tensor> split_by(const Tensor& x, const py::object& size, int64_t dim) {
-  if (!PyLong_Check(size.ptr())) return ops::split(x, size.cast<std::vector<int64_t>>(), dim);
-  const int64_t length = size.cast<int64_t>(), n = x.size(wrap_dim("split", dim, x.ndim()));
+  if (!PyIndex_Check(size.ptr())) return ops::split(x, integers_of("split", "split_size", size), dim);
+  const int64_t length = integer_of("split", "split_size", size), n = x.size(wrap_dim("split", dim, x.ndim()));
   if (length < 0 || (length == 0 && n != 0))
     fail<RuntimeError>("split: split_size must be positive, but got %lld", static_cast<long long>(length));
   std::vector<int64_t> lengths;
@@ -20,7 +20,7 @@ std::vector<Tensor> split_by(const Tensor& x, const py::object& size, int64_t di
 
 // x.to(dtype), x.to(device), x.to(device, dtype), x.to(other), with copy.
 Tensor to(const Tensor& x, const py::object& first, const py::object& second, const std::optional<DType>& dtype,
-          const std::optional<Device>& device, bool copy) {
+          const std::optional<Device>& device, bool copy, bool /*non_blocking*/) {
   DType wanted = dtype.value_or(x.dtype());
   Device where = device.value_or(x.device());
   for (const py::object& o : {first, second}) {
@@ -78,6 +78,8 @@ void add_shape_rows() {
                  }, "Dims of size 1 taken out; a view."),
       HOTLOOP_OP("flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor", ops::flatten,
                  "The dims from start_dim to end_dim made one."),
+      HOTLOOP_OP("ravel(input: Tensor) -> Tensor", [](const Tensor& x) { return ops::flatten(x, 0, -1); },
+                 "All dims made one."),
       HOTLOOP_OP("unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor", ops::unflatten,
                  "One dim made several."),
       HOTLOOP_OP("narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor", ops::narrow,
@@ -114,7 +116,7 @@ void add_shape_rows() {
       HOTLOOP_OP("flip(input: Tensor, *dims: int) -> Tensor", ops::flip, "A copy with the order along dims reversed."),
       HOTLOOP_METHOD("repeat(self: Tensor, *repeats: int) -> Tensor", ops::repeat, "A copy tiled along every dim."),
       HOTLOOP_METHOD("to(self: Tensor, first: Any = None, second: Any = None, *, dtype: dtype | None = None, "
-                     "device: device | str | None = None, copy: bool = False) -> Tensor", to,
+                     "device: device | str | None = None, copy: bool = False, non_blocking: bool = False) -> Tensor", to,
                      "In another dtype or on another device; itself where nothing changes."),
       HOTLOOP_METHOD("type_as(self: Tensor, other: Tensor) -> Tensor",
                      [](const Tensor& x, const Tensor& other) {

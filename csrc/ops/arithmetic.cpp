@@ -15,6 +15,23 @@ bool both_numbers(const Tensor& a, const Tensor& b) {
   return (!a.defined() || a->wrapped_number) && (!b.defined() || b->wrapped_number);
 }
 
+// A bound as the dtype has it; outside of an integer's range, the end of the range.
+double within(DType dtype, double bound) {
+  const auto between = [bound](double low, double high) { return bound < low ? low : bound > high ? high : bound; };
+  if (dtype == DType::u8) return between(0, UINT8_MAX);
+  if (dtype == DType::i8) return between(INT8_MIN, INT8_MAX);
+  if (dtype == DType::i32) return between(INT32_MIN, INT32_MAX);
+  return bound;
+}
+
+double lower_bound(DType dtype, const Tensor& min) {
+  return within(dtype, min.defined() ? item(min).as_double() : -kInfinity);
+}
+
+double upper_bound(DType dtype, const Tensor& max) {
+  return within(dtype, max.defined() ? item(max).as_double() : kInfinity);
+}
+
 }  // namespace
 
 Tensor power(const Tensor& base, const Tensor& exponent) {
@@ -46,8 +63,7 @@ Tensor clamp_between(const Tensor& x, const Tensor& min, const Tensor& max) {
     // A floating bound makes an integer input floating, as in any op of both.
     const DType dtype = min.defined() && max.defined() ? result_type({&x, &min, &max})
                                                         : result_type({&x, min.defined() ? &min : &max});
-    return clamp_scalar(x.dtype() == dtype ? x : to_dtype(x, dtype), min.defined() ? item(min).as_double() : -kInfinity,
-                        max.defined() ? item(max).as_double() : kInfinity);
+    return clamp_scalar(x.dtype() == dtype ? x : to_dtype(x, dtype), lower_bound(dtype, min), upper_bound(dtype, max));
   }
   if (!max.defined()) return maximum(x, min);
   if (!min.defined()) return minimum(x, max);
@@ -56,7 +72,7 @@ Tensor clamp_between(const Tensor& x, const Tensor& min, const Tensor& max) {
 
 void clamp_between_(const Tensor& x, const Tensor& min, const Tensor& max) {
   if (!min.defined() && !max.defined()) fail<RuntimeError>("clamp_: At least one of 'min' or 'max' must not be None");
-  clamp_scalar_(x, min.defined() ? item(min).as_double() : -kInfinity, max.defined() ? item(max).as_double() : kInfinity);
+  clamp_scalar_(x, lower_bound(x.dtype(), min), upper_bound(x.dtype(), max));
 }
 
 }  // namespace hotloop::ops

@@ -7,6 +7,7 @@
 #include "dispatch/index.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
+#include "ops/indexing.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
@@ -124,7 +125,11 @@ const OpRecord add_into_zeros_op{.name = "index_accumulate",
                                  .gradient = [](Gradient& g) {
                                    if (!g.grad(0).defined()) return;
                                    const Indexing& x = g.attrs<Indexing>();
-                                   g.set(1, read(x.kind == Kind::rows ? index_select_op : gather_op, x, g.grad(0), g.in(0)));
+                                   const Tensor index = g.in(0);
+                                   Tensor grad = read(x.kind == Kind::rows ? index_select_op : gather_op, x, g.grad(0), index);
+                                   // Only embedding skips rows, whose index comes before the one dim of a row.
+                                   if (x.skip != INT64_MIN) grad = where(unsqueeze(ne(index, double(x.skip)), -1), grad, 0.0);
+                                   g.set(1, grad);
                                  },
                                  .saves = Saves::of(0b01),
                                  .attributes_bytes = sizeof(Indexing)};
@@ -277,6 +282,14 @@ Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx)
     fail<RuntimeError>("embedding: 'weight' must be 2-D, got shape %s", to_string(weight.sizes()).c_str());
   const int64_t skip = padding_idx < 0 ? INT64_MIN : padding_idx;
   return read(embedding_op, {Kind::rows, 0, false, skip, {}}, weight, as_index("embedding", index));
+}
+
+Tensor masked_select(const Tensor& x, const Tensor& mask) {
+  if (mask.dtype() != DType::bool_)
+    fail<RuntimeError>("masked_select: expected a mask of dtype bool, got %s", name(mask.dtype()));
+  const Dims sizes = broadcast_shape("masked_select", x.sizes(), mask.sizes());
+  const IndexItem item{.kind = IndexItem::tensor, .indices = expand(mask, sizes)};
+  return index(expand(x, sizes), {&item, 1});
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {

@@ -14,6 +14,7 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& 
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 // Rows of weight (rows, width) by index of any shape; the gradient skips rows equal to padding_idx (-1: none).
 Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx);
+Tensor masked_select(const Tensor& x, const Tensor& mask);  // 1-d; both broadcast
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value);
 Tensor one_hot(const Tensor& index, int64_t classes);  // classes -1: the largest index + 1
 Tensor nonzero(const Tensor& x);                       // (count, ndim) int64

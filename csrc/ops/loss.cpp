@@ -40,6 +40,13 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
   // Ignored rows read class 0 and weigh nothing.
   const Tensor kept = ne(target, double(ignore_index));
   const Tensor index = where(kept, target, scalar_tensor(Scalar(int64_t(0)), DType::i64));
+  if (index.numel() > 0) {
+    const int64_t classes = input.size(dim), least = item(amin(index)).as_int(), largest = item(amax(index)).as_int();
+    if (least < 0 || largest >= classes)
+      fail<IndexError>("nll_loss: Target %lld is out of bounds. (classes are 0 to %lld, ignore_index is %lld)",
+                       static_cast<long long>(least < 0 ? least : largest), static_cast<long long>(classes - 1),
+                       static_cast<long long>(ignore_index));
+  }
   const Tensor picked = squeeze(gather(input, dim, unsqueeze(index, dim)), {dim});
   Tensor w = to_dtype(kept, input.dtype());
   if (weight.defined()) {

@@ -180,9 +180,10 @@ DType settle(const Row& row, DType dtype) {
   fail<TypeError>("%s: not implemented for dtype %s", row.record.name, name(dtype));
 }
 
+// A number becomes a plain tensor: one that is saved for a gradient must count there by its dtype.
 Tensor as(const Tensor& t, DType dtype) {
-  if (t.dtype() == dtype) return t;
   if (t->wrapped_number) return scalar_tensor(item(t), dtype);
+  if (t.dtype() == dtype) return t;
   return to_dtype(t, dtype);
 }
 
@@ -210,14 +211,22 @@ void unary_in_place(const Row& row, const Tensor& a, double p0, double p1) {
   run_row_into(a, row, {a}, p0, p1);
 }
 
+// The dtype that a binary row computes in.
+DType common_dtype(const Row& row, const Tensor& a, const Tensor& b) {
+  if (plain_pair(a, b)) return settle(row, a.dtype());
+  if (&row == &sub_row && (a.dtype() == DType::bool_ || b.dtype() == DType::bool_))
+    fail<TypeError>("sub: a bool operand can't be subtracted or subtracted from, got %s and %s; use ^ or logical_not()",
+                    name(a.dtype()), name(b.dtype()));
+  return settle(row, result_type({&a, &b}));
+}
+
 Tensor binary(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
-  const DType dtype = settle(row, plain_pair(a, b) ? a.dtype() : result_type({&a, &b}));
-  if (a.dtype() == dtype && b.dtype() == dtype) return run_row(row, {a, b}, p0, p1);
+  const DType dtype = common_dtype(row, a, b);
   return run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1);
 }
 
 void binary_in_place(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
-  const DType dtype = settle(row, plain_pair(a, b) ? a.dtype() : result_type({&a, &b}));
+  const DType dtype = common_dtype(row, a, b);
   const bool is_bool = row.record.shape == bool_shape;
   const auto rank = [](DType d) { return is_floating(d) ? 2 : is_integral(d) ? 1 : 0; };
   if (!is_bool && rank(dtype) > rank(a.dtype()))

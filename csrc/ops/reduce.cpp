@@ -90,7 +90,7 @@ void sum_gradient(Gradient& g) {
 void mean_gradient(Gradient& g) {
   if (!g.grad(0).defined()) return;
   const double n = double(reduced_count(g.in_sizes(0), g.attrs<Reduction>().dims));
-  g.set(0, expand(with_dims(g, g.grad(0) / n), g.in_sizes(0)));
+  g.set(0, expand(with_dims(g, g.grad(0) / (n ? n : 1.0)), g.in_sizes(0)));
 }
 
 // Ties share the gradient alike; with indices, the chosen element has it all.
@@ -294,6 +294,22 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
   if (p == -__builtin_inf()) return amin(abs(x), dims, keepdim);
   if (p == 0) return sum(to_dtype(ne(x, 0.0), x.dtype()), dims, keepdim);
   return pow_scalar(sum(pow_scalar(abs(x), p), dims, keepdim), 1.0 / p);
+}
+
+bool equal(const Tensor& a, const Tensor& b) {
+  return a.sizes() == b.sizes() && item(all(eq(a, b))).as_int() != 0;
+}
+
+bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  if (a.dtype() != b.dtype())
+    fail<RuntimeError>("allclose: expected two tensors of one dtype, got %s and %s", name(a.dtype()), name(b.dtype()));
+  const DType dtype = is_floating(a.dtype()) ? a.dtype() : DType::f64;
+  const Tensor x = converted(a, dtype), y = converted(b, dtype);
+  // An infinity is close to itself alone, which the difference can't tell.
+  const Tensor near = logical_and(le(abs(x - y), abs(y) * rtol + atol), isfinite(y));
+  Tensor close = logical_or(eq(x, y), near);
+  if (equal_nan) close = logical_or(close, logical_and(isnan(x), isnan(y)));
+  return item(all(close)).as_int() != 0;
 }
 
 }  // namespace hotloop::ops

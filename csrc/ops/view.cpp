@@ -252,7 +252,7 @@ Tensor expand(const Tensor& x, const Dims& sizes) {
     if (to.sizes[i] == own) {
       to.strides[i] = x.stride(i - lead);
     } else if (own != 1) {
-      fail<RuntimeError>("The expanded size of the tensor (%lld) must match the existing size (%lld) at non-singleton "
+      fail<RuntimeError>("expand: The expanded size of the tensor (%lld) must match the existing size (%lld) at non-singleton "
                          "dimension %d.  Target sizes: %s.  Tensor sizes: %s",
                          static_cast<long long>(sizes[i]), static_cast<long long>(own), i, to_string(sizes).c_str(),
                          to_string(x.sizes()).c_str());
@@ -381,7 +381,7 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
   const int64_t n = x.ndim() ? x.size(d) : 1;
   if (size < 0) fail<RuntimeError>("unfold: size is %lld but must be >= 0", static_cast<long long>(size));
   if (size > n)
-    fail<RuntimeError>("maximum size for tensor at dimension %d is %lld but size is %lld", d, static_cast<long long>(n),
+    fail<RuntimeError>("unfold: maximum size for tensor at dimension %d is %lld but size is %lld", d, static_cast<long long>(n),
                        static_cast<long long>(size));
   if (step <= 0) fail<RuntimeError>("unfold: step is %lld but must be > 0", static_cast<long long>(step));
   Dims sizes = x.sizes(), strides = x.strides();
