@@ -150,9 +150,11 @@ def training_step(library: Library, problem: Problem) -> Callable[[], object]:
     return step
 
 
-def inference(library: Library, problem: Problem) -> Callable[[], object]:
-    """The forward pass with nothing recorded."""
+def inference(library: Library, problem: Problem, packed: bool = False) -> Callable[[], object]:
+    """The forward pass with nothing recorded; hotloop's weights packed beforehand where ``packed``."""
     network = model(library, problem).eval()
+    if packed and library.name == "hotloop":
+        network = library.module.nn.pack_for_inference(network)
     x = library.array(problem.x)
     inference_mode = library.module.inference_mode
 

@@ -49,10 +49,10 @@ def _case(entry: Mapping[str, Any]) -> Case:
 
 def _network(op: str, problem: mlp.Problem) -> tuple[Work, Callable[[Mapping[str, Library]], dict[str, Trial]]]:
     parameter_bytes = 4.0 * problem.parameters
-    if op == "inference":
+    if op in ("inference", "inference_packed"):
         return (
             Work(problem.product_flops, parameter_bytes, 4.0 * problem.batch * problem.widths[-1], "float32"),
-            partial(_prepare_inference, problem),
+            partial(_prepare_inference, problem, op == "inference_packed"),
         )
     # AdamW reads the parameters, gradients and both moments and writes all but the gradients.
     state = 3 * parameter_bytes
@@ -86,13 +86,13 @@ def _check_trained(first_loss: float, loss: object) -> Accuracy:
     return Accuracy(0.0, share if np.isfinite(share) else np.inf)
 
 
-def _prepare_inference(problem: mlp.Problem, libraries: Mapping[str, Library]) -> dict[str, Trial]:
+def _prepare_inference(problem: mlp.Problem, packed: bool, libraries: Mapping[str, Library]) -> dict[str, Trial]:
     expected = mlp.Float64Network(problem).forward()[-1]
     reference = Reference(expected, "float32", max(problem.widths), magnitude=np.abs(expected).max())
     trials = {}
     for library in libraries.values():
         if library.name != "numpy":
-            make = mlp.jax_inference if library.name == "jax" else mlp.inference
+            make = mlp.jax_inference if library.name == "jax" else partial(mlp.inference, packed=packed)
             trials[library.name] = Trial([make(library, problem)], [reference.compare])
     return trials
 
