@@ -25,7 +25,10 @@ class CopySlices final : public Node {
  public:
   // `op_input`: which input of `op` was the view itself (its old history), or -1.
   CopySlices(Ref<Node> op, int op_input, Edge base_edge, const Tensor& base, const Geometry& shown)
-      : op_(std::move(op)), op_input_(op_input), base_sizes_(base.sizes()), base_strides_(base.strides()),
+      : op_(std::move(op)),
+        op_input_(op_input),
+        base_sizes_(base.sizes()),
+        base_strides_(base.strides()),
         shown_(shown) {
     edges.emplace(std::move(base_edge));
     for (int i = 0; i < op_->edges.size(); ++i) {
@@ -36,25 +39,27 @@ class CopySlices final : public Node {
 
   const char* name() const override { return "CopySlices"; }
 
-  void apply(Tensor* grad_outputs, Tensor* grad_inputs, bool create_graph) override {
+  void apply(const Visit& visit) override {
     // A private copy laid out like the base, so that the shown part can be addressed in it.
-    Tensor grad = ops::empty_strided(base_sizes_, base_strides_, grad_outputs[0].dtype(), grad_outputs[0].device());
-    ops::copy_(grad, grad_outputs[0]);
+    const Tensor& grad_output = visit.grad_outputs[0];
+    Tensor grad = ops::empty_strided(base_sizes_, base_strides_, grad_output.dtype(), grad_output.device());
+    ops::copy_(grad, grad_output);
     Tensor shown = ops::as_strided(grad, shown_.sizes, shown_.strides, shown_.offset);
     Tensor op_grad = ops::clone(shown);
     InlineVector<Tensor, 4> inner;
+    InlineVector<bool, 16> needed;
     inner.resize(op_->edges.size());
-    op_->apply(&op_grad, inner.begin(), create_graph);
+    for (int i = 0; i < op_->edges.size(); ++i)
+      needed.emplace(i == op_input_ ? visit.needs(*this, 0) && op_->edges[i].wanted() : visit.needs(*this, 1 + i));
+    op_->apply({&op_grad, inner.begin(), needed.begin(), visit.create_graph, visit.retain});
     if (op_input_ >= 0 && inner[op_input_].defined())
       ops::copy_(shown, inner[op_input_]);
     else
       ops::fill_(shown, 0.0);
-    grad_inputs[0] = std::move(grad);
+    visit.grad_inputs[0] = std::move(grad);
     for (int i = 0; i < inner.size(); ++i)
-      if (i != op_input_) grad_inputs[1 + i] = std::move(inner[i]);
+      if (i != op_input_) visit.grad_inputs[1 + i] = std::move(inner[i]);
   }
-
-  void release_saved() override { op_->release_saved(); }
 
  private:
   Ref<Node> op_;
@@ -65,27 +70,56 @@ class CopySlices final : public Node {
 
 }  // namespace
 
+namespace {
+
+bool is_leaf_with_grad(const TensorImpl* t) { return t->requires_grad && !(tape_meta(t) && tape_meta(t)->grad_fn); }
+
+// Does the view still show its base's memory? Not after either was given other memory (`.data = ...`).
+bool shows_base(const TensorImpl* view) { return view->base && view->base->storage == view->storage; }
+
+[[noreturn]] void refuse_no_grad_view(const char* what) {
+  fail<RuntimeError>(
+      "A view was created in no_grad mode and %s modified inplace with grad mode enabled. Given that this "
+      "use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
+      "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be "
+      "tracked) or both outside (if you want the inplace to be tracked).",
+      what);
+}
+
+}  // namespace
+
 void check_in_place(const Call& call) {
   const Tensor& out = call.outputs[0];
   if (out->inference && !thread_state.inference_mode)
     fail<RuntimeError>("Inplace update to inference tensor outside InferenceMode is not allowed. (op: %s)",
                        call.op.name);
-  if (out->requires_grad && is_leaf(out) && !out->base)
-    fail<RuntimeError>("a leaf Variable that requires grad is being used in an in-place operation. (op: %s)",
-                       call.op.name);
-  if (out->base && out->base->requires_grad && is_leaf(Tensor(out->base)))
-    fail<RuntimeError>("a view of a leaf Variable that requires grad is being used in an in-place operation. (op: %s)",
-                       call.op.name);
+  bool with_grad = false;
+  if (out->no_grad_view)
+    for (int i = 0; i < call.n_inputs; ++i) with_grad |= call.inputs[i].defined() && needs_grad(call.inputs[i]);
+  check_in_place(out, call.op.name, with_grad);
 }
 
 void record_in_place(const Call& call) {
-  const Tensor& out = call.outputs[0];
   int self = -1;
   for (int i = 0; i < call.n_inputs; ++i)
-    if (call.inputs[i].defined() && call.inputs[i].same(out)) self = i;
-  Ref<Node> node(new OpNode(call));
-  if (!out->base) {
-    set_history(out, node, 0);
+    if (call.inputs[i].defined() && call.inputs[i].same(call.outputs[0])) self = i;
+  set_in_place_history(call.outputs[0], Ref<Node>(new OpNode(call)), self);
+}
+
+void check_in_place(const Tensor& out, const char* op, bool with_grad) {
+  const TensorImpl* base = shows_base(out.impl()) ? out->base.get() : nullptr;
+  if (is_leaf_with_grad(out.impl()) && !(base && tape_meta(base) && tape_meta(base)->grad_fn))
+    fail<RuntimeError>("a leaf Variable that requires grad is being used in an in-place operation. (op: %s)", op);
+  if (!base) return;
+  if (is_leaf_with_grad(base))
+    fail<RuntimeError>("a view of a leaf Variable that requires grad is being used in an in-place operation. (op: %s)",
+                       op);
+  if (out->no_grad_view && (base->requires_grad || with_grad)) refuse_no_grad_view("is being");
+}
+
+void set_in_place_history(const Tensor& out, const Ref<Node>& node, int self, int output) {
+  if (!shows_base(out.impl())) {
+    set_history(out, node, output);
     ++tape_meta(out.impl())->history;
     return;
   }
@@ -94,22 +128,22 @@ void record_in_place(const Call& call) {
   Ref<Node> copy_slices(new CopySlices(node, self, gradient_edge(base), base, shown));
   set_history(base, copy_slices, 0);
   ++tape_meta(base.impl())->history;
-  out->requires_grad = true;
   gradient_edge(out);  // makes its history anew, as a view of what the base is now
 }
 
 void mark_view_current(const Tensor& view) {
   const TapeMeta* base = tape_meta(view->base.get());
-  make_tape_meta(view.impl()).base_history = base ? base->history : 0;
+  if (base && base->history) make_tape_meta(view.impl()).base_history = base->history;
 }
 
 // A view whose base has since been written to with gradients shows what the base is now.
 static void refresh_view(const Tensor& t) {
   const TapeMeta* base_meta = tape_meta(t->base.get());
-  if (!base_meta || !base_meta->grad_fn || !is_floating(t.dtype())) return;
+  if (!base_meta || !base_meta->history || !base_meta->grad_fn || !is_floating(t.dtype())) return;
   const TapeMeta* meta = tape_meta(t.impl());
   const uint32_t seen = meta ? meta->base_history : 0;
-  if (seen == base_meta->history) return;
+  if (seen == base_meta->history || !shows_base(t.impl())) return;
+  if (t->no_grad_view) refuse_no_grad_view("its base or another view of its base has been");
   const Geometry shown = geometry_of(*t.impl(), *t->base);
   GradMode on(true);
   const Tensor again = ops::as_strided(Tensor(t->base), shown.sizes, shown.strides, shown.offset);

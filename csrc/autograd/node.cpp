@@ -1,12 +1,10 @@
 #include "autograd/node.h"
 
-#include <atomic>
-
 namespace hotloop {
 
 namespace {
 
-std::atomic<uint64_t> next_sequence{0};
+thread_local uint64_t next_sequence = 0;
 
 // Dropping the last reference to a long chain of nodes would recurse once a node; nodes that die
 // while another is dying wait here instead.
@@ -14,9 +12,17 @@ thread_local std::vector<Ref<Node>>* dying = nullptr;
 
 }  // namespace
 
-Node::Node() : sequence(next_sequence.fetch_add(1, std::memory_order_relaxed)) {}
+std::mutex hooks_mutex;
+
+std::mutex& grad_mutex(const TapeMeta* meta) {
+  static std::mutex mutexes[64];
+  return mutexes[reinterpret_cast<size_t>(meta) / sizeof(TapeMeta) % 64];
+}
+
+Node::Node() : sequence(next_sequence++) {}
 
 Node::~Node() {
+  delete output_hooks.load(std::memory_order_relaxed);
   const auto sole = [](const Edge& e) { return e.node && e.node->references() == 1; };
   if (dying) {
     for (Edge& e : edges)
@@ -38,29 +44,54 @@ Node::~Node() {
 }
 
 Node::OutputHooks& Node::hooks_of(int output) {
-  if (!output_hooks) output_hooks = std::make_unique<std::vector<OutputHooks>>();
-  for (OutputHooks& h : *output_hooks)
+  HookList* list = output_hooks.load(std::memory_order_relaxed);
+  if (!list) output_hooks.store(list = new HookList, std::memory_order_release);
+  for (OutputHooks& h : *list)
     if (h.output == output) return h;
-  output_hooks->push_back({output, {}, nullptr});
-  return output_hooks->back();
+  list->push_back({output, {}, nullptr});
+  return list->back();
 }
 
-TapeMeta::~TapeMeta() {
-  if (retains_grad && grad_fn && grad_fn->output_hooks)
-    for (Node::OutputHooks& h : *grad_fn->output_hooks)
-      if (h.retains == this) h.retains = nullptr;
+namespace {
+
+void stop_retaining(TapeMeta& meta) {
+  if (!meta.retains_grad || !meta.grad_fn) return;
+  std::lock_guard lock(hooks_mutex);
+  Node::OutputHooks& hooks = meta.grad_fn->hooks_of(meta.output);
+  if (hooks.retains == &meta) hooks.retains = nullptr;
 }
+
+}  // namespace
+
+TapeMeta::~TapeMeta() { stop_retaining(*this); }
 
 TapeMeta& make_tape_meta(TensorImpl* t) {
-  if (!t->autograd) t->autograd = new TapeMeta;
-  return *tape_meta(t);
+  if (TapeMeta* meta = tape_meta(t)) return *meta;
+  auto* made = new TapeMeta;
+  AutogradMeta* other = nullptr;
+  if (std::atomic_ref(t->autograd).compare_exchange_strong(other, made)) return *made;
+  delete made;
+  return *static_cast<TapeMeta*>(other);
 }
 
 void set_history(const Tensor& t, const Ref<Node>& node, int output) {
   TapeMeta& meta = make_tape_meta(t.impl());
+  stop_retaining(meta);
   meta.grad_fn = node;
   meta.output = output;
   t->requires_grad = true;
+  if (!meta.retains_grad) return;
+  std::lock_guard lock(hooks_mutex);
+  node->hooks_of(output).retains = &meta;
+}
+
+void drop_history(const Tensor& t) {
+  if (TapeMeta* meta = tape_meta(t.impl())) {
+    stop_retaining(*meta);
+    meta->retains_grad = false;
+    meta->grad_fn = Ref<Node>();
+  }
+  t->requires_grad = false;
 }
 
 }  // namespace hotloop

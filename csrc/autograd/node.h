@@ -2,7 +2,9 @@
 // from a node to whatever made its inputs.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/inline_vector.h"
@@ -26,38 +28,56 @@ struct Edge {
 struct TensorHook : RefCounted {
   virtual Tensor operator()(const Tensor& grad) = 0;
 };
-using Hooks = std::vector<std::pair<int64_t, Ref<TensorHook>>>;  // by handle, in order of registration
+using Hooks = std::vector<Ref<TensorHook>>;  // in order of registration
 
 struct TapeMeta final : AutogradMeta {
   ~TapeMeta() override;
 
   Tensor grad;
-  Ref<Node> grad_fn;       // null for leaves
-  int output = 0;          // which output of grad_fn
+  Ref<Node> grad_fn;  // null for leaves
+  int output = 0;     // which output of grad_fn
   bool retains_grad = false;
-  uint32_t history = 0;    // of a base: counts the in-place ops that changed its graph
-  uint32_t base_history = 0;  // of a view: the base's count when grad_fn was made
-  std::unique_ptr<Hooks> hooks;  // of a leaf
+  uint32_t history = 0;          // of a base: counts the in-place ops that changed its graph
+  uint32_t base_history = 0;     // of a view: the base's count when grad_fn was made
+  std::unique_ptr<Hooks> hooks;  // of a leaf; hooks_mutex's
+  std::atomic<bool> has_hooks{false};
 };
 
-inline TapeMeta* tape_meta(const TensorImpl* t) { return static_cast<TapeMeta*>(t->autograd); }
+// Read and made by any thread: several may bring a leaf its first gradient at once.
+inline TapeMeta* tape_meta(const TensorImpl* t) {
+  return static_cast<TapeMeta*>(
+      std::atomic_ref(const_cast<AutogradMeta*&>(t->autograd)).load(std::memory_order_acquire));
+}
 TapeMeta& make_tape_meta(TensorImpl* t);
+
+// Guards the .grad of tensors; never held while Python's lock is asked for.
+std::mutex& grad_mutex(const TapeMeta* meta);
+// Guards all lists of hooks and what retains gradients; taken before a grad_mutex.
+extern std::mutex hooks_mutex;
 
 class Node : public RefCounted {
  public:
   Node();
   ~Node() override;
 
+  // One visit of a backward: from the gradients of the outputs (undefined: zero) to those of the
+  // inputs, edge by edge.
+  struct Visit {
+    const Tensor* grad_outputs;
+    Tensor* grad_inputs;
+    const bool* needed;  // by edge: is its gradient asked for; null: where the edge is wanted
+    bool create_graph;
+    bool retain;  // keep what was saved for another backward
+    bool needs(const Node& node, int edge) const { return needed ? needed[edge] : node.edges[edge].wanted(); }
+  };
+
   virtual const char* name() const = 0;
-  // From the gradients of the outputs (undefined: zero) to those of the inputs, edge by edge.
-  // Results for edges that are not wanted are ignored.
-  virtual void apply(Tensor* grad_outputs, Tensor* grad_inputs, bool create_graph) = 0;
-  // Lets go of saved tensors after a backward that doesn't retain the graph.
-  virtual void release_saved() = 0;
+  // Results for edges that are not needed are ignored. Threads may visit one node at once.
+  virtual void apply(const Visit& visit) = 0;
 
   InlineVector<Edge, 3> edges;
   int n_outputs = 1;
-  uint64_t sequence;  // order of making, per process: later nodes go first in backward
+  uint64_t sequence;  // order of making, per thread: later nodes go first in backward
 
   // Hooks and retained gradients of the outputs.
   struct OutputHooks {
@@ -65,8 +85,9 @@ class Node : public RefCounted {
     Hooks hooks;
     TapeMeta* retains = nullptr;
   };
-  std::unique_ptr<std::vector<OutputHooks>> output_hooks;
-  OutputHooks& hooks_of(int output);
+  using HookList = std::vector<OutputHooks>;
+  std::atomic<HookList*> output_hooks{nullptr};  // its contents are hooks_mutex's
+  OutputHooks& hooks_of(int output);             // with hooks_mutex held
 };
 
 // The edge on which a tensor's gradient travels; regenerates the grad_fn of a view whose base was
@@ -76,7 +97,8 @@ Edge gradient_edge(const Tensor& t);
 bool needs_grad(const Tensor& t);
 const Ref<Node>& grad_fn(const Tensor& t);
 
-// Makes `t` output `output` of `node`.
+// Makes `t` output `output` of `node`; its hooks stay with its history, retain_grad() goes with it.
 void set_history(const Tensor& t, const Ref<Node>& node, int output);
+void drop_history(const Tensor& t);
 
 }  // namespace hotloop

@@ -11,10 +11,11 @@ class OpNode final : public Node {
   explicit OpNode(const Call& call);
   ~OpNode() override;
 
-  const char* name() const override { return op_.name; }
-  void apply(Tensor* grad_outputs, Tensor* grad_inputs, bool create_graph) override;
-  void release_saved() override;
+  // Which inputs the gradients that are asked for read: bit i is input i, bit 31 all from there on.
+  static uint32_t inputs_read(const Call& call);
 
+  const char* name() const override { return op_.name; }
+  void apply(const Visit& visit) override;
 
  private:
   class Running;  // what the gradient function sees of one apply
@@ -32,8 +33,7 @@ class OpNode final : public Node {
     int16_t first_size;  // into sizes_
   };
 
-  void save(const Tensor& tensor, int index, bool is_output, bool alias);
-  Tensor unpack(int index, bool is_output, bool create_graph);
+  void save(const Call& call, int index, bool is_output);
 
   const OpRecord& op_;
   InlineVector<Saved, 3> saved_;
@@ -41,6 +41,7 @@ class OpNode final : public Node {
   InlineVector<int64_t, 12> sizes_;
   alignas(8) char inline_attributes_[48];
   void* attributes_ = nullptr;
+  std::atomic_flag busy_ = {};  // guards saved_[].tensor and released_, for a few instructions
   bool released_ = false;
 };
 

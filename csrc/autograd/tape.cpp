@@ -3,6 +3,7 @@
 #include "autograd/inplace.h"
 #include "autograd/op_node.h"
 #include "core/error.h"
+#include "ops/shape.h"
 
 namespace hotloop {
 
@@ -15,7 +16,17 @@ bool any_needs_grad(const Call& call) {
 }
 
 void before(Call& call) {
-  if (call.in_place) check_in_place(call);
+  if (!call.in_place) return;
+  check_in_place(call);
+  if (!call.op.gradient || !is_floating(call.outputs[0].dtype())) return;
+  const uint32_t read = OpNode::inputs_read(call);
+  if (!read) return;
+  for (int i = 0; i < call.n_inputs && i < 31; ++i) {
+    if (!(read >> i & 1) || !call.inputs[i].same(call.outputs[0])) continue;
+    const GradMode off(false);
+    call.original = ops::clone(call.outputs[0]);
+    return;
+  }
 }
 
 void after(Call& call) {
@@ -26,13 +37,14 @@ void after(Call& call) {
     if (op.gradient && needs_grad(shown) && is_floating(call.outputs[0].dtype())) {
       Ref<Node> node(new OpNode(call));
       set_history(call.outputs[0], node, 0);
-      mark_view_current(call.outputs[0]);
     }
+    mark_view_current(call.outputs[0]);
     return;
   }
   if (!op.gradient) return;
   if (call.in_place) {
-    if (any_needs_grad(call) || call.outputs[0]->requires_grad) record_in_place(call);
+    if (is_floating(call.outputs[0].dtype()) && (any_needs_grad(call) || needs_grad(call.outputs[0])))
+      record_in_place(call);
     return;
   }
   if (!any_needs_grad(call)) return;
@@ -64,8 +76,9 @@ void set_requires_grad(const Tensor& t, bool on) {
   if (on == t->requires_grad) return;
   if (!is_leaf(t))
     fail<RuntimeError>("you can only change requires_grad flags of leaf variables.%s",
-                       on ? "" : " If you want to use a computed variable in a subgraph that doesn't require "
-                                 "differentiation use var_no_grad = var.detach().");
+                       on ? ""
+                          : " If you want to use a computed variable in a subgraph that doesn't require "
+                            "differentiation use var_no_grad = var.detach().");
   if (on && !is_floating(t.dtype()))
     fail<RuntimeError>("only Tensors of floating point dtype can require gradients, got %s", name(t.dtype()));
   if (on && t->inference && !thread_state.inference_mode)
@@ -74,18 +87,20 @@ void set_requires_grad(const Tensor& t, bool on) {
 }
 
 void retain_grad(const Tensor& t) {
-  if (!t->requires_grad)
-    fail<RuntimeError>("can't retain_grad on Tensor that has requires_grad=False");
   const Edge edge = gradient_edge(t);
+  if (!edge.wanted()) fail<RuntimeError>("can't retain_grad on Tensor that has requires_grad=False");
   if (!edge.node) return;
   TapeMeta& meta = *tape_meta(t.impl());
+  std::lock_guard lock(hooks_mutex);
   meta.retains_grad = true;
   edge.node->hooks_of(edge.output).retains = &meta;
 }
 
 Tensor grad_of(const Tensor& t) {
   const TapeMeta* meta = tape_meta(t.impl());
-  return meta ? meta->grad : Tensor();
+  if (!meta) return {};
+  std::lock_guard lock(grad_mutex(meta));
+  return meta->grad;
 }
 
 void set_grad(const Tensor& t, const Tensor& grad) {
@@ -103,34 +118,24 @@ void set_grad(const Tensor& t, const Tensor& grad) {
   } else if (!t->autograd) {
     return;
   }
-  make_tape_meta(t.impl()).grad = grad;
+  TapeMeta& meta = make_tape_meta(t.impl());
+  Tensor before = grad;  // the old gradient goes once the lock is free
+  std::lock_guard lock(grad_mutex(&meta));
+  std::swap(meta.grad, before);
 }
 
-int64_t add_hook(const Tensor& t, Ref<TensorHook> hook) {
-  if (!t->requires_grad)
-    fail<RuntimeError>("cannot register a hook on a tensor that doesn't require gradient");
-  static std::atomic<int64_t> next{1};
-  const int64_t handle = next.fetch_add(1);
+void add_hook(const Tensor& t, Ref<TensorHook> hook) {
   const Edge edge = gradient_edge(t);
+  if (!edge.wanted()) fail<RuntimeError>("cannot register a hook on a tensor that doesn't require gradient");
   TapeMeta& meta = make_tape_meta(t.impl());
+  std::lock_guard lock(hooks_mutex);
   if (edge.node) {
-    edge.node->hooks_of(edge.output).hooks.push_back({handle, std::move(hook)});
+    edge.node->hooks_of(edge.output).hooks.push_back(std::move(hook));
   } else {
     if (!meta.hooks) meta.hooks = std::make_unique<Hooks>();
-    meta.hooks->push_back({handle, std::move(hook)});
+    meta.hooks->push_back(std::move(hook));
+    meta.has_hooks = true;
   }
-  return handle;
-}
-
-void remove_hook(const Tensor& t, int64_t handle) {
-  const auto erase = [handle](Hooks& hooks) {
-    std::erase_if(hooks, [handle](const auto& entry) { return entry.first == handle; });
-  };
-  TapeMeta* meta = tape_meta(t.impl());
-  if (!meta) return;
-  if (meta->hooks) erase(*meta->hooks);
-  if (meta->grad_fn && meta->grad_fn->output_hooks)
-    for (Node::OutputHooks& h : *meta->grad_fn->output_hooks) erase(h.hooks);
 }
 
 }  // namespace hotloop

@@ -49,8 +49,7 @@ bool is_leaf(const Tensor& t);
 Tensor grad_of(const Tensor& t);
 void set_grad(const Tensor& t, const Tensor& grad);  // checks shape, dtype, device
 
-// Returns a handle for remove_hook.
-int64_t add_hook(const Tensor& t, Ref<TensorHook> hook);
-void remove_hook(const Tensor& t, int64_t handle);
+// Calls `hook` with t's gradient whenever backward has it whole.
+void add_hook(const Tensor& t, Ref<TensorHook> hook);
 
 }  // namespace hotloop

@@ -151,6 +151,20 @@ void Signature::refuse(int index, PyObject* got) const {
              ", not " + Py_TYPE(got)->tp_name);
 }
 
+void drop_python(py::object& object) noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  const bool leaving = Py_IsFinalizing();
+#else
+  const bool leaving = _Py_IsFinalizing();
+#endif
+  if (!Py_IsInitialized() || (leaving && !PyGILState_Check())) {
+    object.release();
+    return;
+  }
+  py::gil_scoped_acquire gil;
+  object = py::object();
+}
+
 PyObject* translate_exception() noexcept {
   try {
     throw;

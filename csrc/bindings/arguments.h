@@ -42,6 +42,9 @@ struct Signature {
   [[noreturn, gnu::cold]] void refuse(int index, PyObject* got) const;  // TypeError: argument i must be ...
 };
 
+// Lets go of an object on a thread that may not hold the GIL. An interpreter that is going away keeps it.
+void drop_python(py::object& object) noexcept;
+
 // Sets the Python exception for the C++ exception in flight; returns null.
 [[gnu::cold]] PyObject* translate_exception() noexcept;
 

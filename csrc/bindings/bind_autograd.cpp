@@ -8,30 +8,49 @@ namespace hotloop::bindings {
 
 namespace {
 
-// A Python callable as a hook; it may be called and dropped on threads that don't hold the GIL.
+// A Python callable as a hook; it may be called and dropped on threads that don't hold the GIL. The
+// callable is shared with the handle that removes it, which alone may drop it early.
 class PythonHook final : public TensorHook {
  public:
-  explicit PythonHook(py::object function) : function_(std::move(function)) {}
-  ~PythonHook() override {
-    py::gil_scoped_acquire gil;
-    function_ = py::object();
-  }
+  explicit PythonHook(std::shared_ptr<py::object> function) : function_(std::move(function)) {}
+  ~PythonHook() override { drop_python(*function_); }
   Tensor operator()(const Tensor& grad) override {
     py::gil_scoped_acquire gil;
     HoldsHostLock held;
-    const py::object result = function_(py::reinterpret_steal<py::object>(wrap(grad)));
+    const py::object function = *function_;
+    if (!function) return Tensor();  // removed
+    const py::object result = function(py::reinterpret_steal<py::object>(wrap(grad)));
     if (result.is_none()) return Tensor();
     if (!is_tensor(result.ptr()))
       fail<TypeError>("hook: expected a Tensor or None, got %s", Py_TYPE(result.ptr())->tp_name);
     const Tensor& replaced = as_tensor(result.ptr());
     if (!(replaced.sizes() == grad.sizes()))
-      fail<RuntimeError>("hook '%s' has changed the size of value", py::repr(function_).cast<std::string>().c_str());
+      fail<RuntimeError>("hook '%s' has changed the size of value", py::repr(function).cast<std::string>().c_str());
+    if (replaced.dtype() != grad.dtype())
+      fail<RuntimeError>("hook '%s' has changed the type of value (was %s got %s)",
+                         py::repr(function).cast<std::string>().c_str(), name(grad.dtype()), name(replaced.dtype()));
     return replaced;
   }
 
  private:
-  py::object function_;
+  std::shared_ptr<py::object> function_;
 };
+
+// Weak, so that a hook that removes itself makes no cycle.
+struct HookHandle {
+  std::weak_ptr<py::object> function;
+  void remove() const {
+    if (const auto f = function.lock()) *f = py::object();
+  }
+};
+
+HookHandle register_hook(const Tensor& t, py::object hook) {
+  if (!PyCallable_Check(hook.ptr()))
+    fail<TypeError>("register_hook: expected a callable, got %s", Py_TYPE(hook.ptr())->tp_name);
+  const auto function = std::make_shared<py::object>(std::move(hook));
+  add_hook(t, Ref<TensorHook>(new PythonHook(function)));
+  return {function};
+}
 
 struct NodeHandle {
   Ref<Node> node;
@@ -89,20 +108,25 @@ PyObject* wrap_grad_fn(const Tensor& tensor) {
 void bind_autograd(py::module_& module) {
   install_tape();
   py::class_<NodeHandle>(module, "Node", "A node of the graph that backward() walks.")
-      .def("name", [](const NodeHandle& n) { return node_name(*n.node); }, "The op's name, as \"AddBackward0\".")
-      .def_property_readonly("next_functions",
-                             [](const NodeHandle& n) {
-                               py::list next;
-                               for (const Edge& e : n.node->edges)
-                                 next.append(py::make_tuple(e.node ? py::cast(NodeHandle{e.node}) : py::object(py::none()),
-                                                            e.output));
-                               return py::tuple(next);
-                             },
-                             "Nodes that this one's gradients go to, each with the number of its output.")
+      .def(
+          "name", [](const NodeHandle& n) { return node_name(*n.node); }, "The op's name, as \"AddBackward0\".")
+      .def_property_readonly(
+          "next_functions",
+          [](const NodeHandle& n) {
+            py::list next;
+            for (const Edge& e : n.node->edges)
+              next.append(py::make_tuple(e.node ? py::cast(NodeHandle{e.node}) : py::object(py::none()), e.output));
+            return py::tuple(next);
+          },
+          "Nodes that this one's gradients go to, each with the number of its output.")
       .def("__repr__", [](const NodeHandle& n) { return "<" + node_name(*n.node) + ">"; })
       .def("__eq__", [](const NodeHandle& a, const NodeHandle& b) { return a.node == b.node; })
       .def("__hash__", [](const NodeHandle& n) { return reinterpret_cast<size_t>(n.node.get()) >> 4; });
 
+  py::class_<HookHandle>(module, "RemovableHandle", "Removes a hook: by remove(), or at the end of a `with` block.")
+      .def("remove", &HookHandle::remove, "Removes the hook; a second call does nothing.")
+      .def("__enter__", [](py::object self) { return self; })
+      .def("__exit__", [](const HookHandle& h, const py::args&) { h.remove(); });
   bind_function_node(module);
 
   module.def(
@@ -123,39 +147,48 @@ void bind_autograd(py::module_& module) {
       py::arg("accumulate"), "Runs the tape backwards; hotloop.autograd.backward and grad are its faces.");
   module.def("is_grad_enabled", [] { return grad_enabled(); }, "Whether ops are being recorded on this thread.");
   module.def("_set_grad_enabled", [](bool on) { set_grad_enabled(on); }, py::arg("mode"));
-  module.def("is_inference_mode_enabled", [] { return thread_state.inference_mode; },
-             "Whether inference mode is on in this thread.");
+  module.def(
+      "is_inference_mode_enabled", [] { return thread_state.inference_mode; },
+      "Whether inference mode is on in this thread.");
   module.def("_set_inference_mode", [](bool on) { thread_state.inference_mode = on; }, py::arg("mode"));
-  module.def("_make_subclass", [](const py::type& type, const Tensor& data, bool requires_grad) {
-    // Shares the memory; a tensor of its own, so that it can have its own object and gradient.
-    Tensor t = detach(data);
-    py::object object = py::reinterpret_steal<py::object>(wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), t));
-    set_requires_grad(t, requires_grad);
-    return object;
-  }, py::arg("cls"), py::arg("data"), py::arg("requires_grad") = false);
+  module.def(
+      "_make_subclass",
+      [](const py::type& type, const Tensor& data, bool requires_grad) {
+        // Shares the memory; a tensor of its own, so that it can have its own object and gradient.
+        Tensor t = detach(data);
+        py::object object = py::reinterpret_steal<py::object>(wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), t));
+        set_requires_grad(t, requires_grad);
+        return object;
+      },
+      py::arg("cls"), py::arg("data"), py::arg("requires_grad") = false);
 
   add_rows({
       HOTLOOP_METHOD("backward(self: Tensor, gradient: Tensor | None = None, retain_graph: bool | None = None, "
-                     "create_graph: bool = False, inputs: Sequence[Tensor] = ()) -> None", run_backward_of,
+                     "create_graph: bool = False, inputs: Sequence[Tensor] = ()) -> None",
+                     run_backward_of,
                      "Adds the gradient of this tensor into the .grad of the leaves that it came from."),
       HOTLOOP_OP("detach(input: Tensor) -> Tensor", detach, "The values without their history; shares memory."),
-      HOTLOOP_METHOD("detach_(self: Tensor) -> Tensor", [](const Tensor& t) {
-                       if (t->base) fail<RuntimeError>("Can't detach views in-place. Use detach() instead.");
-                       if (TapeMeta* meta = tape_meta(t.impl())) meta->grad_fn = Ref<Node>();
-                       t->requires_grad = false;
-                       return t;
-                     }, "Drops this tensor's history."),
+      HOTLOOP_METHOD(
+          "detach_(self: Tensor) -> Tensor",
+          [](const Tensor& t) {
+            if (t->base) fail<RuntimeError>("Can't detach views in-place. Use detach() instead.");
+            drop_history(t);
+            return t;
+          },
+          "Drops this tensor's history."),
       HOTLOOP_METHOD("requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor", requires_grad_in_place,
                      "Sets whether gradients are collected for this leaf; returns it."),
+      HOTLOOP_METHOD(
+          "register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle",
+          [](const Tensor& t, const py::object& hook) { return py::cast(register_hook(t, hook)); },
+          "Calls hook with this tensor's gradient in backward(); what it returns, unless None, takes its "
+          "place."),
       HOTLOOP_METHOD("retain_grad(self: Tensor) -> None", retain_grad,
                      "Makes backward() keep the gradient of this non-leaf tensor."),
-      HOTLOOP_METHOD("is_inference(self: Tensor) -> bool", [](const Tensor& t) { return t->inference; },
-                     "Whether the tensor was made in inference mode."),
+      HOTLOOP_METHOD(
+          "is_inference(self: Tensor) -> bool", [](const Tensor& t) { return t->inference; },
+          "Whether the tensor was made in inference mode."),
   });
-  module.def("_register_hook", [](const Tensor& t, py::object hook) {
-    return add_hook(t, Ref<TensorHook>(new PythonHook(std::move(hook))));
-  });
-  module.def("_remove_hook", [](const Tensor& t, int64_t handle) { remove_hook(t, handle); });
 }
 
 }  // namespace hotloop::bindings

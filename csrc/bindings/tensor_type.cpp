@@ -258,6 +258,7 @@ int set_data_property(PyObject* self, PyObject* value, void*) {
     if (t->requires_grad && !is_floating(from.dtype()))
       fail<RuntimeError>("data set to a tensor that requires gradients must be floating point dtype, got %s",
                          name(from.dtype()));
+    t->base = Ref<TensorImpl>();
     t->storage = from->storage;
     t->data = from->data;
     t->dtype = from->dtype;

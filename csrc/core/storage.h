@@ -22,6 +22,7 @@ class Storage final : public RefCounted {
   size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
   bool read_only() const { return read_only_; }
+  bool is_guest() const { return release_ != nullptr; }  // memory of somebody else
 
   // Counts in-place writes; the tape compares it to find saved tensors that were spoiled.
   uint32_t version() const { return version_.load(std::memory_order_relaxed); }

@@ -65,7 +65,14 @@ void run(Call& call) {
   if (active)
     for (int i = 0; i < kListeners; ++i)
       if ((active >> i & 1) && listeners[i].before) listeners[i].before(call);
-  if (!op.is_view) {
+  if (op.is_view) {
+    // With the tape off, such views are known by their base so that a later write to either can tell.
+    const Tensor& shown = call.inputs[0];
+    if (!(active & kTape) && (shown->requires_grad || shown->no_grad_view)) {
+      call.outputs[0]->base = shown->base ? shown->base : Ref<TensorImpl>(shown.impl());
+      call.outputs[0]->no_grad_view = true;
+    }
+  } else {
     const auto kernel = op.kernel[int(call.device.type)];
     if (!kernel) fail<RuntimeError>("%s: no kernel for device %s", op.name, to_string(call.device).c_str());
     if (host_lock_held) {
@@ -81,7 +88,7 @@ void run(Call& call) {
     for (int i = kListeners - 1; i >= 0; --i)
       if ((active >> i & 1) && listeners[i].after) listeners[i].after(call);
   if (thread_state.inference_mode && !call.in_place)
-    for (int i = 0; i < call.n_outputs; ++i) call.outputs[i]->inference = true;
+    for (int i = 0; i < call.n_outputs; ++i) call.outputs[i]->inference = !op.is_view || call.inputs[0]->inference;
 }
 
 Cost cost_of(const Call& call) {

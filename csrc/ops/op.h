@@ -20,6 +20,7 @@ struct Call {
   Tensor outputs[kMaxOutputs] = {};
   int n_outputs = 1;
   bool in_place = false;   // outputs[0] is a tensor of the caller's, written over
+  Tensor original = {};    // what outputs[0] held before that, where a listener asked for it
 
   const Tensor& in(int i) const { return inputs[i]; }
   bool has(int i) const { return i < n_inputs && inputs[i].defined(); }

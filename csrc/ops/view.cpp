@@ -140,11 +140,33 @@ const OpRecord slice_op{.name = "slice",
                         .attributes_bytes = sizeof(Slices),
                         .is_view = true};
 
+// The view's place in memory, and the numbering of the input's elements by which its gradient goes back.
 struct Strided {
   Dims sizes, strides;
   int64_t offset;
-  Dims base_strides;
+  Dims numbered_strides, input_strides;
+  int64_t numbered_offset;
 };
+
+// Does each element have a place of its own? Sufficient: every stride steps over all smaller ones.
+bool separate(const Dims& sizes, const Dims& strides) {
+  int64_t reach = 0;
+  for (int64_t above = -1;;) {
+    int next = -1;
+    for (int i = 0; i < sizes.n; ++i) {
+      const int64_t s = strides[i] < 0 ? -strides[i] : strides[i];
+      if (sizes[i] <= 1 || s <= above) continue;
+      if (next < 0 || s < (strides[next] < 0 ? -strides[next] : strides[next])) next = i;
+    }
+    if (next < 0) break;
+    above = strides[next] < 0 ? -strides[next] : strides[next];
+    int64_t same = 0;
+    for (int i = 0; i < sizes.n; ++i) same += sizes[i] > 1 && (strides[i] == above || strides[i] == -above);
+    if (above <= reach || same > 1) return false;
+    reach += (sizes[next] - 1) * above;
+  }
+  return true;
+}
 
 // The input's elements are numbered by where they lie; each gradient element is added to its number.
 // That serves overlapping views too (unfold, as_strided).
@@ -156,7 +178,13 @@ Tensor add_back(const Tensor& grad, const Dims& base_sizes, const Dims& base_str
   const int64_t span = base_sizes.n && numel_of(base_sizes) == 0 ? 0 : high - low + 1;
   const Tensor numbers = arange(int64_t(0), span, int64_t(1), DType::i64, grad.device());
   const Tensor where = reshape(as_strided(numbers, grad.sizes(), strides, offset - low), {-1});
-  const Tensor flat = index_add(zeros({span}, grad.dtype(), grad.device()), 0, where, reshape(grad, {-1}));
+  Tensor flat = index_add(zeros({span}, grad.dtype(), grad.device()), 0, where, reshape(grad, {-1}));
+  if (!separate(base_sizes, base_strides)) {
+    // Elements of the input that share a place share its gradient.
+    const Tensor all = reshape(as_strided(numbers, base_sizes, base_strides, -low), {-1});
+    flat = flat / index_add(zeros({span}, grad.dtype(), grad.device()), 0, all,
+                            full(all.sizes(), 1.0, grad.dtype(), grad.device()));
+  }
   return as_strided(flat, base_sizes, base_strides, -low);
 }
 
@@ -168,7 +196,7 @@ const OpRecord as_strided_op{.name = "as_strided",
                              .gradient = [](Gradient& g) {
                                if (!g.grad(0).defined()) return;
                                const Strided& s = g.attrs<Strided>();
-                               g.set(0, add_back(g.grad(0), g.in_sizes(0), s.base_strides, s.strides, s.offset));
+                               g.set(0, add_back(g.grad(0), g.in_sizes(0), s.input_strides, s.numbered_strides, s.numbered_offset));
                              },
                              .attributes_bytes = sizeof(Strided),
                              .is_view = true};
@@ -384,15 +412,17 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
     fail<RuntimeError>("unfold: maximum size for tensor at dimension %d is %lld but size is %lld", d, static_cast<long long>(n),
                        static_cast<long long>(size));
   if (step <= 0) fail<RuntimeError>("unfold: step is %lld but must be > 0", static_cast<long long>(step));
-  Dims sizes = x.sizes(), strides = x.strides();
-  const int64_t stride = x.ndim() ? strides[d] : 1;
-  if (x.ndim()) {
-    sizes[d] = (n - size) / step + 1;
-    strides[d] = stride * step;
-  }
+  Dims sizes = x.sizes();
+  if (x.ndim()) sizes[d] = (n - size) / step + 1;
   sizes.push(size);
-  strides.push(stride);
-  return as_strided(x, sizes, strides, 0);
+  const auto windows = [&](Dims strides) {
+    const int64_t stride = x.ndim() ? strides[d] : 1;
+    if (x.ndim()) strides[d] = stride * step;
+    strides.push(stride);
+    return strides;
+  };
+  const Dims numbered = contiguous_strides(x.sizes());
+  return call(as_strided_op, {x}, Strided{sizes, windows(x.strides()), 0, windows(numbered), numbered, 0});
 }
 
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim0, int64_t dim1) {
@@ -400,13 +430,21 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim0, int64_t dim1) {
   if (a == b) fail<RuntimeError>("diagonal dimensions cannot be identical %d, %d", a, b);
   const int64_t rows = x.size(a) - (offset < 0 ? -offset : 0), columns = x.size(b) - (offset > 0 ? offset : 0);
   const int64_t length = rows < 0 || columns < 0 ? 0 : rows < columns ? rows : columns;
-  Dims sizes, strides;
+  Dims sizes;
   for (int i = 0; i < x.ndim(); ++i)
-    if (i != a && i != b) sizes.push(x.size(i)), strides.push(x.stride(i));
+    if (i != a && i != b) sizes.push(x.size(i));
   sizes.push(length);
-  strides.push(x.stride(a) + x.stride(b));
-  const int64_t start = length == 0 ? 0 : offset >= 0 ? offset * x.stride(b) : -offset * x.stride(a);
-  return as_strided(x, sizes, strides, start);
+  const auto along = [&](const Dims& of) {
+    Dims strides;
+    for (int i = 0; i < x.ndim(); ++i)
+      if (i != a && i != b) strides.push(of[i]);
+    strides.push(of[a] + of[b]);
+    return strides;
+  };
+  const auto start = [&](const Dims& of) { return length == 0 ? 0 : offset >= 0 ? offset * of[b] : -offset * of[a]; };
+  const Dims numbered = contiguous_strides(x.sizes());
+  return call(as_strided_op, {x}, Strided{sizes, along(x.strides()), start(x.strides()), along(numbered), numbered,
+                                          start(numbered)});
 }
 
 Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
@@ -445,7 +483,7 @@ Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, int64
     fail<RuntimeError>("as_strided: sizes %s, strides %s and offset %lld reach outside the tensor's storage of %zu bytes",
                        to_string(sizes).c_str(), to_string(strides).c_str(), static_cast<long long>(offset),
                        x->storage->bytes());
-  return call(as_strided_op, {x}, Strided{sizes, strides, offset, x.strides()});
+  return call(as_strided_op, {x}, Strided{sizes, strides, offset, strides, x.strides(), offset});
 }
 
 Tensor view_as_base(const Tensor& x) { return relayout(x, x.sizes(), x.strides()); }

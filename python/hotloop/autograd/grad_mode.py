@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from hotloop import _core
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +32,9 @@ class _Mode:
         return type(self)()
 
     def __call__(self, function: F) -> F:
+        if inspect.isgeneratorfunction(function):
+            return cast(F, self._resumed_within(function))
+
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
             with self._again():
@@ -35,36 +42,66 @@ class _Mode:
 
         return cast(F, run)
 
+    def _resumed_within(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A generator function whose body alone runs in the mode, not what its values are used for."""
 
-class no_grad(_Mode):
-    """No op is recorded; results require no grad."""
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            generator = function(*args, **kwargs)
+            resume, value = generator.send, None
+            try:
+                while True:
+                    with self._again():
+                        given = resume(value)
+                    try:
+                        resume, value = generator.send, (yield given)
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        resume, value = generator.throw, error
+            except StopIteration as end:
+                return end.value
+            finally:
+                with self._again():
+                    generator.close()
+
+        return run
+
+
+class _GradMode(_Mode):
+    """A mode that only says whether ops are recorded; ``@no_grad`` without parentheses decorates as ``@no_grad()``."""
+
+    _recording: bool
 
     @overload
     def __new__(cls, function: F) -> F: ...  # type: ignore[misc]
     @overload
-    def __new__(cls) -> no_grad: ...
+    def __new__(cls) -> Self: ...
     def __new__(cls, function: Any = None) -> Any:
-        """``@no_grad`` without parentheses decorates as ``@no_grad()`` does."""
         mode = super().__new__(cls)
-        return mode if function is None else mode(function)
+        return mode if function is None else cls()(function)
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []  # a stack: one mode may be entered within itself
 
     def __enter__(self) -> None:
-        self._before = _core.is_grad_enabled()
-        _core._set_grad_enabled(False)
+        self._before.append(_core.is_grad_enabled())
+        _core._set_grad_enabled(self._recording)
 
     def __exit__(self, *_: object) -> None:
-        _core._set_grad_enabled(self._before)
+        _core._set_grad_enabled(self._before.pop())
 
 
-class enable_grad(_Mode):
+class no_grad(_GradMode):
+    """No op is recorded; results require no grad."""
+
+    _recording = False
+
+
+class enable_grad(_GradMode):
     """Ops are recorded, inside a block of no_grad too."""
 
-    def __enter__(self) -> None:
-        self._before = _core.is_grad_enabled()
-        _core._set_grad_enabled(True)
-
-    def __exit__(self, *_: object) -> None:
-        _core._set_grad_enabled(self._before)
+    _recording = True
 
 
 class set_grad_enabled(_Mode):
@@ -90,20 +127,36 @@ class set_grad_enabled(_Mode):
 
 
 class inference_mode(_Mode):
-    """As no_grad, and results can never become part of a graph: what they cost is least."""
+    """As no_grad, and results can never become part of a graph: what they cost is least.
+
+    ``inference_mode(False)`` is the opposite: within it ops are recorded, and tensors are ordinary ones.
+    """
+
+    @overload
+    def __new__(cls, mode: F) -> F: ...
+    @overload
+    def __new__(cls, mode: bool = True) -> inference_mode: ...
+    def __new__(cls, mode: Any = True) -> Any:
+        """``@inference_mode`` without parentheses decorates as ``@inference_mode()`` does."""
+        made = super().__new__(cls)
+        if isinstance(mode, bool):
+            return made
+        made.__init__(True)  # type: ignore[misc]
+        return made(mode)
 
     def __init__(self, mode: bool = True) -> None:
         self._mode = mode
+        self._before: list[tuple[bool, bool]] = []
 
     def _again(self) -> _Mode:
         return inference_mode(self._mode)
 
     def __enter__(self) -> None:
-        self._before = _core.is_grad_enabled(), _core.is_inference_mode_enabled()
+        self._before.append((_core.is_grad_enabled(), _core.is_inference_mode_enabled()))
         _core._set_inference_mode(self._mode)
-        if self._mode:
-            _core._set_grad_enabled(False)
+        _core._set_grad_enabled(not self._mode)
 
     def __exit__(self, *_: object) -> None:
-        _core._set_grad_enabled(self._before[0])
-        _core._set_inference_mode(self._before[1])
+        recording, inference = self._before.pop()
+        _core._set_grad_enabled(recording)
+        _core._set_inference_mode(inference)
