@@ -79,11 +79,14 @@ class Program:
 
     def partner(self, x: Any, into: bool = False) -> Any:
         """Something that broadcasts with x (into x's shape)."""
+
+        def pairs(a: Any, b: Any) -> Any:
+            return zip(reversed(a.shape), reversed(b.shape), strict=False)
+
         fitting = [
             t
             for t in self.pool
-            if all(a == b or b == 1 or (a == 1 and not into) for a, b in zip(reversed(x.shape), reversed(t.shape), strict=False))
-            and (not into or t.ndim <= x.ndim)
+            if all(a == b or b == 1 or (a == 1 and not into) for a, b in pairs(x, t)) and (not into or t.ndim <= x.ndim)
         ]
         return self.random.choice(fitting)
 
@@ -168,7 +171,7 @@ class Program:
         for done in range(STEPS):
             try:
                 self.step()
-            except (RuntimeError, IndexError) as error:
+            except (RuntimeError, IndexError) as error:  # noqa: PERF203
                 return f"step {done}: {type(error).__name__}", [str(error)], []
         values = [t.detach().numpy().copy() for t in self.pool]
         total = sum(t.sum() * (1.0 + 0.1 * i) for i, t in enumerate(self.pool))
