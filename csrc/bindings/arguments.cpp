@@ -93,8 +93,7 @@ Signature::Signature(const char* source) : text(source) {
     p.takes_number = p.type.find("Number") != std::string::npos;
     p.takes_none = p.type.find("None") != std::string::npos;
     p.interned = PyUnicode_InternFromString(p.name.c_str());
-    if (!value.empty())
-      p.default_value = py::eval(value).release().ptr();
+    if (!value.empty()) p.default_value = py::eval(value).release().ptr();
     if (variadic >= 0) keyword_only = true;
     if (!p.keyword_only) ++positional;
     parameters.push_back(p);
@@ -272,7 +271,8 @@ std::vector<int64_t> integers_of(const char* op, const char* argument, const py:
     type_error(std::string(op) + "(): argument '" + argument + "' must be int | Sequence[int], not " +
                Py_TYPE(object.ptr())->tp_name);
   std::vector<int64_t> values;
-  for (const py::handle item : object) values.push_back(integer_of(op, argument, py::reinterpret_borrow<py::object>(item)));
+  for (const py::handle item : object)
+    values.push_back(integer_of(op, argument, py::reinterpret_borrow<py::object>(item)));
   return values;
 }
 

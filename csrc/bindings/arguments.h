@@ -19,26 +19,25 @@ struct PythonError {};  // a Python exception is set
 // One parameter of a signature.
 struct Parameter {
   std::string name;
-  std::string type;             // as written: "Tensor", "Tensor | Number", "int | None", ...
+  std::string type;                   // as written: "Tensor", "Tensor | Number", "int | None", ...
   PyObject* default_value = nullptr;  // null: required
   PyObject* interned = nullptr;       // the name as Python's own string
   bool keyword_only = false;
-  bool takes_number = false;    // a Python number stands for a tensor
+  bool takes_number = false;  // a Python number stands for a tensor
   bool takes_none = false;
 };
 
 struct Signature {
   explicit Signature(const char* text);
-  std::string name;             // "relu"
-  std::string text;             // the whole
+  std::string name;  // "relu"
+  std::string text;  // the whole
   std::vector<Parameter> parameters;
   int positional = 0;
-  int variadic = -1;            // the parameter that takes the rest
+  int variadic = -1;  // the parameter that takes the rest
 
   // Sorts a call's arguments into `values` (borrowed; defaults filled in). Returns what the call must
   // keep alive: the tuple of a variadic call, or null. Throws PythonError.
-  py::object sort(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords,
-                  PyObject** values) const;
+  py::object sort(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** values) const;
   [[noreturn, gnu::cold]] void refuse(int index, PyObject* got) const;  // TypeError: argument i must be ...
 };
 
@@ -47,7 +46,6 @@ void drop_python(py::object& object) noexcept;
 
 // Sets the Python exception for the C++ exception in flight; returns null.
 [[gnu::cold]] PyObject* translate_exception() noexcept;
-
 
 // --- Python to C++ ----------------------------------------------------------------------------------
 struct Source {
@@ -77,9 +75,9 @@ std::vector<int64_t> ints_from(const Source& s);
 int64_t integer_of(const char* op, const char* argument, const py::object& object);
 std::vector<int64_t> integers_of(const char* op, const char* argument, const py::object& object);
 
-#define HOTLOOP_FROM(Type, function) \
-  template <>                        \
-  struct From<Type> {                \
+#define HOTLOOP_FROM(Type, function)                         \
+  template <>                                                \
+  struct From<Type> {                                        \
     static Type get(const Source& s) { return function(s); } \
   }
 HOTLOOP_FROM(Tensor, tensor_from);
@@ -199,8 +197,8 @@ Row make_row(int kind, const char* doc) {
   using B = Bound<Text, Function>;
   const auto define = [&](auto* f, bool wanted) {
     return PyMethodDef{wanted ? B::signature().name.c_str() : nullptr,
-                       reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)),
-                       METH_FASTCALL | METH_KEYWORDS, doc};
+                       reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)), METH_FASTCALL | METH_KEYWORDS,
+                       doc};
   };
   return {define(&B::function, kind & kFunction), define(&B::method, kind & kMethod)};
 }

@@ -39,7 +39,9 @@ Tensor filled(const char* op, const Dims& sizes, const Scalar& value, DType dtyp
 }
 
 DType dtype_of(const Scalar& value) {
-  return value.kind == Scalar::floating ? ops::default_dtype() : value.kind == Scalar::integer ? DType::i64 : DType::bool_;
+  return value.kind == Scalar::floating  ? ops::default_dtype()
+         : value.kind == Scalar::integer ? DType::i64
+                                         : DType::bool_;
 }
 
 template <int value>
@@ -61,11 +63,11 @@ Tensor empty_like(const Tensor& x, const MaybeDType& dtype, const MaybeDevice& d
 Tensor arange(const Scalar& first, const std::optional<Scalar>& second, const Scalar& step, const MaybeDType& dtype,
               const MaybeDevice& device, bool requires_grad) {
   const Scalar start = second ? first : Scalar(int64_t(0)), end = second ? *second : first;
-  const bool floating =
-      start.kind == Scalar::floating || end.kind == Scalar::floating || step.kind == Scalar::floating;
+  const bool floating = start.kind == Scalar::floating || end.kind == Scalar::floating || step.kind == Scalar::floating;
   const DType type = dtype.value_or(floating ? ops::default_dtype() : DType::i64);
   const Device where = device_or_cpu(device);
-  if (floating) return finished(ops::arange(start.as_double(), end.as_double(), step.as_double(), type, where), requires_grad);
+  if (floating)
+    return finished(ops::arange(start.as_double(), end.as_double(), step.as_double(), type, where), requires_grad);
   return finished(ops::arange(start.i, end.i, step.i, type, where), requires_grad);
 }
 
@@ -127,111 +129,146 @@ Tensor randint(int64_t first, const py::object& second, const py::object& third,
 
 void add_creation_rows() {
   add_rows({
-      HOTLOOP_FUNCTION("empty(*size: int, dtype: dtype | None = None, device: device | str | None = None, "
-                       "requires_grad: bool = False) -> Tensor",
-                       [](const Dims& sizes, const MaybeDType& dtype, const MaybeDevice& device, bool requires_grad) {
-                         check_sizes("empty", sizes);
-                         return finished(empty(sizes, dtype.value_or(ops::default_dtype()), device_or_cpu(device)),
-                                         requires_grad);
-                       }, "Uninitialised memory."),
+      HOTLOOP_FUNCTION(
+          "empty(*size: int, dtype: dtype | None = None, device: device | str | None = None, "
+          "requires_grad: bool = False) -> Tensor",
+          [](const Dims& sizes, const MaybeDType& dtype, const MaybeDevice& device, bool requires_grad) {
+            check_sizes("empty", sizes);
+            return finished(empty(sizes, dtype.value_or(ops::default_dtype()), device_or_cpu(device)), requires_grad);
+          },
+          "Uninitialised memory."),
       HOTLOOP_FUNCTION("zeros(*size: int, dtype: dtype | None = None, device: device | str | None = None, "
-                       "requires_grad: bool = False) -> Tensor", constant<0>, "All elements 0."),
+                       "requires_grad: bool = False) -> Tensor",
+                       constant<0>, "All elements 0."),
       HOTLOOP_FUNCTION("ones(*size: int, dtype: dtype | None = None, device: device | str | None = None, "
-                       "requires_grad: bool = False) -> Tensor", constant<1>, "All elements 1."),
-      HOTLOOP_FUNCTION("full(size: Sequence[int], fill_value: Number, *, dtype: dtype | None = None, "
-                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
-                       [](const Dims& sizes, const Scalar& value, const MaybeDType& dtype, const MaybeDevice& device,
-                          bool requires_grad) {
-                         return finished(filled("full", sizes, value, dtype.value_or(dtype_of(value)), device),
-                                         requires_grad);
-                       }, "All elements fill_value."),
+                       "requires_grad: bool = False) -> Tensor",
+                       constant<1>, "All elements 1."),
+      HOTLOOP_FUNCTION(
+          "full(size: Sequence[int], fill_value: Number, *, dtype: dtype | None = None, "
+          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          [](const Dims& sizes, const Scalar& value, const MaybeDType& dtype, const MaybeDevice& device,
+             bool requires_grad) {
+            return finished(filled("full", sizes, value, dtype.value_or(dtype_of(value)), device), requires_grad);
+          },
+          "All elements fill_value."),
       HOTLOOP_FUNCTION("empty_like(input: Tensor, *, dtype: dtype | None = None, device: device | str | None = None, "
-                       "requires_grad: bool = False) -> Tensor", empty_like, "Uninitialised memory shaped like input."),
+                       "requires_grad: bool = False) -> Tensor",
+                       empty_like, "Uninitialised memory shaped like input."),
       HOTLOOP_FUNCTION("zeros_like(input: Tensor, *, dtype: dtype | None = None, device: device | str | None = None, "
-                       "requires_grad: bool = False) -> Tensor", constant_like<0>, "Zeros shaped like input."),
+                       "requires_grad: bool = False) -> Tensor",
+                       constant_like<0>, "Zeros shaped like input."),
       HOTLOOP_FUNCTION("ones_like(input: Tensor, *, dtype: dtype | None = None, device: device | str | None = None, "
-                       "requires_grad: bool = False) -> Tensor", constant_like<1>, "Ones shaped like input."),
-      HOTLOOP_FUNCTION("full_like(input: Tensor, fill_value: Number, *, dtype: dtype | None = None, "
-                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
-                       [](const Tensor& x, const Scalar& value, const MaybeDType& dtype, const MaybeDevice& device,
-                          bool requires_grad) {
-                         return finished(filled("full_like", x.sizes(), value, dtype.value_or(x.dtype()),
-                                                device.value_or(x.device())), requires_grad);
-                       }, "fill_value in the shape of input."),
-      HOTLOOP_METHOD("new_zeros(self: Tensor, *size: int, dtype: dtype | None = None) -> Tensor",
-                     [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype) {
-                       return ops::zeros(sizes, dtype.value_or(x.dtype()), x.device());
-                     }, "Zeros of this tensor's dtype and device."),
-      HOTLOOP_METHOD("new_ones(self: Tensor, *size: int, dtype: dtype | None = None) -> Tensor",
-                     [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype) {
-                       return ops::full(sizes, int64_t(1), dtype.value_or(x.dtype()), x.device());
-                     }, "Ones of this tensor's dtype and device."),
-      HOTLOOP_METHOD("new_empty(self: Tensor, *size: int, dtype: dtype | None = None) -> Tensor",
-                     [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype) {
-                       return empty(sizes, dtype.value_or(x.dtype()), x.device());
-                     }, "Uninitialised memory of this tensor's dtype and device."),
-      HOTLOOP_METHOD("new_full(self: Tensor, size: Sequence[int], fill_value: Number, *, dtype: dtype | None = None) "
-                     "-> Tensor",
-                     [](const Tensor& x, const Dims& sizes, const Scalar& value, const MaybeDType& dtype) {
-                       return filled("new_full", sizes, value, dtype.value_or(x.dtype()), x.device());
-                     }, "fill_value in this tensor's dtype and device."),
+                       "requires_grad: bool = False) -> Tensor",
+                       constant_like<1>, "Ones shaped like input."),
+      HOTLOOP_FUNCTION(
+          "full_like(input: Tensor, fill_value: Number, *, dtype: dtype | None = None, "
+          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          [](const Tensor& x, const Scalar& value, const MaybeDType& dtype, const MaybeDevice& device,
+             bool requires_grad) {
+            return finished(
+                filled("full_like", x.sizes(), value, dtype.value_or(x.dtype()), device.value_or(x.device())),
+                requires_grad);
+          },
+          "fill_value in the shape of input."),
+      HOTLOOP_METHOD(
+          "new_zeros(self: Tensor, *size: int, dtype: dtype | None = None) -> Tensor",
+          [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype) {
+            return ops::zeros(sizes, dtype.value_or(x.dtype()), x.device());
+          },
+          "Zeros of this tensor's dtype and device."),
+      HOTLOOP_METHOD(
+          "new_ones(self: Tensor, *size: int, dtype: dtype | None = None) -> Tensor",
+          [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype) {
+            return ops::full(sizes, int64_t(1), dtype.value_or(x.dtype()), x.device());
+          },
+          "Ones of this tensor's dtype and device."),
+      HOTLOOP_METHOD(
+          "new_empty(self: Tensor, *size: int, dtype: dtype | None = None) -> Tensor",
+          [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype) {
+            return empty(sizes, dtype.value_or(x.dtype()), x.device());
+          },
+          "Uninitialised memory of this tensor's dtype and device."),
+      HOTLOOP_METHOD(
+          "new_full(self: Tensor, size: Sequence[int], fill_value: Number, *, dtype: dtype | None = None) "
+          "-> Tensor",
+          [](const Tensor& x, const Dims& sizes, const Scalar& value, const MaybeDType& dtype) {
+            return filled("new_full", sizes, value, dtype.value_or(x.dtype()), x.device());
+          },
+          "fill_value in this tensor's dtype and device."),
       HOTLOOP_FUNCTION("arange(start: Number, end: Number | None = None, step: Number = 1, *, "
                        "dtype: dtype | None = None, device: device | str | None = None, requires_grad: bool = False) "
-                       "-> Tensor", arange, "start, start + step, ... below end; from 0 with one argument."),
-      HOTLOOP_FUNCTION("linspace(start: float, end: float, steps: int, *, dtype: dtype | None = None, "
-                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
-                       [](double start, double end, int64_t steps, const MaybeDType& dtype, const MaybeDevice& device,
-                          bool requires_grad) {
-                         return finished(ops::linspace(start, end, steps, dtype.value_or(ops::default_dtype()),
-                                                       device_or_cpu(device)), requires_grad);
-                       }, "steps numbers evenly from start to end, both included."),
-      HOTLOOP_FUNCTION("eye(n: int, m: int | None = None, *, dtype: dtype | None = None, "
-                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
-                       [](int64_t n, const std::optional<int64_t>& m, const MaybeDType& dtype, const MaybeDevice& device,
-                          bool requires_grad) {
-                         return finished(ops::eye(n, m.value_or(n), dtype.value_or(ops::default_dtype()),
-                                                  device_or_cpu(device)), requires_grad);
-                       }, "Ones on the diagonal of an (n, m) matrix."),
+                       "-> Tensor",
+                       arange, "start, start + step, ... below end; from 0 with one argument."),
+      HOTLOOP_FUNCTION(
+          "linspace(start: float, end: float, steps: int, *, dtype: dtype | None = None, "
+          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          [](double start, double end, int64_t steps, const MaybeDType& dtype, const MaybeDevice& device,
+             bool requires_grad) {
+            return finished(
+                ops::linspace(start, end, steps, dtype.value_or(ops::default_dtype()), device_or_cpu(device)),
+                requires_grad);
+          },
+          "steps numbers evenly from start to end, both included."),
+      HOTLOOP_FUNCTION(
+          "eye(n: int, m: int | None = None, *, dtype: dtype | None = None, "
+          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          [](int64_t n, const std::optional<int64_t>& m, const MaybeDType& dtype, const MaybeDevice& device,
+             bool requires_grad) {
+            return finished(ops::eye(n, m.value_or(n), dtype.value_or(ops::default_dtype()), device_or_cpu(device)),
+                            requires_grad);
+          },
+          "Ones on the diagonal of an (n, m) matrix."),
       HOTLOOP_FUNCTION("rand(*size: int, generator: Generator | None = None, dtype: dtype | None = None, "
-                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor", rand,
-                       "Uniform numbers in [0, 1)."),
+                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+                       rand, "Uniform numbers in [0, 1)."),
       HOTLOOP_FUNCTION("randn(*size: int, generator: Generator | None = None, dtype: dtype | None = None, "
-                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor", randn,
-                       "Numbers of the standard normal distribution."),
+                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+                       randn, "Numbers of the standard normal distribution."),
       HOTLOOP_FUNCTION("rand_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor",
                        rand_like, "Uniform numbers in [0, 1) shaped like input."),
-      HOTLOOP_FUNCTION("randn_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor",
-                       randn_like, "Standard normal numbers shaped like input."),
+      HOTLOOP_FUNCTION(
+          "randn_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor", randn_like,
+          "Standard normal numbers shaped like input."),
       HOTLOOP_FUNCTION("randint(low: int, high: Any, size: Any = None, *, generator: Generator | None = None, "
-                       "dtype: dtype | None = None, device: device | str | None = None) -> Tensor", randint,
-                       "Integers of [low, high), or of [0, low) where only one bound is given before size."),
-      HOTLOOP_FUNCTION("randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None) -> Tensor",
-                       [](int64_t n, const py::object& generator, const MaybeDType& dtype) {
-                         return ops::randperm(n, dtype.value_or(DType::i64), generator_of(generator));
-                       }, "The integers 0 to n - 1 in random order."),
-      HOTLOOP_METHOD("uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) "
-                     "-> Tensor",
-                     [](const Tensor& x, double low, double high, const py::object& generator) {
-                       ops::uniform_(x, low, high, generator_of(generator));
-                     }, "Overwrites with uniform numbers of [from_, to)."),
-      HOTLOOP_METHOD("normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) "
-                     "-> Tensor",
-                     [](const Tensor& x, double mean, double std, const py::object& generator) {
-                       ops::normal_(x, mean, std, generator_of(generator));
-                     }, "Overwrites with normal numbers."),
-      HOTLOOP_METHOD("bernoulli_(self: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor",
-                     [](const Tensor& x, double p, const py::object& generator) {
-                       ops::bernoulli_(x, p, generator_of(generator));
-                     }, "Overwrites with 1 (probability p) and 0."),
-      HOTLOOP_METHOD("random_(self: Tensor, from_: int, to: int, *, generator: Generator | None = None) -> Tensor",
-                     [](const Tensor& x, int64_t low, int64_t high, const py::object& generator) {
-                       ops::randint_(x, low, high, generator_of(generator));
-                     }, "Overwrites with integers of [from_, to)."),
-      HOTLOOP_FUNCTION("dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor",
-                       [](const Tensor& x, double p, bool training) {
-                         return ops::dropout(x, p, training, default_generator());
-                       }, "Zero with probability p, else input / (1 - p) (Srivastava et al. 2014); input itself unless "
-                          "training."),
+                       "dtype: dtype | None = None, device: device | str | None = None) -> Tensor",
+                       randint, "Integers of [low, high), or of [0, low) where only one bound is given before size."),
+      HOTLOOP_FUNCTION(
+          "randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None) -> Tensor",
+          [](int64_t n, const py::object& generator, const MaybeDType& dtype) {
+            return ops::randperm(n, dtype.value_or(DType::i64), generator_of(generator));
+          },
+          "The integers 0 to n - 1 in random order."),
+      HOTLOOP_METHOD(
+          "uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) "
+          "-> Tensor",
+          [](const Tensor& x, double low, double high, const py::object& generator) {
+            ops::uniform_(x, low, high, generator_of(generator));
+          },
+          "Overwrites with uniform numbers of [from_, to)."),
+      HOTLOOP_METHOD(
+          "normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) "
+          "-> Tensor",
+          [](const Tensor& x, double mean, double std, const py::object& generator) {
+            ops::normal_(x, mean, std, generator_of(generator));
+          },
+          "Overwrites with normal numbers."),
+      HOTLOOP_METHOD(
+          "bernoulli_(self: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor",
+          [](const Tensor& x, double p, const py::object& generator) {
+            ops::bernoulli_(x, p, generator_of(generator));
+          },
+          "Overwrites with 1 (probability p) and 0."),
+      HOTLOOP_METHOD(
+          "random_(self: Tensor, from_: int, to: int, *, generator: Generator | None = None) -> Tensor",
+          [](const Tensor& x, int64_t low, int64_t high, const py::object& generator) {
+            ops::randint_(x, low, high, generator_of(generator));
+          },
+          "Overwrites with integers of [from_, to)."),
+      HOTLOOP_FUNCTION(
+          "dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor",
+          [](const Tensor& x, double p, bool training) { return ops::dropout(x, p, training, default_generator()); },
+          "Zero with probability p, else input / (1 - p) (Srivastava et al. 2014); input itself unless "
+          "training."),
   });
 }
 

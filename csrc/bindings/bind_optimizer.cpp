@@ -24,15 +24,16 @@ void adam(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, 
 
 void add_optimizer_rows() {
   add_rows({
-      HOTLOOP_FUNCTION("sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: Sequence[Tensor], "
-                       "lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool, "
-                       "maximize: bool, first_step: bool) -> None", sgd,
-                       "One SGD step over all parameters, in place; optim.SGD's kernel."),
+      HOTLOOP_FUNCTION(
+          "sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: Sequence[Tensor], "
+          "lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool, "
+          "maximize: bool, first_step: bool) -> None",
+          sgd, "One SGD step over all parameters, in place; optim.SGD's kernel."),
       HOTLOOP_FUNCTION("adam_step(params: Sequence[Tensor], grads: Sequence[Tensor], exp_avgs: Sequence[Tensor], "
                        "exp_avg_sqs: Sequence[Tensor], max_exp_avg_sqs: Sequence[Tensor], step: int, lr: float, "
                        "beta1: float, beta2: float, eps: float, weight_decay: float, decoupled: bool, amsgrad: bool, "
-                       "maximize: bool) -> None", adam,
-                       "One Adam step over all parameters, in place; the kernel of optim.Adam and optim.AdamW."),
+                       "maximize: bool) -> None",
+                       adam, "One Adam step over all parameters, in place; the kernel of optim.Adam and optim.AdamW."),
       HOTLOOP_FUNCTION("total_norm(tensors: Sequence[Tensor]) -> Tensor", ops::total_norm,
                        "The 2-norm over the elements of all tensors."),
   });

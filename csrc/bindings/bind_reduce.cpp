@@ -15,7 +15,8 @@ using MaybeInt = std::optional<int64_t>;
 
 // torch.max: of all elements, along a dim (values and indices), or of two tensors.
 template <Tensor (*of_all)(const Tensor&, const OptionalDims&, bool),
-          std::tuple<Tensor, Tensor> (*along)(const Tensor&, int64_t, bool), Tensor (*pair)(const Tensor&, const Tensor&, double, double)>
+          std::tuple<Tensor, Tensor> (*along)(const Tensor&, int64_t, bool),
+          Tensor (*pair)(const Tensor&, const Tensor&, double, double)>
 py::object extreme(const Tensor& x, const py::object& dim, bool keepdim) {
   if (dim.is_none()) return py::reinterpret_steal<py::object>(wrap(of_all(x, {}, false)));
   if (is_tensor(dim.ptr())) return py::reinterpret_steal<py::object>(wrap(pair(x, as_tensor(dim.ptr()), 0, 0)));
@@ -45,27 +46,35 @@ Tensor moment(const Tensor& x, const py::object& dim, std::optional<bool> unbias
 
 void add_reduce_rows() {
   add_rows({
-      HOTLOOP_OP("sum(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
-                 "dtype: dtype | None = None) -> Tensor",
-                 [](const Tensor& x, const OptionalDims& dims, bool keepdim, MaybeDType dtype) {
-                   return ops::sum(x, dims, keepdim, dtype);
-                 }, "Sum over the given dims, or all."),
-      HOTLOOP_OP("mean(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
-                 "dtype: dtype | None = None) -> Tensor",
-                 [](const Tensor& x, const OptionalDims& dims, bool keepdim, MaybeDType dtype) {
-                   return ops::mean(x, dims, keepdim, dtype);
-                 }, "Mean over the given dims, or all."),
-      HOTLOOP_OP("prod(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
-                 "dtype: dtype | None = None) -> Tensor",
-                 [](const Tensor& x, const OptionalDims& dims, bool keepdim, MaybeDType dtype) {
-                   return ops::prod(x, dims, keepdim, dtype);
-                 }, "Product over the given dims, or all."),
-      HOTLOOP_OP("amax(input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor",
-                 [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::amax(x, dims, keepdim); },
-                 "Maximum over the given dims; ties share the gradient."),
-      HOTLOOP_OP("amin(input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor",
-                 [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::amin(x, dims, keepdim); },
-                 "Minimum over the given dims; ties share the gradient."),
+      HOTLOOP_OP(
+          "sum(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
+          "dtype: dtype | None = None) -> Tensor",
+          [](const Tensor& x, const OptionalDims& dims, bool keepdim, MaybeDType dtype) {
+            return ops::sum(x, dims, keepdim, dtype);
+          },
+          "Sum over the given dims, or all."),
+      HOTLOOP_OP(
+          "mean(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
+          "dtype: dtype | None = None) -> Tensor",
+          [](const Tensor& x, const OptionalDims& dims, bool keepdim, MaybeDType dtype) {
+            return ops::mean(x, dims, keepdim, dtype);
+          },
+          "Mean over the given dims, or all."),
+      HOTLOOP_OP(
+          "prod(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
+          "dtype: dtype | None = None) -> Tensor",
+          [](const Tensor& x, const OptionalDims& dims, bool keepdim, MaybeDType dtype) {
+            return ops::prod(x, dims, keepdim, dtype);
+          },
+          "Product over the given dims, or all."),
+      HOTLOOP_OP(
+          "amax(input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor",
+          [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::amax(x, dims, keepdim); },
+          "Maximum over the given dims; ties share the gradient."),
+      HOTLOOP_OP(
+          "amin(input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor",
+          [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::amin(x, dims, keepdim); },
+          "Minimum over the given dims; ties share the gradient."),
       HOTLOOP_OP("max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any",
                  (extreme<ops::amax, ops::max, ops::maximum>),
                  "The maximum of all elements; along a dim, (values, indices); with a tensor, maximum()."),
@@ -76,30 +85,35 @@ void add_reduce_rows() {
                  "Index of the first maximum along a dim, or of the flattened tensor."),
       HOTLOOP_OP("argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor", ops::argmin,
                  "Index of the first minimum along a dim, or of the flattened tensor."),
-      HOTLOOP_OP("any(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor", ops::any,
-                 "Whether any element is nonzero."),
-      HOTLOOP_OP("all(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor", ops::all,
-                 "Whether all elements are nonzero."),
+      HOTLOOP_OP("any(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor",
+                 ops::any, "Whether any element is nonzero."),
+      HOTLOOP_OP("all(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor",
+                 ops::all, "Whether all elements are nonzero."),
       HOTLOOP_OP("var(input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool | None = None, "
-                 "keepdim: bool = False, *, correction: float | None = None) -> Tensor", moment<ops::var>,
-                 "Variance with divisor max(0, n - correction); correction is 1 unless given."),
+                 "keepdim: bool = False, *, correction: float | None = None) -> Tensor",
+                 moment<ops::var>, "Variance with divisor max(0, n - correction); correction is 1 unless given."),
       HOTLOOP_OP("std(input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool | None = None, "
-                 "keepdim: bool = False, *, correction: float | None = None) -> Tensor", moment<ops::std>,
-                 "Standard deviation, the root of var()."),
-      HOTLOOP_FUNCTION("var_mean(input: Tensor, dim: int | Sequence[int] | None = None, *, "
-                       "correction: float | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]",
-                       [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
-                         return ops::var_mean(x, dims, correction.value_or(1), keepdim);
-                       }, "Variance and mean."),
-      HOTLOOP_OP("logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor",
-                 [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::logsumexp(x, dims, keepdim); },
-                 "log(sum(exp(input))) without overflow."),
+                 "keepdim: bool = False, *, correction: float | None = None) -> Tensor",
+                 moment<ops::std>, "Standard deviation, the root of var()."),
+      HOTLOOP_FUNCTION(
+          "var_mean(input: Tensor, dim: int | Sequence[int] | None = None, *, "
+          "correction: float | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]",
+          [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
+            return ops::var_mean(x, dims, correction.value_or(1), keepdim);
+          },
+          "Variance and mean."),
+      HOTLOOP_OP(
+          "logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor",
+          [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::logsumexp(x, dims, keepdim); },
+          "log(sum(exp(input))) without overflow."),
       HOTLOOP_OP("norm(input: Tensor, p: float = 2.0, dim: int | Sequence[int] | None = None, keepdim: bool = False) "
-                 "-> Tensor", ops::norm, "The p-norm of the elements as a vector."),
-      HOTLOOP_OP("equal(input: Tensor, other: Tensor) -> bool", ops::equal, "Whether shapes and all elements are equal."),
+                 "-> Tensor",
+                 ops::norm, "The p-norm of the elements as a vector."),
+      HOTLOOP_OP("equal(input: Tensor, other: Tensor) -> bool", ops::equal,
+                 "Whether shapes and all elements are equal."),
       HOTLOOP_OP("allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, "
-                 "equal_nan: bool = False) -> bool", ops::allclose,
-                 "Whether |input - other| <= atol + rtol |other| everywhere."),
+                 "equal_nan: bool = False) -> bool",
+                 ops::allclose, "Whether |input - other| <= atol + rtol |other| everywhere."),
       HOTLOOP_OP("softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor", ops::softmax,
                  "exp(x) / sum(exp(x)) along dim."),
       HOTLOOP_OP("log_softmax(input: Tensor, dim: int, dtype: dtype | None = None) -> Tensor", ops::log_softmax,

@@ -32,73 +32,92 @@ DType dtype_named(py::handle object) {
 void bind_machine(py::module_& m) {
   m.def("active_isa", [] { return name(active_isa()); }, "The instruction set whose kernels run now.");
   m.def("detected_isa", [] { return name(detected_isa()); }, "The best instruction set that this machine has.");
-  m.def("cap_isa", [](const std::string& isa) { cap_isa(isa.c_str()); }, py::arg("isa"),
-        "Keeps dispatch to this instruction set and those below it; HOTLOOP_ISA does so from the start.");
+  m.def(
+      "cap_isa", [](const std::string& isa) { cap_isa(isa.c_str()); }, py::arg("isa"),
+      "Keeps dispatch to this instruction set and those below it; HOTLOOP_ISA does so from the start.");
   m.def("cpu_model", &cpu_model, "The processor's name.");
   m.def("last_kernel", &dispatch::last_kernel, "The kernel that dispatch chose last in this thread.");
   m.def("get_num_threads", &num_threads, "Threads that parallel kernels use.");
   m.def("set_num_threads", &set_num_threads, py::arg("count"), "Sets how many threads parallel kernels use.");
   m.def("_cuda_is_available", &cuda_is_available);
   m.def("_cuda_why_not", &cuda_why_not);
-  m.def("build_info", [] {
-    const BuildInfo& b = build_info();
-    py::dict info;
-    info["version"] = b.version;
-    info["build_type"] = b.build_type;
-    info["compiler"] = b.compiler;
-    info["sanitizers"] = b.sanitizers;
-    info["cuda"] = b.cuda;
-    info["instruction_sets"] = b.instruction_sets;
-    return info;
-  }, "How this extension was built.");
+  m.def(
+      "build_info",
+      [] {
+        const BuildInfo& b = build_info();
+        py::dict info;
+        info["version"] = b.version;
+        info["build_type"] = b.build_type;
+        info["compiler"] = b.compiler;
+        info["sanitizers"] = b.sanitizers;
+        info["cuda"] = b.cuda;
+        info["instruction_sets"] = b.instruction_sets;
+        return info;
+      },
+      "How this extension was built.");
 }
 
 void bind_memory(py::module_& m) {
-  m.def("memory_stats", [] {
-    const MemoryStats s = memory_stats();
-    py::dict stats;
-    stats["allocated_bytes"] = s.allocated_bytes;
-    stats["peak_allocated_bytes"] = s.peak_allocated_bytes;
-    stats["reserved_bytes"] = s.reserved_bytes;
-    stats["allocations"] = s.allocations;
-    stats["cache_hits"] = s.cache_hits;
-    return stats;
-  }, "Bytes in use, at the peak and reserved; calls to the allocator and those its cache served.");
+  m.def(
+      "memory_stats",
+      [] {
+        const MemoryStats s = memory_stats();
+        py::dict stats;
+        stats["allocated_bytes"] = s.allocated_bytes;
+        stats["peak_allocated_bytes"] = s.peak_allocated_bytes;
+        stats["reserved_bytes"] = s.reserved_bytes;
+        stats["allocations"] = s.allocations;
+        stats["cache_hits"] = s.cache_hits;
+        return stats;
+      },
+      "Bytes in use, at the peak and reserved; calls to the allocator and those its cache served.");
   m.def("reset_peak_memory_stats", &reset_peak_memory_stats, "Starts the peak anew at what is in use now.");
   m.def("empty_cache", &empty_cache, "Gives cached blocks back to the system.");
   m.def("_fail_allocation_after", &fail_allocation_after, py::arg("n"),
         "Makes the n-th allocation from now fail, once; 0 stops. For tests.");
-  m.def("crc32c", [](const py::buffer& data, uint32_t start) {
-    Py_buffer view;
-    if (PyObject_GetBuffer(data.ptr(), &view, PyBUF_C_CONTIGUOUS) != 0) throw py::error_already_set();
-    uint32_t sum;
-    {
-      HoldsHostLock held;
-      ReleaseHostLock unlock(view.len / 16);
-      sum = crc32c(view.buf, size_t(view.len), start);
-    }
-    PyBuffer_Release(&view);
-    return sum;
-  }, py::arg("data"), py::arg("start") = 0, "CRC-32C of a contiguous buffer.");
+  m.def(
+      "crc32c",
+      [](const py::buffer& data, uint32_t start) {
+        Py_buffer view;
+        if (PyObject_GetBuffer(data.ptr(), &view, PyBUF_C_CONTIGUOUS) != 0) throw py::error_already_set();
+        uint32_t sum;
+        {
+          HoldsHostLock held;
+          ReleaseHostLock unlock(view.len / 16);
+          sum = crc32c(view.buf, size_t(view.len), start);
+        }
+        PyBuffer_Release(&view);
+        return sum;
+      },
+      py::arg("data"), py::arg("start") = 0, "CRC-32C of a contiguous buffer.");
 }
 
 void bind_random(py::module_& m) {
   py::class_<Generator>(m, "Generator", "A stream of random numbers: a seed and a position.")
       .def(py::init([] { return new Generator(default_generator().state().seed); }))
-      .def("manual_seed", [](Generator& g, uint64_t seed) -> Generator& {
-        g.set_state({seed, 0});
-        return g;
-      }, py::arg("seed"), py::return_value_policy::reference_internal, "Starts the stream of this seed.")
-      .def("initial_seed", [](const Generator& g) { return g.state().seed; }, "The seed.")
-      .def("get_state", [](const Generator& g) { return py::make_tuple(g.state().seed, g.state().offset); },
-           "(seed, offset).")
-      .def("set_state", [](Generator& g, std::pair<uint64_t, uint64_t> s) { g.set_state({s.first, s.second}); },
-           py::arg("state"), "Goes on from a state that get_state() gave.");
+      .def(
+          "manual_seed",
+          [](Generator& g, uint64_t seed) -> Generator& {
+            g.set_state({seed, 0});
+            return g;
+          },
+          py::arg("seed"), py::return_value_policy::reference_internal, "Starts the stream of this seed.")
+      .def(
+          "initial_seed", [](const Generator& g) { return g.state().seed; }, "The seed.")
+      .def(
+          "get_state", [](const Generator& g) { return py::make_tuple(g.state().seed, g.state().offset); },
+          "(seed, offset).")
+      .def(
+          "set_state", [](Generator& g, std::pair<uint64_t, uint64_t> s) { g.set_state({s.first, s.second}); },
+          py::arg("state"), "Goes on from a state that get_state() gave.");
   m.attr("default_generator") = py::cast(&default_generator(), py::return_value_policy::reference);
-  m.def("manual_seed", [](int64_t seed) {
-    manual_seed(uint64_t(seed));
-    return py::cast(&default_generator(), py::return_value_policy::reference);
-  }, py::arg("seed"), "Seeds the default generator.");
+  m.def(
+      "manual_seed",
+      [](int64_t seed) {
+        manual_seed(uint64_t(seed));
+        return py::cast(&default_generator(), py::return_value_policy::reference);
+      },
+      py::arg("seed"), "Seeds the default generator.");
   m.def("initial_seed", [] { return default_generator().state().seed; }, "The default generator's seed.");
 }
 
@@ -119,16 +138,16 @@ void bind_measuring(py::module_& m) {
     return rows;
   });
   py::class_<ComputeProbe>(m, "_ComputeProbe")
-      .def(py::init([](py::handle dtype, int threads) {
-        return new ComputeProbe(dtype_named(dtype), threads);
-      }), py::arg("dtype"), py::arg("threads"))
+      .def(py::init([](py::handle dtype, int threads) { return new ComputeProbe(dtype_named(dtype), threads); }),
+           py::arg("dtype"), py::arg("threads"))
       .def_property_readonly("kernel", &ComputeProbe::kernel)
       .def_property_readonly("flops", &ComputeProbe::flops)
       .def("run", &ComputeProbe::run, py::arg("iterations"), py::call_guard<py::gil_scoped_release>());
   py::class_<StreamProbe>(m, "_StreamProbe")
       .def(py::init([](const std::string& stream, int64_t footprint, int threads) {
-        return new StreamProbe(stream_named(stream), footprint, threads);
-      }), py::arg("stream"), py::arg("footprint"), py::arg("threads"))
+             return new StreamProbe(stream_named(stream), footprint, threads);
+           }),
+           py::arg("stream"), py::arg("footprint"), py::arg("threads"))
       .def_property_readonly("kernel", &StreamProbe::kernel)
       .def_property_readonly("bytes", &StreamProbe::bytes)
       .def("run", &StreamProbe::run, py::arg("repeats"), py::arg("bypass_cache"),
@@ -144,12 +163,16 @@ void bind_runtime(py::module_& m) {
   bind_memory(m);
   bind_random(m);
   bind_measuring(m);
-  m.def("get_default_dtype", [] { return dtype_object(ops::default_dtype()); },
-        "What floating-point tensors have where no dtype is given.");
-  m.def("set_default_dtype", [](py::handle dtype) {
-    if (!is_dtype(dtype.ptr())) throw py::type_error("set_default_dtype: expected a dtype");
-    ops::set_default_dtype(as_dtype(dtype.ptr()));
-  }, py::arg("d"), "Sets what floating-point tensors have where no dtype is given.");
+  m.def(
+      "get_default_dtype", [] { return dtype_object(ops::default_dtype()); },
+      "What floating-point tensors have where no dtype is given.");
+  m.def(
+      "set_default_dtype",
+      [](py::handle dtype) {
+        if (!is_dtype(dtype.ptr())) throw py::type_error("set_default_dtype: expected a dtype");
+        ops::set_default_dtype(as_dtype(dtype.ptr()));
+      },
+      py::arg("d"), "Sets what floating-point tensors have where no dtype is given.");
 }
 
 }  // namespace hotloop::bindings

@@ -56,30 +56,37 @@ void add_shape_rows() {
                      "The same memory in another shape; one size may be -1."),
       HOTLOOP_OP("reshape(input: Tensor, *shape: int) -> Tensor", ops::reshape,
                  "Another shape: a view where strides allow, else a copy; one size may be -1."),
-      HOTLOOP_METHOD("view_as(self: Tensor, other: Tensor) -> Tensor",
-                     [](const Tensor& x, const Tensor& other) { return ops::view(x, other.sizes()); },
-                     "view() in the shape of other."),
-      HOTLOOP_METHOD("reshape_as(self: Tensor, other: Tensor) -> Tensor",
-                     [](const Tensor& x, const Tensor& other) { return ops::reshape(x, other.sizes()); },
-                     "reshape() to the shape of other."),
+      HOTLOOP_METHOD(
+          "view_as(self: Tensor, other: Tensor) -> Tensor",
+          [](const Tensor& x, const Tensor& other) { return ops::view(x, other.sizes()); },
+          "view() in the shape of other."),
+      HOTLOOP_METHOD(
+          "reshape_as(self: Tensor, other: Tensor) -> Tensor",
+          [](const Tensor& x, const Tensor& other) { return ops::reshape(x, other.sizes()); },
+          "reshape() to the shape of other."),
       HOTLOOP_OP("permute(input: Tensor, *dims: int) -> Tensor", ops::permute, "The dims in another order; a view."),
-      HOTLOOP_OP("transpose(input: Tensor, dim0: int, dim1: int) -> Tensor", ops::transpose, "Two dims swapped; a view."),
+      HOTLOOP_OP("transpose(input: Tensor, dim0: int, dim1: int) -> Tensor", ops::transpose,
+                 "Two dims swapped; a view."),
       HOTLOOP_OP("t(input: Tensor) -> Tensor", ops::t, "The transpose of a matrix; a view."),
       HOTLOOP_METHOD("expand(self: Tensor, *sizes: int) -> Tensor", ops::expand,
                      "Dims of size 1 repeated without memory; -1 keeps a size."),
-      HOTLOOP_METHOD("expand_as(self: Tensor, other: Tensor) -> Tensor",
-                     [](const Tensor& x, const Tensor& other) { return ops::expand(x, other.sizes()); },
-                     "expand() to the shape of other."),
+      HOTLOOP_METHOD(
+          "expand_as(self: Tensor, other: Tensor) -> Tensor",
+          [](const Tensor& x, const Tensor& other) { return ops::expand(x, other.sizes()); },
+          "expand() to the shape of other."),
       HOTLOOP_OP("broadcast_to(input: Tensor, *size: int) -> Tensor", ops::expand, "expand() as a function."),
       HOTLOOP_OP("unsqueeze(input: Tensor, dim: int) -> Tensor", ops::unsqueeze, "A dim of size 1 put in; a view."),
-      HOTLOOP_OP("squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor",
-                 [](const Tensor& x, const std::optional<Dims>& dims) {
-                   return dims ? ops::squeeze(x, *dims) : ops::squeeze(x);
-                 }, "Dims of size 1 taken out; a view."),
+      HOTLOOP_OP(
+          "squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor",
+          [](const Tensor& x, const std::optional<Dims>& dims) {
+            return dims ? ops::squeeze(x, *dims) : ops::squeeze(x);
+          },
+          "Dims of size 1 taken out; a view."),
       HOTLOOP_OP("flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor", ops::flatten,
                  "The dims from start_dim to end_dim made one."),
-      HOTLOOP_OP("ravel(input: Tensor) -> Tensor", [](const Tensor& x) { return ops::flatten(x, 0, -1); },
-                 "All dims made one."),
+      HOTLOOP_OP(
+          "ravel(input: Tensor) -> Tensor", [](const Tensor& x) { return ops::flatten(x, 0, -1); },
+          "All dims made one."),
       HOTLOOP_OP("unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor", ops::unflatten,
                  "One dim made several."),
       HOTLOOP_OP("narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor", ops::narrow,
@@ -93,7 +100,8 @@ void add_shape_rows() {
       HOTLOOP_OP("movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor",
                  ops::movedim, "Dims moved to other places; a view."),
       HOTLOOP_OP("as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int = 0) "
-                 "-> Tensor", ops::as_strided, "Any view of the memory, from this tensor's first element."),
+                 "-> Tensor",
+                 ops::as_strided, "Any view of the memory, from this tensor's first element."),
       HOTLOOP_OP("split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]", split_by,
                  "Views of equal or given lengths along dim."),
       HOTLOOP_OP("chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]", ops::chunk,
@@ -104,24 +112,30 @@ void add_shape_rows() {
       HOTLOOP_METHOD("contiguous(self: Tensor) -> Tensor", ops::contiguous, "This tensor, or a row-major copy."),
       HOTLOOP_METHOD("copy_(self: Tensor, src: Tensor | Number) -> Tensor", ops::copy_,
                      "Overwrites with src, broadcast and converted."),
-      HOTLOOP_METHOD("fill_(self: Tensor, value: Number) -> Tensor",
-                     [](const Tensor& x, const Scalar& value) {
-                       value.kind == Scalar::floating ? ops::fill_(x, value.f) : ops::fill_(x, value.i);
-                     }, "Overwrites every element with value."),
-      HOTLOOP_METHOD("zero_(self: Tensor) -> Tensor", [](const Tensor& x) { ops::fill_(x, int64_t(0)); },
-                     "Overwrites every element with zero."),
-      HOTLOOP_FUNCTION("cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::cat, "Tensors joined along a dim."),
+      HOTLOOP_METHOD(
+          "fill_(self: Tensor, value: Number) -> Tensor",
+          [](const Tensor& x, const Scalar& value) {
+            value.kind == Scalar::floating ? ops::fill_(x, value.f) : ops::fill_(x, value.i);
+          },
+          "Overwrites every element with value."),
+      HOTLOOP_METHOD(
+          "zero_(self: Tensor) -> Tensor", [](const Tensor& x) { ops::fill_(x, int64_t(0)); },
+          "Overwrites every element with zero."),
+      HOTLOOP_FUNCTION("cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::cat,
+                       "Tensors joined along a dim."),
       HOTLOOP_FUNCTION("stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::stack,
                        "Tensors joined along a new dim."),
       HOTLOOP_OP("flip(input: Tensor, *dims: int) -> Tensor", ops::flip, "A copy with the order along dims reversed."),
       HOTLOOP_METHOD("repeat(self: Tensor, *repeats: int) -> Tensor", ops::repeat, "A copy tiled along every dim."),
       HOTLOOP_METHOD("to(self: Tensor, first: Any = None, second: Any = None, *, dtype: dtype | None = None, "
-                     "device: device | str | None = None, copy: bool = False, non_blocking: bool = False) -> Tensor", to,
-                     "In another dtype or on another device; itself where nothing changes."),
-      HOTLOOP_METHOD("type_as(self: Tensor, other: Tensor) -> Tensor",
-                     [](const Tensor& x, const Tensor& other) {
-                       return x.dtype() == other.dtype() ? x : ops::to_dtype(x, other.dtype());
-                     }, "In the dtype of other."),
+                     "device: device | str | None = None, copy: bool = False, non_blocking: bool = False) -> Tensor",
+                     to, "In another dtype or on another device; itself where nothing changes."),
+      HOTLOOP_METHOD(
+          "type_as(self: Tensor, other: Tensor) -> Tensor",
+          [](const Tensor& x, const Tensor& other) {
+            return x.dtype() == other.dtype() ? x : ops::to_dtype(x, other.dtype());
+          },
+          "In the dtype of other."),
       HOTLOOP_METHOD("float(self: Tensor) -> Tensor", cast<DType::f32>, "As float32."),
       HOTLOOP_METHOD("double(self: Tensor) -> Tensor", cast<DType::f64>, "As float64."),
       HOTLOOP_METHOD("half(self: Tensor) -> Tensor", cast<DType::f16>, "As float16."),
@@ -129,7 +143,8 @@ void add_shape_rows() {
       HOTLOOP_METHOD("long(self: Tensor) -> Tensor", cast<DType::i64>, "As int64."),
       HOTLOOP_METHOD("int(self: Tensor) -> Tensor", cast<DType::i32>, "As int32."),
       HOTLOOP_METHOD("bool(self: Tensor) -> Tensor", cast<DType::bool_>, "As bool: whether nonzero."),
-      HOTLOOP_METHOD("cpu(self: Tensor) -> Tensor", [](const Tensor& x) { return x; }, "On the CPU."),
+      HOTLOOP_METHOD(
+          "cpu(self: Tensor) -> Tensor", [](const Tensor& x) { return x; }, "On the CPU."),
   });
 }
 

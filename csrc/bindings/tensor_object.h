@@ -10,8 +10,7 @@ namespace hotloop::bindings {
 namespace py = pybind11;
 
 struct TensorObject {
-  PyObject_HEAD
-  Tensor tensor;
+  PyObject_HEAD Tensor tensor;
   PyObject* dict;
   PyObject* weak_references;
 };

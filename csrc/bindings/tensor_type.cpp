@@ -135,8 +135,8 @@ int truth(PyObject* a) {
   guarded_int([&] {
     const Tensor& t = as_tensor(a);
     if (t.numel() != 1)
-      fail<RuntimeError>("Boolean value of Tensor with %s value%s is ambiguous", t.numel() == 0 ? "no" : "more than one",
-                         t.numel() == 0 ? "s" : "");
+      fail<RuntimeError>("Boolean value of Tensor with %s value%s is ambiguous",
+                         t.numel() == 0 ? "no" : "more than one", t.numel() == 0 ? "s" : "");
     result = ops::item(t).as_double() != 0;
   });
   return result;
@@ -213,9 +213,8 @@ PyObject* iterate(PyObject* a) {
 }
 
 PyObject* repr(PyObject* a) {
-  return guarded([&] {
-    return py::module_::import("hotloop._print").attr("tensor_repr")(py::handle(a)).release().ptr();
-  });
+  return guarded(
+      [&] { return py::module_::import("hotloop._print").attr("tensor_repr")(py::handle(a)).release().ptr(); });
 }
 
 // --- properties -------------------------------------------------------------------------------------
@@ -238,8 +237,8 @@ int set_requires_grad_property(PyObject* self, PyObject* value, void*) {
 int set_grad_property(PyObject* self, PyObject* value, void*) {
   return guarded_int([&] {
     if (!value || value == Py_None) return set_grad(as_tensor(self), Tensor());
-    if (!is_tensor(value)) fail<TypeError>("assigned grad expected to be a Tensor or None but got %s",
-                                           Py_TYPE(value)->tp_name);
+    if (!is_tensor(value))
+      fail<TypeError>("assigned grad expected to be a Tensor or None but got %s", Py_TYPE(value)->tp_name);
     set_grad(as_tensor(self), as_tensor(value));
   });
 }
@@ -295,7 +294,8 @@ PyGetSetDef properties[] = {
        Dims order;
        for (int i = t.ndim() - 1; i >= 0; --i) order.push(i);
        return ops::permute(t, order);
-     }>, nullptr, "all dimensions in reverse order", nullptr},
+     }>,
+     nullptr, "all dimensions in reverse order", nullptr},
     {"mT", get<ops::matrix_transpose>, nullptr, "the last two dimensions swapped", nullptr},
     {"is_cuda", get<+[](const Tensor& t) { return t.device().type == DeviceType::cuda; }>, nullptr,
      "whether the memory is a GPU's", nullptr},
@@ -309,8 +309,9 @@ PyMappingMethods mapping = {length, subscript, assign_subscript};
 PySequenceMethods sequence = {};
 
 PyObject* refuse_new(PyTypeObject*, PyObject*, PyObject*) {
-  PyErr_SetString(PyExc_TypeError, "Tensor() takes no data: use hotloop.tensor(data), hotloop.from_numpy(array) or "
-                                   "hotloop.empty(shape)");
+  PyErr_SetString(PyExc_TypeError,
+                  "Tensor() takes no data: use hotloop.tensor(data), hotloop.from_numpy(array) or "
+                  "hotloop.empty(shape)");
   return nullptr;
 }
 

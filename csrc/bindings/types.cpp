@@ -7,8 +7,7 @@ namespace hotloop::bindings {
 namespace {
 
 struct DTypeObject {
-  PyObject_HEAD
-  DType dtype;
+  PyObject_HEAD DType dtype;
 };
 
 DTypeObject dtype_objects[kDTypeCount];
@@ -77,22 +76,25 @@ void bind_types(py::module_& module) {
            }),
            py::arg("type"), py::arg("index") = -1)
       .def(py::init([](const Device& d) { return d; }), py::arg("device"))
-      .def_property_readonly("type", [](Device d) { return d.type == DeviceType::cpu ? "cpu" : "cuda"; },
-                             "\"cpu\" or \"cuda\".")
-      .def_property_readonly("index", [](Device d) -> py::object {
-        if (d.type == DeviceType::cpu) return py::none();
-        return py::int_(int(d.index));
-      }, "The number of the GPU; None for the CPU.")
+      .def_property_readonly(
+          "type", [](Device d) { return d.type == DeviceType::cpu ? "cpu" : "cuda"; }, "\"cpu\" or \"cuda\".")
+      .def_property_readonly(
+          "index",
+          [](Device d) -> py::object {
+            if (d.type == DeviceType::cpu) return py::none();
+            return py::int_(int(d.index));
+          },
+          "The number of the GPU; None for the CPU.")
       .def("__str__", [](Device d) { return to_string(d); })
-      .def("__repr__", [](Device d) {
-        if (d.type == DeviceType::cpu) return std::string("device(type='cpu')");
-        return "device(type='cuda', index=" + std::to_string(int(d.index)) + ")";
-      })
+      .def("__repr__",
+           [](Device d) {
+             if (d.type == DeviceType::cpu) return std::string("device(type='cpu')");
+             return "device(type='cuda', index=" + std::to_string(int(d.index)) + ")";
+           })
       .def("__eq__", [](Device a, const py::object& b) { return py::isinstance<Device>(b) && a == b.cast<Device>(); })
       .def("__hash__", [](Device d) { return int(d.type) * 1024 + d.index; })
-      .def("__reduce__", [module](Device d) {
-        return py::make_tuple(module.attr("device"), py::make_tuple(to_string(d)));
-      });
+      .def("__reduce__",
+           [module](Device d) { return py::make_tuple(module.attr("device"), py::make_tuple(to_string(d))); });
 }
 
 }  // namespace hotloop::bindings

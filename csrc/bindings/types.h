@@ -14,7 +14,7 @@ bool is_dtype(PyObject* object);
 DType as_dtype(PyObject* object);
 bool is_device(PyObject* object);
 Device as_device(PyObject* object);
-PyObject* to_python(DType dtype);    // a new reference
+PyObject* to_python(DType dtype);  // a new reference
 PyObject* to_python(Device device);
 void bind_types(py::module_& module);  // hotloop.float32, ..., hotloop.dtype, hotloop.device
 

@@ -96,7 +96,8 @@ Isa parse_isa(const char* source, const char* value) {
       return Isa(i);
     }
   }
-  fail<ValueError>("%s: unknown instruction set '%s'; valid are reference, baseline, avx2, avx512, avx512_bf16", source, value);
+  fail<ValueError>("%s: unknown instruction set '%s'; valid are reference, baseline, avx2, avx512, avx512_bf16", source,
+                   value);
 }
 
 // What HOTLOOP_ISA says, or the machine's best where it is unset or wrong (check_environment complains).

@@ -16,7 +16,7 @@ struct Device {
   bool operator==(const Device&) const = default;
 };
 
-std::string to_string(Device device);        // "cpu", "cuda:0"
+std::string to_string(Device device);          // "cpu", "cuda:0"
 Device parse_device(const std::string& name);  // throws ValueError listing what is valid
 // Throws RuntimeError saying why `device` can't be used here (no driver, built without CUDA, ...).
 void require_device(Device device);

@@ -16,8 +16,7 @@ class RefCounted {
   void retain() const { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() const {
     // A sole owner needs no locked instruction: nobody else can make another reference.
-    if (references_.load(std::memory_order_acquire) == 1 ||
-        references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    if (references_.load(std::memory_order_acquire) == 1 || references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
       delete this;
   }
   int references() const { return references_.load(std::memory_order_relaxed); }

@@ -14,7 +14,7 @@ class Storage final : public RefCounted {
  public:
   using Release = void (*)(void* owner);
 
-  Storage(size_t bytes, Device device);                         // memory of our own, uninitialised
+  Storage(size_t bytes, Device device);  // memory of our own, uninitialised
   Storage(void* data, size_t bytes, Device device, bool read_only, void* owner, Release release);
   ~Storage() override;
 

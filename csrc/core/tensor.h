@@ -33,10 +33,10 @@ class TensorImpl final : public RefCounted {
   bool no_grad_view = false;    // a view made while gradients weren't recorded, of a tensor that has one
   bool wrapped_number = false;  // made from a Python number: takes part in promotion by category only
   Dims sizes;
-  Dims strides;                 // in elements
+  Dims strides;  // in elements
   AutogradMeta* autograd = nullptr;
-  Ref<TensorImpl> base;         // of a differentiable view: the tensor whose memory it shows
-  void* object = nullptr;       // the host language's object for this tensor while one is alive
+  Ref<TensorImpl> base;    // of a differentiable view: the tensor whose memory it shows
+  void* object = nullptr;  // the host language's object for this tensor while one is alive
 };
 
 class Tensor {

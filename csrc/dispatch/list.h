@@ -11,10 +11,10 @@ namespace hotloop::dispatch {
 
 template <class Args>
 struct Candidate {
-  const char* name;                     // op_isa_variant
-  Isa isa;                              // the least instruction set it needs
+  const char* name;  // op_isa_variant
+  Isa isa;           // the least instruction set it needs
   DTypeSet dtypes;
-  const char* (*refuse)(const Args&);   // why it cannot run this problem, or nullptr; null: never refuses
+  const char* (*refuse)(const Args&);  // why it cannot run this problem, or nullptr; null: never refuses
   void (*run)(const Args&);
 };
 
@@ -23,7 +23,7 @@ const char* last_kernel();
 
 namespace detail {
 extern thread_local const char* last;
-extern bool verbose;                    // HOTLOOP_VERBOSE contains "dispatch"
+extern bool verbose;  // HOTLOOP_VERBOSE contains "dispatch"
 [[gnu::cold]] void print(const char* op, DType dtype, const char* kernel, const char* reason);
 }  // namespace detail
 
@@ -59,21 +59,35 @@ inline void run(const char* op, const Candidate<Args> (&list)[N], DType dtype, c
 // HOTLOOP_KERNEL(kernel, Args) declares `void kernel(const Args&)` of every instruction set and of the
 // reference (at namespace hotloop); HOTLOOP_CANDIDATES lists them in order.
 #if defined(HOTLOOP_X86)
-#define HOTLOOP_KERNEL(kernel, Args)                  \
-  namespace baseline { void kernel(const Args&); }    \
-  namespace avx2 { void kernel(const Args&); }        \
-  namespace avx512 { void kernel(const Args&); }      \
-  namespace reference { void kernel(const Args&); }
-#define HOTLOOP_CANDIDATES(kernel, dtypes, refuse)                           \
-  {#kernel "_avx512", Isa::avx512, dtypes, refuse, avx512::kernel},          \
-  {#kernel "_avx2", Isa::avx2, dtypes, refuse, avx2::kernel},                \
-  {#kernel "_baseline", Isa::baseline, dtypes, refuse, baseline::kernel},    \
-  {#kernel "_reference", Isa::reference, kAllDTypes, nullptr, reference::kernel}
+#define HOTLOOP_KERNEL(kernel, Args) \
+  namespace baseline {               \
+  void kernel(const Args&);          \
+  }                                  \
+  namespace avx2 {                   \
+  void kernel(const Args&);          \
+  }                                  \
+  namespace avx512 {                 \
+  void kernel(const Args&);          \
+  }                                  \
+  namespace reference {              \
+  void kernel(const Args&);          \
+  }
+#define HOTLOOP_CANDIDATES(kernel, dtypes, refuse)                               \
+  {#kernel "_avx512", Isa::avx512, dtypes, refuse, avx512::kernel},              \
+      {#kernel "_avx2", Isa::avx2, dtypes, refuse, avx2::kernel},                \
+      {#kernel "_baseline", Isa::baseline, dtypes, refuse, baseline::kernel}, {  \
+    #kernel "_reference", Isa::reference, kAllDTypes, nullptr, reference::kernel \
+  }
 #else
-#define HOTLOOP_KERNEL(kernel, Args)                  \
-  namespace baseline { void kernel(const Args&); }    \
-  namespace reference { void kernel(const Args&); }
-#define HOTLOOP_CANDIDATES(kernel, dtypes, refuse)                           \
-  {#kernel "_baseline", Isa::baseline, dtypes, refuse, baseline::kernel},    \
-  {#kernel "_reference", Isa::reference, kAllDTypes, nullptr, reference::kernel}
+#define HOTLOOP_KERNEL(kernel, Args) \
+  namespace baseline {               \
+  void kernel(const Args&);          \
+  }                                  \
+  namespace reference {              \
+  void kernel(const Args&);          \
+  }
+#define HOTLOOP_CANDIDATES(kernel, dtypes, refuse)                               \
+  {#kernel "_baseline", Isa::baseline, dtypes, refuse, baseline::kernel}, {      \
+    #kernel "_reference", Isa::reference, kAllDTypes, nullptr, reference::kernel \
+  }
 #endif

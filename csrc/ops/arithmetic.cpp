@@ -61,8 +61,8 @@ Tensor clamp_between(const Tensor& x, const Tensor& min, const Tensor& max) {
   if (!min.defined() && !max.defined()) fail<RuntimeError>("clamp: At least one of 'min' or 'max' must not be None");
   if (both_numbers(min, max)) {
     // A floating bound makes an integer input floating, as in any op of both.
-    const DType dtype = min.defined() && max.defined() ? result_type({&x, &min, &max})
-                                                        : result_type({&x, min.defined() ? &min : &max});
+    const DType dtype =
+        min.defined() && max.defined() ? result_type({&x, &min, &max}) : result_type({&x, min.defined() ? &min : &max});
     return clamp_scalar(x.dtype() == dtype ? x : to_dtype(x, dtype), lower_bound(dtype, min), upper_bound(dtype, max));
   }
   if (!max.defined()) return maximum(x, min);

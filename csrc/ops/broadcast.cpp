@@ -15,10 +15,11 @@ Dims broadcast_shape(const char* op, const Dims& a, const Dims& b) {
     const int64_t x = longer[lead + i], y = shorter[i];
     if (x == y || y == 1) continue;
     if (x != 1)
-      fail<RuntimeError>("%s: The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton "
-                         "dimension %d (shapes %s and %s)", op, static_cast<long long>(a[a.n - shorter.n + i]),
-                         static_cast<long long>(b[b.n - shorter.n + i]), lead + i, to_string(a).c_str(),
-                         to_string(b).c_str());
+      fail<RuntimeError>(
+          "%s: The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton "
+          "dimension %d (shapes %s and %s)",
+          op, static_cast<long long>(a[a.n - shorter.n + i]), static_cast<long long>(b[b.n - shorter.n + i]), lead + i,
+          to_string(a).c_str(), to_string(b).c_str());
     out[lead + i] = y;
   }
   return out;

@@ -52,8 +52,10 @@ void check_writable(const char* op, const Tensor& out) {
   if (out->contiguous) return;
   for (int i = 0; i < out.ndim(); ++i)
     if (out.stride(i) == 0 && out.size(i) > 1)
-      fail<RuntimeError>("%s: more than one element of the written-to tensor refers to a single memory location "
-                         "(it is expanded along dim %d); clone() it first", op, i);
+      fail<RuntimeError>(
+          "%s: more than one element of the written-to tensor refers to a single memory location "
+          "(it is expanded along dim %d); clone() it first",
+          op, i);
 }
 
 void run(Call& call) {

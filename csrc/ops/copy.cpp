@@ -1,6 +1,6 @@
 // Copies: clone, conversion, writing over, joining. One kernel family moves and converts strided elements.
-#include "core/error.h"
 #include "dispatch/copy.h"
+#include "core/error.h"
 #include "dispatch/pointwise.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
@@ -59,12 +59,14 @@ const OpRecord to_op{.name = "to",
 
 // Written over whole, so nothing flows back to what was there.
 const OpRecord copy_op{.name = "copy_",
-                       .shape = [](Call& c) {
-                         const Tensor& out = c.outputs[0];
-                         if (!(broadcast_shape("copy_", c.in(0).sizes(), out.sizes()) == out.sizes()))
-                           fail<RuntimeError>("copy_: source of shape %s can't be broadcast to the destination's %s",
-                                              to_string(c.in(0).sizes()).c_str(), to_string(out.sizes()).c_str());
-                       },
+                       .shape =
+                           [](Call& c) {
+                             const Tensor& out = c.outputs[0];
+                             if (!(broadcast_shape("copy_", c.in(0).sizes(), out.sizes()) == out.sizes()))
+                               fail<RuntimeError>(
+                                   "copy_: source of shape %s can't be broadcast to the destination's %s",
+                                   to_string(c.in(0).sizes()).c_str(), to_string(out.sizes()).c_str());
+                           },
                        .kernel = {[](Call& c) { copy_cpu(c.outputs[0], c.in(0)); }},
                        .gradient = identity_gradient};
 
@@ -78,21 +80,23 @@ const OpRecord fill_op{.name = "fill_",
                        .attributes_bytes = sizeof(Scalar)};
 
 const OpRecord cat_op{.name = "cat",
-                      .shape = [](Call& c) {
-                        const int dim = c.attrs<int>();
-                        Dims sizes = c.in(0).sizes();
-                        sizes[dim] = 0;
-                        for (int i = 0; i < c.n_inputs; ++i) {
-                          for (int d = 0; d < sizes.n; ++d)
-                            if (d != dim && c.in(i).size(d) != c.in(0).size(d))
-                              fail<RuntimeError>("cat: Sizes of tensors must match except in dimension %d. Expected size "
-                                                 "%lld but got size %lld for tensor number %d in the list.", dim,
-                                                 static_cast<long long>(c.in(0).size(d)),
-                                                 static_cast<long long>(c.in(i).size(d)), i);
-                          sizes[dim] += c.in(i).size(dim);
-                        }
-                        c.output(0, sizes, c.in(0).dtype());
-                      },
+                      .shape =
+                          [](Call& c) {
+                            const int dim = c.attrs<int>();
+                            Dims sizes = c.in(0).sizes();
+                            sizes[dim] = 0;
+                            for (int i = 0; i < c.n_inputs; ++i) {
+                              for (int d = 0; d < sizes.n; ++d)
+                                if (d != dim && c.in(i).size(d) != c.in(0).size(d))
+                                  fail<RuntimeError>(
+                                      "cat: Sizes of tensors must match except in dimension %d. Expected size "
+                                      "%lld but got size %lld for tensor number %d in the list.",
+                                      dim, static_cast<long long>(c.in(0).size(d)),
+                                      static_cast<long long>(c.in(i).size(d)), i);
+                              sizes[dim] += c.in(i).size(dim);
+                            }
+                            c.output(0, sizes, c.in(0).dtype());
+                          },
                       .kernel = {[](Call& c) {
                         const int dim = c.attrs<int>();
                         const Tensor& out = c.outputs[0];
@@ -102,16 +106,17 @@ const OpRecord cat_op{.name = "cat",
                           at += c.in(i).size(dim);
                         }
                       }},
-                      .gradient = [](Gradient& g) {
-                        if (!g.grad(0).defined()) return;
-                        const int dim = g.attrs<int>();
-                        int64_t at = 0;
-                        for (int i = 0; i < g.n_inputs(); ++i) {
-                          const int64_t n = g.in_sizes(i)[dim];
-                          if (g.needs(i)) g.set(i, slice(g.grad(0), dim, at, at + n, 1));
-                          at += n;
-                        }
-                      },
+                      .gradient =
+                          [](Gradient& g) {
+                            if (!g.grad(0).defined()) return;
+                            const int dim = g.attrs<int>();
+                            int64_t at = 0;
+                            for (int i = 0; i < g.n_inputs(); ++i) {
+                              const int64_t n = g.in_sizes(i)[dim];
+                              if (g.needs(i)) g.set(i, slice(g.grad(0), dim, at, at + n, 1));
+                              at += n;
+                            }
+                          },
                       .attributes_bytes = sizeof(int)};
 
 // Do the elements of a and b share memory other than one by one?
@@ -149,8 +154,9 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) {
   DType dtype = tensors[0].dtype();
   for (const Tensor& t : tensors) {
     dtype = promote(dtype, t.dtype());
-    if (t.ndim() == 0) fail<RuntimeError>("cat: zero-dimensional tensor (at position %zu) cannot be concatenated",
-                                          size_t(&t - tensors.data()));
+    if (t.ndim() == 0)
+      fail<RuntimeError>("cat: zero-dimensional tensor (at position %zu) cannot be concatenated",
+                         size_t(&t - tensors.data()));
     if (!(t.ndim() == 1 && t.size(0) == 0)) parts.push_back(t);
   }
   if (parts.empty()) parts.push_back(tensors[0]);
@@ -192,14 +198,17 @@ Tensor flip(const Tensor& x, const Dims& dims) {
 
 Tensor repeat(const Tensor& x, const Dims& repeats) {
   if (repeats.n < x.ndim())
-    fail<RuntimeError>("repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of "
-                       "tensor (%d and %d)", repeats.n, x.ndim());
+    fail<RuntimeError>(
+        "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+        "tensor (%d and %d)",
+        repeats.n, x.ndim());
   // Each dim as (repeats, size), the repeats expanded without memory, then joined by one copy.
   const int lead = repeats.n - x.ndim();
   Dims split, wide, joined;
   for (int i = 0; i < repeats.n; ++i) {
-    if (repeats[i] < 0) fail<RuntimeError>("repeat: Trying to create tensor with negative dimension, repeats %s",
-                                           to_string(repeats).c_str());
+    if (repeats[i] < 0)
+      fail<RuntimeError>("repeat: Trying to create tensor with negative dimension, repeats %s",
+                         to_string(repeats).c_str());
     const int64_t n = i < lead ? 1 : x.size(i - lead);
     split.push(1);
     split.push(n);

@@ -15,10 +15,11 @@ struct Sequence {
 };
 
 const OpRecord sequence_op{.name = "arange",
-                           .shape = [](Call& c) {
-                             const SequenceArgs& s = c.attrs<Sequence>().args;
-                             c.output(0, {s.n}, s.dtype);
-                           },
+                           .shape =
+                               [](Call& c) {
+                                 const SequenceArgs& s = c.attrs<Sequence>().args;
+                                 c.output(0, {s.n}, s.dtype);
+                               },
                            .kernel = {[](Call& c) {
                              SequenceArgs args = c.attrs<Sequence>().args;
                              args.out = c.outputs[0].data();
@@ -90,8 +91,8 @@ Tensor arange(int64_t start, int64_t end, int64_t step, DType dtype, Device devi
 }
 
 Tensor linspace(double start, double end, int64_t steps, DType dtype, Device device) {
-  if (steps < 0) fail<RuntimeError>("linspace: number of steps must be non-negative, got %lld",
-                                    static_cast<long long>(steps));
+  if (steps < 0)
+    fail<RuntimeError>("linspace: number of steps must be non-negative, got %lld", static_cast<long long>(steps));
   SequenceArgs s{};
   s.dtype = dtype;
   s.n = steps;
@@ -103,8 +104,9 @@ Tensor linspace(double start, double end, int64_t steps, DType dtype, Device dev
 }
 
 Tensor eye(int64_t n, int64_t m, DType dtype, Device device) {
-  if (n < 0 || m < 0) fail<RuntimeError>("eye: n and m must be greater or equal to 0, got %lld and %lld",
-                                         static_cast<long long>(n), static_cast<long long>(m));
+  if (n < 0 || m < 0)
+    fail<RuntimeError>("eye: n and m must be greater or equal to 0, got %lld and %lld", static_cast<long long>(n),
+                       static_cast<long long>(m));
   const Tensor t = zeros({n, m}, dtype, device);
   if (n > 0 && m > 0) fill_(make_view(t, {n < m ? n : m}, {m + 1}), int64_t(1));
   return t;

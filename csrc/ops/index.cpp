@@ -21,9 +21,9 @@ enum class Kind : uint8_t { rows, elements };
 struct Indexing {
   Kind kind;
   int dim;
-  bool wrap;      // negative indices count from the end
-  int64_t skip;   // rows that collect no gradient; INT64_MIN: none
-  Dims sizes;     // of the array, where it isn't an input
+  bool wrap;     // negative indices count from the end
+  int64_t skip;  // rows that collect no gradient; INT64_MIN: none
+  Dims sizes;    // of the array, where it isn't an input
 };
 
 // Sizes of the values that go with an array of `sizes`.
@@ -69,14 +69,11 @@ void describe(IndexArgs& args, IndexFault& fault, const Indexing& x, const Tenso
 void check_fault(const char* op, const IndexFault& fault, const Indexing& x, const Dims& sizes) {
   if (fault.tensor >= 0)
     fail<IndexError>("%s: index %lld is out of bounds for dimension %d with size %lld", op,
-                     static_cast<long long>(fault.value), x.dim,
-                     static_cast<long long>(sizes.n ? sizes[x.dim] : 1));
+                     static_cast<long long>(fault.value), x.dim, static_cast<long long>(sizes.n ? sizes[x.dim] : 1));
 }
 
 // --- reading: inputs (array, index) -----------------------------------------------------------------
-void read_shape(Call& c) {
-  c.output(0, values_sizes(c.attrs<Indexing>(), c.in(0).sizes(), c.in(1)), c.in(0).dtype());
-}
+void read_shape(Call& c) { c.output(0, values_sizes(c.attrs<Indexing>(), c.in(0).sizes(), c.in(1)), c.in(0).dtype()); }
 
 void read_cpu(Call& c) {
   const Indexing& x = c.attrs<Indexing>();
@@ -92,8 +89,7 @@ Tensor add_into_zeros(const Indexing& x, const Dims& sizes, const Tensor& index,
 Tensor read(const OpRecord& op, const Indexing& x, const Tensor& array, const Tensor& index);
 
 void read_gradient(Gradient& g) {
-  if (g.grad(0).defined())
-    g.set(0, add_into_zeros(g.attrs<Indexing>(), g.in_sizes(0), g.in(1), g.grad(0)));
+  if (g.grad(0).defined()) g.set(0, add_into_zeros(g.attrs<Indexing>(), g.in_sizes(0), g.in(1), g.grad(0)));
 }
 
 constexpr OpRecord reading(const char* name) {
@@ -122,15 +118,18 @@ const OpRecord add_into_zeros_op{.name = "index_accumulate",
                                    dispatch::index_add(args);
                                    check_fault(c.op.name, fault, x, out.sizes());
                                  }},
-                                 .gradient = [](Gradient& g) {
-                                   if (!g.grad(0).defined()) return;
-                                   const Indexing& x = g.attrs<Indexing>();
-                                   const Tensor index = g.in(0);
-                                   Tensor grad = read(x.kind == Kind::rows ? index_select_op : gather_op, x, g.grad(0), index);
-                                   // Only embedding skips rows, whose index comes before the one dim of a row.
-                                   if (x.skip != INT64_MIN) grad = where(unsqueeze(ne(index, double(x.skip)), -1), grad, 0.0);
-                                   g.set(1, grad);
-                                 },
+                                 .gradient =
+                                     [](Gradient& g) {
+                                       if (!g.grad(0).defined()) return;
+                                       const Indexing& x = g.attrs<Indexing>();
+                                       const Tensor index = g.in(0);
+                                       Tensor grad = read(x.kind == Kind::rows ? index_select_op : gather_op, x,
+                                                          g.grad(0), index);
+                                       // Only embedding skips rows, whose index comes before the one dim of a row.
+                                       if (x.skip != INT64_MIN)
+                                         grad = where(unsqueeze(ne(index, double(x.skip)), -1), grad, 0.0);
+                                       g.set(1, grad);
+                                     },
                                  .saves = Saves::of(0b01),
                                  .attributes_bytes = sizeof(Indexing)};
 
@@ -151,7 +150,8 @@ void write_shape(Call& c) {
     fits = x.kind == Kind::elements ? source.size(d) >= wanted[d] : source.size(d) == wanted[d];
   if (!fits)
     fail<RuntimeError>("%s: expected source of shape %s for index of shape %s, got %s", c.op.name,
-                       to_string(wanted).c_str(), to_string(c.in(1).sizes()).c_str(), to_string(source.sizes()).c_str());
+                       to_string(wanted).c_str(), to_string(c.in(1).sizes()).c_str(),
+                       to_string(source.sizes()).c_str());
   if (source.dtype() != c.in(0).dtype())
     fail<RuntimeError>("%s: expected source of dtype %s like self, got %s", c.op.name, name(c.in(0).dtype()),
                        name(source.dtype()));
@@ -194,8 +194,9 @@ void write_gradient(Gradient& g) {
   const Tensor index = g.in(1), grad = g.grad(0);
   if (g.needs(0)) {
     // What was written over no longer counts.
-    g.set(0, w.write == Write::add ? grad
-                                   : write(scatter_op, grad, index, zeros(index.sizes(), grad.dtype(), grad.device()), w));
+    g.set(0, w.write == Write::add
+                 ? grad
+                 : write(scatter_op, grad, index, zeros(index.sizes(), grad.dtype(), grad.device()), w));
   }
   if (g.needs(2)) {
     const bool rows = w.indexing.kind == Kind::rows;
@@ -244,9 +245,10 @@ Indexing along_elements(const char* op, const Tensor& x, int64_t dim, const Tens
                        index.ndim(), x.ndim());
   for (int d = 0; d < index.ndim() && d < x.ndim(); ++d)
     if (d != i.dim && index.size(d) > x.size(d))
-      fail<RuntimeError>("%s(): Size does not match at dimension %d: expected index %s to be no larger than self %s apart "
-                         "from dimension %d", op, d, to_string(index.sizes()).c_str(), to_string(x.sizes()).c_str(),
-                         i.dim);
+      fail<RuntimeError>(
+          "%s(): Size does not match at dimension %d: expected index %s to be no larger than self %s apart "
+          "from dimension %d",
+          op, d, to_string(index.sizes()).c_str(), to_string(x.sizes()).c_str(), i.dim);
   return i;
 }
 
@@ -363,10 +365,11 @@ struct Along {
 };
 
 const OpRecord cumsum_op{.name = "cumsum",
-                         .shape = [](Call& c) {
-                           const DType in = c.in(0).dtype();
-                           c.output(0, c.in(0).sizes(), is_floating(in) ? in : DType::i64);
-                         },
+                         .shape =
+                             [](Call& c) {
+                               const DType in = c.in(0).dtype();
+                               c.output(0, c.in(0).sizes(), is_floating(in) ? in : DType::i64);
+                             },
                          .kernel = {[](Call& c) {
                            const Tensor &x = c.in(0), &out = c.outputs[0];
                            if (x.numel() == 0) return;
@@ -375,7 +378,8 @@ const OpRecord cumsum_op{.name = "cumsum",
                            args.dtype = x.dtype();
                            args.out_dtype = out.dtype();
                            args.outer = args.n = args.inner = 1;
-                           for (int d = 0; d < x.ndim(); ++d) (d < dim ? args.outer : d == dim ? args.n : args.inner) *= x.size(d);
+                           for (int d = 0; d < x.ndim(); ++d)
+                             (d < dim ? args.outer : d == dim ? args.n : args.inner) *= x.size(d);
                            args.x = x.data();  // contiguous
                            args.x_strides = {args.n * args.inner, args.inner, 1};
                            args.out = out.data();
@@ -383,12 +387,13 @@ const OpRecord cumsum_op{.name = "cumsum",
                            dispatch::cumsum(args);
                          }},
                          // The sum of the gradients from here on: a cumulative sum from the other end.
-                         .gradient = [](Gradient& g) {
-                           if (!g.grad(0).defined()) return;
-                           const int dim = g.attrs<Along>().dim;
-                           if (g.in_sizes(0).n == 0) return g.set(0, g.grad(0));
-                           g.set(0, flip(cumsum(flip(g.grad(0), {dim}), dim), {dim}));
-                         },
+                         .gradient =
+                             [](Gradient& g) {
+                               if (!g.grad(0).defined()) return;
+                               const int dim = g.attrs<Along>().dim;
+                               if (g.in_sizes(0).n == 0) return g.set(0, g.grad(0));
+                               g.set(0, flip(cumsum(flip(g.grad(0), {dim}), dim), {dim}));
+                             },
                          .attributes_bytes = sizeof(Along)};
 
 // Zero on one side of the diagonal, by a mask of row and column numbers.

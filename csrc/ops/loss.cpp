@@ -51,9 +51,10 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
   Tensor w = to_dtype(kept, input.dtype());
   if (weight.defined()) {
     if (weight.ndim() != 1 || weight.size(0) != input.size(dim))
-      fail<RuntimeError>("nll_loss: weight tensor should be defined either for all %lld classes or no classes but got "
-                         "weight tensor of shape: %s", static_cast<long long>(input.size(dim)),
-                         to_string(weight.sizes()).c_str());
+      fail<RuntimeError>(
+          "nll_loss: weight tensor should be defined either for all %lld classes or no classes but got "
+          "weight tensor of shape: %s",
+          static_cast<long long>(input.size(dim)), to_string(weight.sizes()).c_str());
     w = w * reshape(index_select(weight, 0, reshape(index, {-1})), index.sizes());
   }
   const Tensor loss = where(kept, -(picked * w), 0.0);

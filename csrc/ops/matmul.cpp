@@ -55,8 +55,8 @@ void product_shape(Call& c) {
                          static_cast<long long>(ma.rows), static_cast<long long>(ma.columns),
                          static_cast<long long>(mb.rows), static_cast<long long>(mb.columns));
     fail<RuntimeError>("%s: shapes %s and %s cannot be multiplied (%lld != %lld)", c.op.name,
-                       to_string(a.sizes()).c_str(), to_string(b.sizes()).c_str(),
-                       static_cast<long long>(ma.columns), static_cast<long long>(mb.rows));
+                       to_string(a.sizes()).c_str(), to_string(b.sizes()).c_str(), static_cast<long long>(ma.columns),
+                       static_cast<long long>(mb.rows));
   }
   Dims sizes = a.ndim() == 2 && b.ndim() == 2 ? Dims{} : broadcast_shape(c.op.name, batch_of(a), batch_of(b));
   sizes.push(ma.rows);
@@ -237,9 +237,11 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
   require_dims("bmm", "batch1", a, 3);
   require_dims("bmm", "batch2", b, 3);
   if (a.size(0) != b.size(0) || a.size(2) != b.size(1))
-    fail<RuntimeError>("bmm: Expected size for first two dimensions of batch2 tensor to be: [%lld, %lld] but got: "
-                       "[%lld, %lld].", static_cast<long long>(a.size(0)), static_cast<long long>(a.size(2)),
-                       static_cast<long long>(b.size(0)), static_cast<long long>(b.size(1)));
+    fail<RuntimeError>(
+        "bmm: Expected size for first two dimensions of batch2 tensor to be: [%lld, %lld] but got: "
+        "[%lld, %lld].",
+        static_cast<long long>(a.size(0)), static_cast<long long>(a.size(2)), static_cast<long long>(b.size(0)),
+        static_cast<long long>(b.size(1)));
   return product(a, b, false, false);
 }
 
@@ -253,8 +255,10 @@ Tensor dot(const Tensor& a, const Tensor& b) {
   require_dims("dot", "self", a, 1);
   require_dims("dot", "tensor", b, 1);
   if (a.size(0) != b.size(0))
-    fail<RuntimeError>("dot: inconsistent tensor size, expected tensor [%lld] and src [%lld] to have the same number of "
-                       "elements", static_cast<long long>(a.size(0)), static_cast<long long>(b.size(0)));
+    fail<RuntimeError>(
+        "dot: inconsistent tensor size, expected tensor [%lld] and src [%lld] to have the same number of "
+        "elements",
+        static_cast<long long>(a.size(0)), static_cast<long long>(b.size(0)));
   return matmul(a, b);
 }
 

@@ -82,9 +82,8 @@ void norm_backward_cpu(Call& c) {
   dispatch::norm_backward(args);
 }
 
-const OpRecord norm_backward_op{.name = "layer_norm_backward",
-                                .shape = norm_backward_shape,
-                                .kernel = {norm_backward_cpu}};
+const OpRecord norm_backward_op{
+    .name = "layer_norm_backward", .shape = norm_backward_shape, .kernel = {norm_backward_cpu}};
 
 // A matrix whose rows are contiguous.
 Tensor dense_rows(const Tensor& x) { return x.size(1) <= 1 || x.stride(1) == 1 ? x : contiguous(x); }
@@ -121,9 +120,10 @@ const OpRecord norm_op{.name = "layer_norm",
 void check_parameter(const char* which, const Tensor& p, const Dims& normalized, const Tensor& x) {
   if (!p.defined()) return;
   if (!(p.sizes() == normalized))
-    fail<RuntimeError>("layer_norm: Expected %s to be of same shape as normalized_shape, but got %s of shape %s and "
-                       "normalized_shape = %s", which, which, to_string(p.sizes()).c_str(),
-                       to_string(normalized).c_str());
+    fail<RuntimeError>(
+        "layer_norm: Expected %s to be of same shape as normalized_shape, but got %s of shape %s and "
+        "normalized_shape = %s",
+        which, which, to_string(p.sizes()).c_str(), to_string(normalized).c_str());
   if (p.dtype() != x.dtype())
     fail<RuntimeError>("layer_norm: expected %s of dtype %s like input, got %s", which, name(x.dtype()),
                        name(p.dtype()));
@@ -132,16 +132,19 @@ void check_parameter(const char* which, const Tensor& p, const Dims& normalized,
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight, const Tensor& bias, double eps) {
-  if (!is_floating(x.dtype())) fail<RuntimeError>("layer_norm: expected a floating point input, got %s", name(x.dtype()));
+  if (!is_floating(x.dtype()))
+    fail<RuntimeError>("layer_norm: expected a floating point input, got %s", name(x.dtype()));
   if (normalized.empty())
-    fail<RuntimeError>("layer_norm: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least "
-                       "one element, but got normalized_shape = []");
+    fail<RuntimeError>(
+        "layer_norm: Expected normalized_shape to be at least 1-dimensional, i.e., containing at least "
+        "one element, but got normalized_shape = []");
   const int lead = x.ndim() - normalized.n;
   bool fits = lead >= 0;
   for (int i = 0; fits && i < normalized.n; ++i) fits = x.size(lead + i) == normalized[i];
   if (!fits)
-    fail<RuntimeError>("layer_norm: Given normalized_shape=%s, expected input with shape [*, %s, but got input of size%s",
-                       to_string(normalized).c_str(), to_string(normalized).c_str() + 1, to_string(x.sizes()).c_str());
+    fail<RuntimeError>(
+        "layer_norm: Given normalized_shape=%s, expected input with shape [*, %s, but got input of size%s",
+        to_string(normalized).c_str(), to_string(normalized).c_str() + 1, to_string(x.sizes()).c_str());
   check_parameter("weight", weight, normalized, x);
   check_parameter("bias", bias, normalized, x);
   const int64_t n = numel_of(normalized);
@@ -149,9 +152,7 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight,
   for (int i = 0; i < lead; ++i) count *= x.size(i);
   const bool matrix = x.ndim() == 2 && normalized.n == 1;
   const Tensor rows = dense_rows(matrix ? x : reshape(x, {count, n}));
-  const auto flat = [&](const Tensor& p) {
-    return !p.defined() ? p : contiguous(p.ndim() == 1 ? p : reshape(p, {n}));
-  };
+  const auto flat = [&](const Tensor& p) { return !p.defined() ? p : contiguous(p.ndim() == 1 ? p : reshape(p, {n})); };
   const Tensor out = call(norm_op, {rows, flat(weight), flat(bias)}, Norm{eps});
   return matrix ? out : view(out, x.sizes());
 }

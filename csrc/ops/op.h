@@ -19,8 +19,8 @@ struct Call {
   Device device = {};      // where it runs: the inputs' device; creation ops set it
   Tensor outputs[kMaxOutputs] = {};
   int n_outputs = 1;
-  bool in_place = false;   // outputs[0] is a tensor of the caller's, written over
-  Tensor original = {};    // what outputs[0] held before that, where a listener asked for it
+  bool in_place = false;  // outputs[0] is a tensor of the caller's, written over
+  Tensor original = {};   // what outputs[0] held before that, where a listener asked for it
 
   const Tensor& in(int i) const { return inputs[i]; }
   bool has(int i) const { return i < n_inputs && inputs[i].defined(); }
@@ -37,15 +37,15 @@ struct Call {
 class Gradient {
  public:
   virtual int n_inputs() const = 0;
-  virtual bool needs(int input) const = 0;        // is this input's gradient asked for
-  virtual Tensor in(int input) = 0;               // as saved; the record's `saves` must name it
-  virtual Tensor out(int output) = 0;             // as saved
-  virtual bool has(int input) const = 0;          // was this input given
+  virtual bool needs(int input) const = 0;  // is this input's gradient asked for
+  virtual Tensor in(int input) = 0;         // as saved; the record's `saves` must name it
+  virtual Tensor out(int output) = 0;       // as saved
+  virtual bool has(int input) const = 0;    // was this input given
   virtual Dims in_sizes(int input) const = 0;
   virtual DType in_dtype(int input) const = 0;
   virtual const Tensor& grad(int output) const = 0;  // undefined when that output took no part in the loss
   virtual const void* attributes() const = 0;
-  virtual bool records() const = 0;               // create_graph: the gradient itself is being taped
+  virtual bool records() const = 0;  // create_graph: the gradient itself is being taped
   // Gives an input's gradient. It is summed down to in_sizes(input) where the op broadcast that input,
   // and cast to its dtype.
   virtual void set(int input, Tensor grad) = 0;
@@ -87,9 +87,9 @@ struct OpRecord {
   Saves saves = {};
   Cost (*cost)(const Call&) = nullptr;  // null: the memory traffic of inputs and outputs
   uint16_t attributes_bytes = 0;
-  uint16_t code = 0;                    // the op's number within its family
-  uint8_t n_differentiable = 1;         // outputs from here on carry no gradient (statistics, indices)
-  bool is_view = false;                 // outputs[0] shares the memory of inputs[0]; no kernel runs
+  uint16_t code = 0;             // the op's number within its family
+  uint8_t n_differentiable = 1;  // outputs from here on carry no gradient (statistics, indices)
+  bool is_view = false;          // outputs[0] shares the memory of inputs[0]; no kernel runs
 };
 
 Cost cost_of(const Call& call);

@@ -32,8 +32,10 @@ void packed_shape(Call& c) {
   }
   for (int i = 0; i < c.n_inputs; ++i)
     if (c.has(i) && c.in(i)->requires_grad && (thread_state.active_listeners & kTape))
-      fail<RuntimeError>("%s: a packed weight is for inference and has no gradient, but argument %d requires grad; use "
-                         "linear(), or run under no_grad", c.op.name, i);
+      fail<RuntimeError>(
+          "%s: a packed weight is for inference and has no gradient, but argument %d requires grad; use "
+          "linear(), or run under no_grad",
+          c.op.name, i);
   c.output(0, {x.size(0), w.out_features()}, x.dtype());
 }
 
@@ -59,17 +61,18 @@ void packed_cpu(Call& c) {
   p.weight->matrix().multiply(args);
 }
 
-const OpRecord linear_packed_op{
-    .name = "linear_packed",
-    .shape = packed_shape,
-    .kernel = {packed_cpu},
-    .cost = [](const Call& c) {
-      const PackedWeight& w = *c.attrs<Packed>().weight;
-      const double item = double(itemsize(w.dtype()));
-      return Cost{2.0 * double(c.outputs[0].numel()) * double(w.in_features()),
-                  item * double(c.in(0).numel() + c.outputs[0].numel()) + double(w.bytes())};
-    },
-    .attributes_bytes = sizeof(Packed)};
+const OpRecord linear_packed_op{.name = "linear_packed",
+                                .shape = packed_shape,
+                                .kernel = {packed_cpu},
+                                .cost =
+                                    [](const Call& c) {
+                                      const PackedWeight& w = *c.attrs<Packed>().weight;
+                                      const double item = double(itemsize(w.dtype()));
+                                      return Cost{
+                                          2.0 * double(c.outputs[0].numel()) * double(w.in_features()),
+                                          item * double(c.in(0).numel() + c.outputs[0].numel()) + double(w.bytes())};
+                                    },
+                                .attributes_bytes = sizeof(Packed)};
 
 const Tensor& checked(const Tensor& weight) {
   if (weight.ndim() != 2 || !is_floating(weight.dtype()))

@@ -106,18 +106,18 @@ void give(Gradient& g, int input, Zero) {
 void give(Gradient&, int, None) {}
 
 // The names that a row's gradient may use, read from the tape only where it does.
-#define HOTLOOP_ROW_NAMES(gradient)                                                           \
-  [[maybe_unused]] const Tensor& grad = g.grad(0);                                                   \
-  [[maybe_unused]] const Tensor a = mentions(gradient, "a") ? g.in(0) : Tensor();             \
-  [[maybe_unused]] const Tensor b = mentions(gradient, "b") ? g.in(1) : Tensor();             \
-  [[maybe_unused]] const Tensor c = mentions(gradient, "c") ? g.in(2) : Tensor();             \
-  [[maybe_unused]] const Tensor out = mentions(gradient, "out") ? g.out(0) : Tensor();        \
+#define HOTLOOP_ROW_NAMES(gradient)                                                          \
+  [[maybe_unused]] const Tensor& grad = g.grad(0);                                           \
+  [[maybe_unused]] const Tensor a = mentions(gradient, "a") ? g.in(0) : Tensor();            \
+  [[maybe_unused]] const Tensor b = mentions(gradient, "b") ? g.in(1) : Tensor();            \
+  [[maybe_unused]] const Tensor c = mentions(gradient, "c") ? g.in(2) : Tensor();            \
+  [[maybe_unused]] const Tensor out = mentions(gradient, "out") ? g.out(0) : Tensor();       \
   [[maybe_unused]] const double p0 = mentions(gradient, "p0") ? g.attrs<Scalars>().p[0] : 0; \
   [[maybe_unused]] const double p1 = mentions(gradient, "p1") ? g.attrs<Scalars>().p[1] : 0;
-#define HOTLOOP_GRADIENT(input, gradient)  \
-  if (g.needs(input)) {                    \
-    HOTLOOP_ROW_NAMES(#gradient)           \
-    give(g, input, gradient);              \
+#define HOTLOOP_GRADIENT(input, gradient) \
+  if (g.needs(input)) {                   \
+    HOTLOOP_ROW_NAMES(#gradient)          \
+    give(g, input, gradient);             \
   }
 
 #define UNARY(name, dtypes, arithmetic, saves, grad_a) \
@@ -158,15 +158,18 @@ struct Row {
 
 constexpr bool scalars(const char* arithmetic) { return mentions(arithmetic, "p0"); }
 
-#define UNARY(name, dtypes, arithmetic, saves, grad_a)                                                           \
-  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, saves_of(#grad_a),   \
-                              scalars(#arithmetic)), dtypes};
-#define BINARY(name, dtypes, arithmetic, saves, grad_a, grad_b)                                       \
-  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient,           \
-                              saves_of(#grad_a, #grad_b), scalars(#arithmetic)), dtypes};
-#define TERNARY(name, dtypes, arithmetic, saves, grad_a, grad_b, grad_c)                              \
-  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient,           \
-                              saves_of(#grad_a, #grad_b, #grad_c), scalars(#arithmetic)), dtypes};
+#define UNARY(name, dtypes, arithmetic, saves, grad_a)                                                              \
+  const Row name##_row{                                                                                             \
+      record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, saves_of(#grad_a), scalars(#arithmetic)), \
+      dtypes};
+#define BINARY(name, dtypes, arithmetic, saves, grad_a, grad_b)                                                        \
+  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, saves_of(#grad_a, #grad_b), \
+                              scalars(#arithmetic)),                                                                   \
+                       dtypes};
+#define TERNARY(name, dtypes, arithmetic, saves, grad_a, grad_b, grad_c)                   \
+  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, \
+                              saves_of(#grad_a, #grad_b, #grad_c), scalars(#arithmetic)),  \
+                       dtypes};
 #define SELECTION TERNARY
 #define PREDICATE(name, dtypes, arithmetic) \
   const Row name##_row{record(#name, PointwiseOp::name, bool_shape, nullptr, {}, false), dtypes};
@@ -197,7 +200,9 @@ void run_row_into(const Tensor& out, const Row& row, std::initializer_list<Tenso
   call_into(out, row.record, inputs);
 }
 
-bool plain_pair(const Tensor& a, const Tensor& b) { return a.dtype() == b.dtype() && !a->wrapped_number && !b->wrapped_number; }
+bool plain_pair(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && !a->wrapped_number && !b->wrapped_number;
+}
 
 Tensor unary(const Row& row, const Tensor& a, double p0, double p1) {
   return run_row(row, {as(a, settle(row, a.dtype()))}, p0, p1);
@@ -232,7 +237,8 @@ void binary_in_place(const Row& row, const Tensor& a, const Tensor& b, double p0
   if (!is_bool && rank(dtype) > rank(a.dtype()))
     fail<RuntimeError>("%s_: result type %s can't be cast to the desired output type %s", row.record.name, name(dtype),
                        name(a.dtype()));
-  if (dtype == a.dtype() && !(is_bool && a.dtype() != DType::bool_)) return run_row_into(a, row, {a, as(b, dtype)}, p0, p1);
+  if (dtype == a.dtype() && !(is_bool && a.dtype() != DType::bool_))
+    return run_row_into(a, row, {a, as(b, dtype)}, p0, p1);
   copy_(a, run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1));
 }
 
@@ -273,19 +279,19 @@ void pointwise_output(Call& c, const Dims& sizes, DType dtype) {
   c.outputs[0] = empty_strided(sizes, first.strides(), dtype, c.device);
 }
 
-#define UNARY(name, ...)                                                                                    \
-  Tensor name(const Tensor& a, double p0, double p1) { return unary(name##_row, a, p0, p1); }              \
+#define UNARY(name, ...)                                                                      \
+  Tensor name(const Tensor& a, double p0, double p1) { return unary(name##_row, a, p0, p1); } \
   void name##_(const Tensor& a, double p0, double p1) { unary_in_place(name##_row, a, p0, p1); }
-#define BINARY(name, ...)                                                                                            \
-  Tensor name(const Tensor& a, const Tensor& b, double p0, double p1) { return binary(name##_row, a, b, p0, p1); }  \
+#define BINARY(name, ...)                                                                                          \
+  Tensor name(const Tensor& a, const Tensor& b, double p0, double p1) { return binary(name##_row, a, b, p0, p1); } \
   void name##_(const Tensor& a, const Tensor& b, double p0, double p1) { binary_in_place(name##_row, a, b, p0, p1); }
-#define TERNARY(name, ...)                                                                           \
-  Tensor name(const Tensor& a, const Tensor& b, const Tensor& c, double p0, double p1) {             \
-    return ternary(name##_row, a, b, c, p0, p1);                                                     \
+#define TERNARY(name, ...)                                                               \
+  Tensor name(const Tensor& a, const Tensor& b, const Tensor& c, double p0, double p1) { \
+    return ternary(name##_row, a, b, c, p0, p1);                                         \
   }
-#define SELECTION(name, ...)                                                                \
+#define SELECTION(name, ...)                                                               \
   Tensor name(const Tensor& condition, const Tensor& a, const Tensor& b, double, double) { \
-    return selection(name##_row, condition, a, b);                                          \
+    return selection(name##_row, condition, a, b);                                         \
   }
 #define PREDICATE(name, ...) \
   Tensor name(const Tensor& a) { return unary(name##_row, a, 0, 0); }

@@ -23,15 +23,14 @@ void set_default_dtype(DType dtype);
 void pointwise_output(Call& c, const Dims& sizes, DType dtype);
 
 // p0, p1: the row's scalars, for rows that have them.
-#define UNARY(name, ...)                                           \
-  Tensor name(const Tensor& a, double p0 = 0, double p1 = 0);      \
+#define UNARY(name, ...)                                      \
+  Tensor name(const Tensor& a, double p0 = 0, double p1 = 0); \
   void name##_(const Tensor& a, double p0 = 0, double p1 = 0);
-#define BINARY(name, ...)                                                            \
-  Tensor name(const Tensor& a, const Tensor& b, double p0 = 0, double p1 = 0);      \
-  void name##_(const Tensor& a, const Tensor& b, double p0 = 0, double p1 = 0);     \
+#define BINARY(name, ...)                                                       \
+  Tensor name(const Tensor& a, const Tensor& b, double p0 = 0, double p1 = 0);  \
+  void name##_(const Tensor& a, const Tensor& b, double p0 = 0, double p1 = 0); \
   inline Tensor name(const Tensor& a, double b) { return name(a, number(b)); }
-#define TERNARY(name, ...) \
-  Tensor name(const Tensor& a, const Tensor& b, const Tensor& c, double p0 = 0, double p1 = 0);
+#define TERNARY(name, ...) Tensor name(const Tensor& a, const Tensor& b, const Tensor& c, double p0 = 0, double p1 = 0);
 #define SELECTION TERNARY
 #define PREDICATE(name, ...) Tensor name(const Tensor& a);
 #define COMPARISON BINARY

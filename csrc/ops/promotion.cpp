@@ -13,9 +13,7 @@ std::atomic<DType> default_floating{DType::f32};
 
 enum Category { none = -1, boolean, integer, floating };
 
-Category category(DType d) {
-  return is_floating(d) ? floating : d == DType::bool_ ? boolean : integer;
-}
+Category category(DType d) { return is_floating(d) ? floating : d == DType::bool_ ? boolean : integer; }
 
 // What one group of operands (tensors with dims, 0-d tensors, numbers) comes to.
 struct Group {

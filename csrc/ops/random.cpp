@@ -66,10 +66,11 @@ const OpRecord dropout_backward_op{.name = "dropout_backward",
                                      dispatch::dropout_backward({c.outputs[0].data(), grad.data(), c.in(1).data<bool>(),
                                                                  grad.dtype(), grad.numel(), c.attrs<Dropout>().p});
                                    }},
-                                   .gradient = [](Gradient& g) {
-                                     if (g.grad(0).defined())
-                                       g.set(0, dropout_backward(g.grad(0), g.in(1), g.attrs<Dropout>()));
-                                   },
+                                   .gradient =
+                                       [](Gradient& g) {
+                                         if (g.grad(0).defined())
+                                           g.set(0, dropout_backward(g.grad(0), g.in(1), g.attrs<Dropout>()));
+                                       },
                                    .saves = Saves::of(0b10),
                                    .attributes_bytes = sizeof(Dropout)};
 
@@ -79,10 +80,11 @@ Tensor dropout_backward(const Tensor& grad, const Tensor& mask, const Dropout& d
 
 // Outputs: out and the mask of what was kept.
 const OpRecord dropout_op{.name = "dropout",
-                          .shape = [](Call& c) {
-                            c.output(0, c.in(0).sizes(), c.in(0).dtype());
-                            c.output(1, c.in(0).sizes(), DType::bool_);
-                          },
+                          .shape =
+                              [](Call& c) {
+                                c.output(0, c.in(0).sizes(), c.in(0).dtype());
+                                c.output(1, c.in(0).sizes(), DType::bool_);
+                              },
                           .kernel = {[](Call& c) {
                             const Dropout& d = c.attrs<Dropout>();
                             const Tensor& x = c.in(0);
@@ -90,10 +92,11 @@ const OpRecord dropout_op{.name = "dropout",
                             dispatch::dropout({c.outputs[0].data(), c.outputs[1].data<bool>(), x.data(), x.dtype(),
                                                x.numel(), d.seed, d.offset, d.p});
                           }},
-                          .gradient = [](Gradient& g) {
-                            if (g.grad(0).defined())
-                              g.set(0, dropout_backward(g.grad(0), g.out(1), g.attrs<Dropout>()));
-                          },
+                          .gradient =
+                              [](Gradient& g) {
+                                if (g.grad(0).defined())
+                                  g.set(0, dropout_backward(g.grad(0), g.out(1), g.attrs<Dropout>()));
+                              },
                           .saves = Saves::of(0, 0b10),
                           .attributes_bytes = sizeof(Dropout)};
 
@@ -159,8 +162,7 @@ Tensor randperm(int64_t n, DType dtype, Generator& generator) {
 }
 
 Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
-  if (!(p >= 0 && p <= 1))
-    fail<ValueError>("dropout probability has to be between 0 and 1, but got %g", p);
+  if (!(p >= 0 && p <= 1)) fail<ValueError>("dropout probability has to be between 0 and 1, but got %g", p);
   if (!training || p == 0) return x;
   require_floating("dropout", x);
   const RandomState state = generator.next_offset(bernoulli_words(x.numel()));

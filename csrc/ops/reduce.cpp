@@ -17,8 +17,8 @@ namespace {
 struct Reduction {
   uint32_t dims;  // bit d: dim d is reduced
   bool keepdim;
-  bool indices;   // max, min: also the indices
-  DType dtype;    // of the result
+  bool indices;  // max, min: also the indices
+  DType dtype;   // of the result
   double correction;
 };
 
@@ -71,9 +71,8 @@ void reduce_cpu(Call& c) {
 
 Cost reduce_cost(const Call& c) {
   const Tensor& x = c.in(0);
-  return {double(x.numel()),
-          double(x.numel()) * double(itemsize(x.dtype())) +
-              double(c.outputs[0].numel()) * double(itemsize(c.outputs[0].dtype()))};
+  return {double(x.numel()), double(x.numel()) * double(itemsize(x.dtype())) +
+                                 double(c.outputs[0].numel()) * double(itemsize(c.outputs[0].dtype()))};
 }
 
 // A result's tensor with the reduced dims back as size 1, so that it broadcasts over the input.
@@ -120,7 +119,8 @@ void prod_gradient(Gradient& g) {
   for (int i = 0; i < x.ndim(); ++i)
     if (g.attrs<Reduction>().dims >> i & 1) dims.push(i);
   const Tensor ones = where(is_zero, 1.0, x), zero_count = sum(is_zero, dims, true), rest = prod(ones, dims, true);
-  const Tensor at_zero = where(eq(zero_count, 1.0), rest, 0.0), elsewhere = where(eq(zero_count, 0.0), rest, 0.0) / ones;
+  const Tensor at_zero = where(eq(zero_count, 1.0), rest, 0.0),
+               elsewhere = where(eq(zero_count, 0.0), rest, 0.0) / ones;
   g.set(0, with_dims(g, g.grad(0)) * where(is_zero, at_zero, elsewhere));
 }
 
@@ -193,8 +193,8 @@ Tensor reduce(const OpRecord& op, const Tensor& x, const OptionalDims& dims, boo
 // Extremes of nothing have no value.
 void require_elements(const char* op, const Tensor& x, uint32_t dims) {
   if (reduced_count(x.sizes(), dims) == 0 && numel_of(reduced_sizes(x.sizes(), dims, true)) > 0)
-    fail<IndexError>("%s(): Expected reduction dim to have non-zero size, got shape %s. Specify a dim with elements.", op,
-                     to_string(x.sizes()).c_str());
+    fail<IndexError>("%s(): Expected reduction dim to have non-zero size, got shape %s. Specify a dim with elements.",
+                     op, to_string(x.sizes()).c_str());
 }
 
 Tensor extreme(const OpRecord& op, const Tensor& x, const OptionalDims& dims, bool keepdim) {
@@ -224,7 +224,9 @@ Tensor require_floating(const char* op, const Tensor& x) {
 }
 
 // With a dtype asked for, the input is converted first.
-Tensor converted(const Tensor& x, std::optional<DType> dtype) { return dtype && *dtype != x.dtype() ? to_dtype(x, *dtype) : x; }
+Tensor converted(const Tensor& x, std::optional<DType> dtype) {
+  return dtype && *dtype != x.dtype() ? to_dtype(x, *dtype) : x;
+}
 
 }  // namespace
 
@@ -236,8 +238,10 @@ Tensor sum(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optiona
 Tensor mean(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype) {
   const Tensor in = converted(x, dtype);
   if (!is_floating(in.dtype()))
-    fail<RuntimeError>("mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
-                       "dtype. Got: %s", name(in.dtype()));
+    fail<RuntimeError>(
+        "mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+        "dtype. Got: %s",
+        name(in.dtype()));
   return reduce(mean_op, in, dims, keepdim, in.dtype());
 }
 
@@ -255,8 +259,12 @@ std::tuple<Tensor, Tensor> max(const Tensor& x, int64_t dim, bool keepdim) {
 std::tuple<Tensor, Tensor> min(const Tensor& x, int64_t dim, bool keepdim) {
   return extreme_with_indices(min_op, x, dim, keepdim);
 }
-Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return arg_extreme(argmax_op, x, dim, keepdim); }
-Tensor argmin(const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return arg_extreme(argmin_op, x, dim, keepdim); }
+Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+  return arg_extreme(argmax_op, x, dim, keepdim);
+}
+Tensor argmin(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+  return arg_extreme(argmin_op, x, dim, keepdim);
+}
 
 Tensor any(const Tensor& x, const OptionalDims& dims, bool keepdim) {
   return reduce(any_op, x, dims, keepdim, x.dtype() == DType::u8 ? DType::u8 : DType::bool_);
@@ -296,9 +304,7 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
   return pow_scalar(sum(pow_scalar(abs(x), p), dims, keepdim), 1.0 / p);
 }
 
-bool equal(const Tensor& a, const Tensor& b) {
-  return a.sizes() == b.sizes() && item(all(eq(a, b))).as_int() != 0;
-}
+bool equal(const Tensor& a, const Tensor& b) { return a.sizes() == b.sizes() && item(all(eq(a, b))).as_int() != 0; }
 
 bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
   if (a.dtype() != b.dtype())

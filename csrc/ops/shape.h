@@ -13,9 +13,9 @@ Tensor view(const Tensor& x, const Dims& sizes);     // one size may be -1; thro
 Tensor reshape(const Tensor& x, const Dims& sizes);  // view where possible, else a copy
 Tensor permute(const Tensor& x, const Dims& dims);
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
-Tensor t(const Tensor& x);                           // 2-d transpose
-Tensor matrix_transpose(const Tensor& x);            // the last two dims
-Tensor expand(const Tensor& x, const Dims& sizes);   // -1 keeps a size
+Tensor t(const Tensor& x);                          // 2-d transpose
+Tensor matrix_transpose(const Tensor& x);           // the last two dims
+Tensor expand(const Tensor& x, const Dims& sizes);  // -1 keeps a size
 Tensor unsqueeze(const Tensor& x, int64_t dim);
 Tensor squeeze(const Tensor& x);
 Tensor squeeze(const Tensor& x, const Dims& dims);
@@ -30,14 +30,14 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step);
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim0, int64_t dim1);
 Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination);
 Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset);
-Tensor view_as_base(const Tensor& x);                // a plain alias with x's history
+Tensor view_as_base(const Tensor& x);  // a plain alias with x's history
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& lengths, int64_t dim);
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim);
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim);
 
 // --- copies (csrc/ops/copy.cpp) ---------------------------------------------------------------------
-Tensor clone(const Tensor& x);       // same layout where dense, else contiguous
-Tensor contiguous(const Tensor& x);  // x itself where it is
+Tensor clone(const Tensor& x);                   // same layout where dense, else contiguous
+Tensor contiguous(const Tensor& x);              // x itself where it is
 void copy_(const Tensor& out, const Tensor& x);  // broadcasts and casts
 void fill_(const Tensor& out, double value);
 void fill_(const Tensor& out, int64_t value);

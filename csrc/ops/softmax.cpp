@@ -106,8 +106,7 @@ void softmax_gradient(Gradient& g) {
   if (!g.grad(0).defined()) return;
   const SoftmaxDim& s = g.attrs<SoftmaxDim>();
   const Tensor out = g.out(0), grad = g.grad(0);
-  if (!g.records())
-    return g.set(0, call(softmax_backward_op, {with_rows(grad, s.dim), with_rows(out, s.dim)}, s));
+  if (!g.records()) return g.set(0, call(softmax_backward_op, {with_rows(grad, s.dim), with_rows(out, s.dim)}, s));
   const Dims dim = out.ndim() ? Dims{s.dim} : Dims{};
   if (s.log)
     g.set(0, grad - exp(out) * sum(grad, dim, true));
@@ -201,9 +200,11 @@ void cross_entropy_cpu(Call& c) {
   args.bad_row = &bad_row;
   dispatch::cross_entropy(args);
   if (bad_row >= 0)
-    fail<IndexError>("cross_entropy: Target %lld is out of bounds. (row %lld; classes are 0 to %lld, ignore_index is "
-                     "%lld)", static_cast<long long>(args.target[bad_row]), static_cast<long long>(bad_row),
-                     static_cast<long long>(args.classes - 1), static_cast<long long>(options.ignore_index));
+    fail<IndexError>(
+        "cross_entropy: Target %lld is out of bounds. (row %lld; classes are 0 to %lld, ignore_index is "
+        "%lld)",
+        static_cast<long long>(args.target[bad_row]), static_cast<long long>(bad_row),
+        static_cast<long long>(args.classes - 1), static_cast<long long>(options.ignore_index));
 }
 
 // Inputs: grad, logits, target, weight, logsumexp, divisor.
@@ -252,8 +253,8 @@ Tensor coefficients(const Tensor& logits, const Tensor& target, const Tensor& we
     const Tensor w_target = weight.defined() ? sum(chosen * view(weight, along), Dims{dim}, true) : Tensor();
     q = chosen * own + even;
     const Tensor kept = to_dtype(ne(row, double(o.ignore_index)), logits.dtype());
-    if (weight.defined()) return where(to_dtype(chosen, DType::bool_), w_target * own, 0.0) * kept +
-                                 view(weight, along) * even * kept;
+    if (weight.defined())
+      return where(to_dtype(chosen, DType::bool_), w_target * own, 0.0) * kept + view(weight, along) * even * kept;
     return q * kept;
   }
   return weight.defined() ? q * view(weight, along) : q;
@@ -335,8 +336,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& w
   Tensor w = weight;
   if (weight.defined()) {
     if (weight.ndim() != 1 || weight.size(0) != classes)
-      fail<RuntimeError>("%s: weight tensor should be defined either for all %lld classes or no classes but got weight "
-                         "tensor of shape: %s", op, static_cast<long long>(classes), to_string(weight.sizes()).c_str());
+      fail<RuntimeError>(
+          "%s: weight tensor should be defined either for all %lld classes or no classes but got weight "
+          "tensor of shape: %s",
+          op, static_cast<long long>(classes), to_string(weight.sizes()).c_str());
     if (weight.dtype() != logits.dtype())
       fail<RuntimeError>("%s: expected weight of dtype %s like input, got %s", op, name(logits.dtype()),
                          name(weight.dtype()));

@@ -47,8 +47,8 @@ Dims infer_size(const char* op, const Tensor& x, Dims sizes) {
   int64_t known = 1;
   for (int i = 0; i < sizes.n; ++i) {
     if (sizes[i] == -1) {
-      if (unknown >= 0) fail<RuntimeError>("%s: only one dimension can be inferred, got shape %s", op,
-                                           to_string(sizes).c_str());
+      if (unknown >= 0)
+        fail<RuntimeError>("%s: only one dimension can be inferred, got shape %s", op, to_string(sizes).c_str());
       unknown = i;
     } else if (sizes[i] < 0) {
       fail<RuntimeError>("%s: invalid shape dimension %lld", op, static_cast<long long>(sizes[i]));
@@ -58,8 +58,10 @@ Dims infer_size(const char* op, const Tensor& x, Dims sizes) {
   }
   if (unknown >= 0) {
     if (known == 0)
-      fail<RuntimeError>("%s: cannot reshape tensor of 0 elements into shape %s because the unspecified dimension size "
-                         "-1 can be any value and is ambiguous", op, to_string(sizes).c_str());
+      fail<RuntimeError>(
+          "%s: cannot reshape tensor of 0 elements into shape %s because the unspecified dimension size "
+          "-1 can be any value and is ambiguous",
+          op, to_string(sizes).c_str());
     sizes[unknown] = x.numel() / known;
     known *= sizes[unknown];
   }
@@ -81,30 +83,33 @@ void layout_shape(Call& c) {
 // view, squeeze, unsqueeze, flatten: the same elements in the same order.
 const OpRecord view_op{.name = "view",
                        .shape = layout_shape,
-                       .gradient = [](Gradient& g) {
-                         if (g.grad(0).defined()) g.set(0, reshape(g.grad(0), g.in_sizes(0)));
-                       },
+                       .gradient =
+                           [](Gradient& g) {
+                             if (g.grad(0).defined()) g.set(0, reshape(g.grad(0), g.in_sizes(0)));
+                           },
                        .attributes_bytes = sizeof(Layout),
                        .is_view = true};
 
 const OpRecord permute_op{.name = "permute",
-                          .shape = [](Call& c) {
-                            const Dims& dims = c.attrs<Dims>();
-                            Dims sizes, strides;
-                            sizes.n = strides.n = dims.n;
-                            for (int i = 0; i < dims.n; ++i) {
-                              sizes[i] = c.in(0).size(int(dims[i]));
-                              strides[i] = c.in(0).stride(int(dims[i]));
-                            }
-                            c.outputs[0] = make_view(c.in(0), sizes, strides);
-                          },
-                          .gradient = [](Gradient& g) {
-                            const Dims& dims = g.attrs<Dims>();
-                            Dims back;
-                            back.n = dims.n;
-                            for (int i = 0; i < dims.n; ++i) back[int(dims[i])] = i;
-                            if (g.grad(0).defined()) g.set(0, permute(g.grad(0), back));
-                          },
+                          .shape =
+                              [](Call& c) {
+                                const Dims& dims = c.attrs<Dims>();
+                                Dims sizes, strides;
+                                sizes.n = strides.n = dims.n;
+                                for (int i = 0; i < dims.n; ++i) {
+                                  sizes[i] = c.in(0).size(int(dims[i]));
+                                  strides[i] = c.in(0).stride(int(dims[i]));
+                                }
+                                c.outputs[0] = make_view(c.in(0), sizes, strides);
+                              },
+                          .gradient =
+                              [](Gradient& g) {
+                                const Dims& dims = g.attrs<Dims>();
+                                Dims back;
+                                back.n = dims.n;
+                                for (int i = 0; i < dims.n; ++i) back[int(dims[i])] = i;
+                                if (g.grad(0).defined()) g.set(0, permute(g.grad(0), back));
+                              },
                           .attributes_bytes = sizeof(Dims),
                           .is_view = true};
 
@@ -120,23 +125,25 @@ struct Slices {
 };
 
 const OpRecord slice_op{.name = "slice",
-                        .shape = [](Call& c) {
-                          const Slices& s = c.attrs<Slices>();
-                          Dims strides = c.in(0).strides();
-                          int64_t offset = 0;
-                          for (int i = 0; i < s.sizes.n; ++i) {
-                            if (s.sizes[i] > 0) offset += s.starts[i] * strides[i];
-                            strides[i] *= s.steps[i];
-                          }
-                          c.outputs[0] = make_view(c.in(0), s.sizes, strides, offset);
-                        },
-                        .gradient = [](Gradient& g) {
-                          if (!g.grad(0).defined()) return;
-                          const Slices& s = g.attrs<Slices>();
-                          const Tensor back = zeros(g.in_sizes(0), g.grad(0).dtype(), g.grad(0).device());
-                          copy_(slice_all(back, s.starts, s.sizes, s.steps), g.grad(0));
-                          g.set(0, back);
-                        },
+                        .shape =
+                            [](Call& c) {
+                              const Slices& s = c.attrs<Slices>();
+                              Dims strides = c.in(0).strides();
+                              int64_t offset = 0;
+                              for (int i = 0; i < s.sizes.n; ++i) {
+                                if (s.sizes[i] > 0) offset += s.starts[i] * strides[i];
+                                strides[i] *= s.steps[i];
+                              }
+                              c.outputs[0] = make_view(c.in(0), s.sizes, strides, offset);
+                            },
+                        .gradient =
+                            [](Gradient& g) {
+                              if (!g.grad(0).defined()) return;
+                              const Slices& s = g.attrs<Slices>();
+                              const Tensor back = zeros(g.in_sizes(0), g.grad(0).dtype(), g.grad(0).device());
+                              copy_(slice_all(back, s.starts, s.sizes, s.steps), g.grad(0));
+                              g.set(0, back);
+                            },
                         .attributes_bytes = sizeof(Slices),
                         .is_view = true};
 
@@ -173,8 +180,7 @@ bool separate(const Dims& sizes, const Dims& strides) {
 Tensor add_back(const Tensor& grad, const Dims& base_sizes, const Dims& base_strides, const Dims& strides,
                 int64_t offset) {
   int64_t low = 0, high = 0;  // the span of the input's elements
-  for (int i = 0; i < base_sizes.n; ++i)
-    (base_strides[i] < 0 ? low : high) += (base_sizes[i] - 1) * base_strides[i];
+  for (int i = 0; i < base_sizes.n; ++i) (base_strides[i] < 0 ? low : high) += (base_sizes[i] - 1) * base_strides[i];
   const int64_t span = base_sizes.n && numel_of(base_sizes) == 0 ? 0 : high - low + 1;
   const Tensor numbers = arange(int64_t(0), span, int64_t(1), DType::i64, grad.device());
   const Tensor where = reshape(as_strided(numbers, grad.sizes(), strides, offset - low), {-1});
@@ -188,18 +194,21 @@ Tensor add_back(const Tensor& grad, const Dims& base_sizes, const Dims& base_str
   return as_strided(flat, base_sizes, base_strides, -low);
 }
 
-const OpRecord as_strided_op{.name = "as_strided",
-                             .shape = [](Call& c) {
-                               const Strided& s = c.attrs<Strided>();
-                               c.outputs[0] = make_view(c.in(0), s.sizes, s.strides, s.offset);
-                             },
-                             .gradient = [](Gradient& g) {
-                               if (!g.grad(0).defined()) return;
-                               const Strided& s = g.attrs<Strided>();
-                               g.set(0, add_back(g.grad(0), g.in_sizes(0), s.input_strides, s.numbered_strides, s.numbered_offset));
-                             },
-                             .attributes_bytes = sizeof(Strided),
-                             .is_view = true};
+const OpRecord as_strided_op{
+    .name = "as_strided",
+    .shape =
+        [](Call& c) {
+          const Strided& s = c.attrs<Strided>();
+          c.outputs[0] = make_view(c.in(0), s.sizes, s.strides, s.offset);
+        },
+    .gradient =
+        [](Gradient& g) {
+          if (!g.grad(0).defined()) return;
+          const Strided& s = g.attrs<Strided>();
+          g.set(0, add_back(g.grad(0), g.in_sizes(0), s.input_strides, s.numbered_strides, s.numbered_offset));
+        },
+    .attributes_bytes = sizeof(Strided),
+    .is_view = true};
 
 Tensor relayout(const Tensor& x, const Dims& sizes, const Dims& strides) {
   return call(view_op, {x}, Layout{sizes, strides});
@@ -211,10 +220,11 @@ Tensor view(const Tensor& x, const Dims& sizes) {
   Layout to;
   to.sizes = infer_size("view", x, sizes);
   if (!view_strides(x, to.sizes, to.strides))
-    fail<RuntimeError>("view size is not compatible with input tensor's size and stride (at least one dimension spans "
-                       "across two contiguous subspaces). Use .reshape(...) instead. (view: input shape %s, strides %s, "
-                       "wanted %s)", to_string(x.sizes()).c_str(), to_string(x.strides()).c_str(),
-                       to_string(to.sizes).c_str());
+    fail<RuntimeError>(
+        "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+        "across two contiguous subspaces). Use .reshape(...) instead. (view: input shape %s, strides %s, "
+        "wanted %s)",
+        to_string(x.sizes()).c_str(), to_string(x.strides()).c_str(), to_string(to.sizes).c_str());
   return call(view_op, {x}, to);
 }
 
@@ -227,8 +237,10 @@ Tensor reshape(const Tensor& x, const Dims& sizes) {
 
 Tensor permute(const Tensor& x, const Dims& dims) {
   if (dims.n != x.ndim())
-    fail<RuntimeError>("permute: number of dimensions in the tensor input does not match the length of the desired "
-                       "ordering of dimensions i.e. input.dim() = %d is not equal to len(dims) = %d", x.ndim(), dims.n);
+    fail<RuntimeError>(
+        "permute: number of dimensions in the tensor input does not match the length of the desired "
+        "ordering of dimensions i.e. input.dim() = %d is not equal to len(dims) = %d",
+        x.ndim(), dims.n);
   Dims order;
   order.n = dims.n;
   bool seen[kMaxDims] = {};
@@ -251,8 +263,7 @@ Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1) {
 }
 
 Tensor t(const Tensor& x) {
-  if (x.ndim() > 2)
-    fail<RuntimeError>("t() expects a tensor with <= 2 dimensions, but self is %dD", x.ndim());
+  if (x.ndim() > 2) fail<RuntimeError>("t() expects a tensor with <= 2 dimensions, but self is %dD", x.ndim());
   return x.ndim() < 2 ? view_as_base(x) : transpose(x, 0, 1);
 }
 
@@ -264,15 +275,19 @@ Tensor matrix_transpose(const Tensor& x) {
 
 Tensor expand(const Tensor& x, const Dims& sizes) {
   if (sizes.n < x.ndim())
-    fail<RuntimeError>("expand(%s): the number of sizes provided (%d) must be greater or equal to the number of "
-                       "dimensions in the tensor (%d)", to_string(sizes).c_str(), sizes.n, x.ndim());
+    fail<RuntimeError>(
+        "expand(%s): the number of sizes provided (%d) must be greater or equal to the number of "
+        "dimensions in the tensor (%d)",
+        to_string(sizes).c_str(), sizes.n, x.ndim());
   Layout to{sizes, Dims::filled(sizes.n, 0)};
   const int lead = sizes.n - x.ndim();
   for (int i = 0; i < sizes.n; ++i) {
     if (i < lead) {
       if (sizes[i] < 0)
-        fail<RuntimeError>("expand: the expanded size of the tensor (%lld) isn't allowed in a leading, non-existing "
-                           "dimension %d", static_cast<long long>(sizes[i]), i);
+        fail<RuntimeError>(
+            "expand: the expanded size of the tensor (%lld) isn't allowed in a leading, non-existing "
+            "dimension %d",
+            static_cast<long long>(sizes[i]), i);
       continue;
     }
     const int64_t own = x.size(i - lead);
@@ -280,10 +295,11 @@ Tensor expand(const Tensor& x, const Dims& sizes) {
     if (to.sizes[i] == own) {
       to.strides[i] = x.stride(i - lead);
     } else if (own != 1) {
-      fail<RuntimeError>("expand: The expanded size of the tensor (%lld) must match the existing size (%lld) at non-singleton "
-                         "dimension %d.  Target sizes: %s.  Tensor sizes: %s",
-                         static_cast<long long>(sizes[i]), static_cast<long long>(own), i, to_string(sizes).c_str(),
-                         to_string(x.sizes()).c_str());
+      fail<RuntimeError>(
+          "expand: The expanded size of the tensor (%lld) must match the existing size (%lld) at non-singleton "
+          "dimension %d.  Target sizes: %s.  Tensor sizes: %s",
+          static_cast<long long>(sizes[i]), static_cast<long long>(own), i, to_string(sizes).c_str(),
+          to_string(x.sizes()).c_str());
     }
   }
   return call(expand_op, {x}, to);
@@ -342,8 +358,9 @@ Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
   Dims part = sizes;
   if (unknown >= 0 && known > 0) part[unknown] = x.size(at) / known, known *= part[unknown];
   if (known != x.size(at))
-    fail<RuntimeError>("unflatten: Provided sizes %s don't multiply up to the size of dim %d (%lld) in the input tensor",
-                       to_string(sizes).c_str(), at, static_cast<long long>(x.size(at)));
+    fail<RuntimeError>(
+        "unflatten: Provided sizes %s don't multiply up to the size of dim %d (%lld) in the input tensor",
+        to_string(sizes).c_str(), at, static_cast<long long>(x.size(at)));
   Dims to;
   for (int i = 0; i < x.ndim(); ++i) {
     if (i != at)
@@ -409,8 +426,8 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
   const int64_t n = x.ndim() ? x.size(d) : 1;
   if (size < 0) fail<RuntimeError>("unfold: size is %lld but must be >= 0", static_cast<long long>(size));
   if (size > n)
-    fail<RuntimeError>("unfold: maximum size for tensor at dimension %d is %lld but size is %lld", d, static_cast<long long>(n),
-                       static_cast<long long>(size));
+    fail<RuntimeError>("unfold: maximum size for tensor at dimension %d is %lld but size is %lld", d,
+                       static_cast<long long>(n), static_cast<long long>(size));
   if (step <= 0) fail<RuntimeError>("unfold: step is %lld but must be > 0", static_cast<long long>(step));
   Dims sizes = x.sizes();
   if (x.ndim()) sizes[d] = (n - size) / step + 1;
@@ -443,14 +460,16 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim0, int64_t dim1) {
   };
   const auto start = [&](const Dims& of) { return length == 0 ? 0 : offset >= 0 ? offset * of[b] : -offset * of[a]; };
   const Dims numbered = contiguous_strides(x.sizes());
-  return call(as_strided_op, {x}, Strided{sizes, along(x.strides()), start(x.strides()), along(numbered), numbered,
-                                          start(numbered)});
+  return call(as_strided_op, {x},
+              Strided{sizes, along(x.strides()), start(x.strides()), along(numbered), numbered, start(numbered)});
 }
 
 Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
   if (source.n != destination.n)
-    fail<RuntimeError>("movedim: Invalid source or destination dims: source (%s dims) should contain the same number of "
-                       "dims as destination (%s dims)", to_string(source).c_str(), to_string(destination).c_str());
+    fail<RuntimeError>(
+        "movedim: Invalid source or destination dims: source (%s dims) should contain the same number of "
+        "dims as destination (%s dims)",
+        to_string(source).c_str(), to_string(destination).c_str());
   Dims order = Dims::filled(x.ndim(), -1);
   bool moved[kMaxDims] = {};
   for (int i = 0; i < source.n; ++i) {
@@ -480,9 +499,9 @@ Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, int64
   const char* end = x.data<char>() + (high + 1) * item;
   const char* memory = static_cast<const char*>(x->storage->data());
   if (numel_of(sizes) > 0 && (first < memory || end > memory + x->storage->bytes()))
-    fail<RuntimeError>("as_strided: sizes %s, strides %s and offset %lld reach outside the tensor's storage of %zu bytes",
-                       to_string(sizes).c_str(), to_string(strides).c_str(), static_cast<long long>(offset),
-                       x->storage->bytes());
+    fail<RuntimeError>(
+        "as_strided: sizes %s, strides %s and offset %lld reach outside the tensor's storage of %zu bytes",
+        to_string(sizes).c_str(), to_string(strides).c_str(), static_cast<long long>(offset), x->storage->bytes());
   return call(as_strided_op, {x}, Strided{sizes, strides, offset, strides, x.strides(), offset});
 }
 
@@ -497,9 +516,10 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& lengths, 
   }
   if (x.ndim() == 0) fail<RuntimeError>("split expects at least a 1-dimensional tensor");
   if (total != x.size(d))
-    fail<RuntimeError>("split_with_sizes expects split_sizes to sum exactly to %lld (input tensor's size at dimension "
-                       "%d), but got split_sizes summing to %lld",
-                       static_cast<long long>(x.size(d)), d, static_cast<long long>(total));
+    fail<RuntimeError>(
+        "split_with_sizes expects split_sizes to sum exactly to %lld (input tensor's size at dimension "
+        "%d), but got split_sizes summing to %lld",
+        static_cast<long long>(x.size(d)), d, static_cast<long long>(total));
   std::vector<Tensor> parts;
   int64_t start = 0;
   for (int64_t length : lengths) {
@@ -511,8 +531,8 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& lengths, 
 
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
   if (x.ndim() == 0) fail<RuntimeError>("chunk expects at least a 1-dimensional tensor");
-  if (chunks <= 0) fail<RuntimeError>("chunk expects `chunks` to be greater than 0, got: %lld",
-                                      static_cast<long long>(chunks));
+  if (chunks <= 0)
+    fail<RuntimeError>("chunk expects `chunks` to be greater than 0, got: %lld", static_cast<long long>(chunks));
   const int d = wrap_dim("chunk", dim, x.ndim());
   const int64_t n = x.size(d), length = (n + chunks - 1) / chunks;
   std::vector<int64_t> lengths;
@@ -522,8 +542,8 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
-  if (x.ndim() == 0) fail<RuntimeError>("Dimension specified as %lld but tensor has no dimensions",
-                                        static_cast<long long>(dim));
+  if (x.ndim() == 0)
+    fail<RuntimeError>("Dimension specified as %lld but tensor has no dimensions", static_cast<long long>(dim));
   const int d = wrap_dim("unbind", dim, x.ndim());
   std::vector<Tensor> parts;
   for (int64_t i = 0; i < x.size(d); ++i) parts.push_back(select(x, d, i));

@@ -13,7 +13,7 @@ struct ProfileRow {
   const char* kernel;  // the one that dispatch chose last for this op and dtype; "" where it has but one
   DType dtype;         // of the op's first output
   int64_t calls;
-  double seconds;      // in the door: memory, kernel and the tape's record
+  double seconds;  // in the door: memory, kernel and the tape's record
   double flops;
   double bytes;
 };

@@ -14,13 +14,13 @@
 
 namespace hotloop {
 
-#define HOTLOOP_ROOFLINE(isa)                  \
-  namespace isa {                              \
-  void peak_f32(const ComputeArgs& args);      \
-  void peak_f64(const ComputeArgs& args);      \
-  void stream_read(const StreamArgs& args);    \
-  void stream_copy(const StreamArgs& args);    \
-  void stream_triad(const StreamArgs& args);   \
+#define HOTLOOP_ROOFLINE(isa)                \
+  namespace isa {                            \
+  void peak_f32(const ComputeArgs& args);    \
+  void peak_f64(const ComputeArgs& args);    \
+  void stream_read(const StreamArgs& args);  \
+  void stream_copy(const StreamArgs& args);  \
+  void stream_triad(const StreamArgs& args); \
   }
 HOTLOOP_ROOFLINE(baseline)
 #if defined(HOTLOOP_X86)

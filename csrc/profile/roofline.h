@@ -45,8 +45,8 @@ class StreamProbe {
   const char* kernel_;
   int threads_;
   double bytes_;
-  int64_t slice_;        // bytes a thread and array
-  int64_t array_stride_; // from one array of a thread to the next
+  int64_t slice_;         // bytes a thread and array
+  int64_t array_stride_;  // from one array of a thread to the next
   int64_t thread_stride_;
   size_t allocated_;
   std::byte* memory_;

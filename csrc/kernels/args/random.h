@@ -19,10 +19,10 @@ namespace hotloop {
 
 struct RandomArgs {
   void* out;
-  DType dtype;      // uniform and normal: floats; bernoulli: all; integers: integers and floats
-  int64_t n;        // elements
+  DType dtype;  // uniform and normal: floats; bernoulli: all; integers: integers and floats
+  int64_t n;    // elements
   uint64_t seed;
-  uint64_t offset;  // the first block
+  uint64_t offset;      // the first block
   double scale, shift;  // s and t; bernoulli: scale is p
   int64_t low, high;    // integers: [low, high)
 };
@@ -36,11 +36,11 @@ constexpr int64_t integers_words(int64_t n) { return 2 * n; }
 struct DropoutArgs {
   void* out;
   bool* mask;
-  const void* in;   // may be out
-  DType dtype;      // floats
+  const void* in;  // may be out
+  DType dtype;     // floats
   int64_t n;
   uint64_t seed, offset;
-  double p;         // of dropping; 1 drops all
+  double p;  // of dropping; 1 drops all
 };
 
 // grad_in = grad_out * (mask ? 1 / (1 - p) : 0)

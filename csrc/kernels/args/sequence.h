@@ -10,8 +10,8 @@ namespace hotloop {
 
 struct SequenceArgs {
   DType dtype;
-  bool whole;        // int64 arithmetic; n_start and n_step are read
-  bool from_end;     // linspace: end is read
+  bool whole;     // int64 arithmetic; n_start and n_step are read
+  bool from_end;  // linspace: end is read
   int64_t n;
   int64_t n_start, n_step;
   double start, step, end;

@@ -155,18 +155,18 @@ T narrow(W x) {
 
 template <PointwiseOp op>
 struct Row;
-#define ROW(name, kDTypesOfRow, arithmetic, kInputsOfRow, kIsPredicate, kIsSelection)                             \
-  template <>                                                                                                   \
-  struct Row<PointwiseOp::name> {                                                                               \
-    static constexpr DTypeSet kDTypes = kDTypesOfRow;                                                           \
-    static constexpr int kInputs = kInputsOfRow;                                                                \
-    static constexpr bool kPredicate = kIsPredicate, kSelection = kIsSelection;                                 \
-    template <class A, class W>                                                                                 \
-    static auto apply([[maybe_unused]] A a, [[maybe_unused]] W b, [[maybe_unused]] W c, [[maybe_unused]] W p0,  \
-                      [[maybe_unused]] W p1) {                                                                  \
-      [[maybe_unused]] const auto C = [](double x) { return W(x); };                                            \
-      return arithmetic;                                                                                        \
-    }                                                                                                           \
+#define ROW(name, kDTypesOfRow, arithmetic, kInputsOfRow, kIsPredicate, kIsSelection)                          \
+  template <>                                                                                                  \
+  struct Row<PointwiseOp::name> {                                                                              \
+    static constexpr DTypeSet kDTypes = kDTypesOfRow;                                                          \
+    static constexpr int kInputs = kInputsOfRow;                                                               \
+    static constexpr bool kPredicate = kIsPredicate, kSelection = kIsSelection;                                \
+    template <class A, class W>                                                                                \
+    static auto apply([[maybe_unused]] A a, [[maybe_unused]] W b, [[maybe_unused]] W c, [[maybe_unused]] W p0, \
+                      [[maybe_unused]] W p1) {                                                                 \
+      [[maybe_unused]] const auto C = [](double x) { return W(x); };                                           \
+      return arithmetic;                                                                                       \
+    }                                                                                                          \
   };
 #define UNARY(name, dtypes, arithmetic, ...) ROW(name, dtypes, arithmetic, 1, false, false)
 #define BINARY(name, dtypes, arithmetic, ...) ROW(name, dtypes, arithmetic, 2, false, false)
@@ -207,7 +207,8 @@ void pointwise(const PointwiseArgs& args) {
 
 template <PointwiseOp op, class T>
 constexpr PointwiseKernel pointwise_or_null() {
-  if constexpr ((Row<op>::kDTypes & (std::is_integral_v<T> ? std::is_same_v<T, bool> ? kBool : kIntegers : kFloats)) != 0) {
+  if constexpr ((Row<op>::kDTypes & (std::is_integral_v<T> ? std::is_same_v<T, bool> ? kBool : kIntegers : kFloats)) !=
+                0) {
     return pointwise<op, T>;
   } else {
     return nullptr;

@@ -48,22 +48,14 @@ inline uint16_t f32_to_f16(float x) {
 inline double get(const void* p, DType dtype, int64_t i) {
   switch (dtype) {
     case DType::bool_:
-    case DType::u8:
-      return static_cast<const uint8_t*>(p)[i];
-    case DType::i8:
-      return static_cast<const int8_t*>(p)[i];
-    case DType::i32:
-      return static_cast<const int32_t*>(p)[i];
-    case DType::i64:
-      return double(static_cast<const int64_t*>(p)[i]);
-    case DType::f16:
-      return f16_to_f32(static_cast<const uint16_t*>(p)[i]);
-    case DType::bf16:
-      return bf16_to_f32(static_cast<const uint16_t*>(p)[i]);
-    case DType::f32:
-      return static_cast<const float*>(p)[i];
-    case DType::f64:
-      return static_cast<const double*>(p)[i];
+    case DType::u8: return static_cast<const uint8_t*>(p)[i];
+    case DType::i8: return static_cast<const int8_t*>(p)[i];
+    case DType::i32: return static_cast<const int32_t*>(p)[i];
+    case DType::i64: return double(static_cast<const int64_t*>(p)[i]);
+    case DType::f16: return f16_to_f32(static_cast<const uint16_t*>(p)[i]);
+    case DType::bf16: return bf16_to_f32(static_cast<const uint16_t*>(p)[i]);
+    case DType::f32: return static_cast<const float*>(p)[i];
+    case DType::f64: return static_cast<const double*>(p)[i];
   }
   return 0;
 }
@@ -73,33 +65,15 @@ inline int64_t get_integer(const void* p, DType dtype, int64_t i) {
 
 inline void put(void* p, DType dtype, int64_t i, double x) {
   switch (dtype) {
-    case DType::bool_:
-      static_cast<bool*>(p)[i] = x != 0;
-      break;
-    case DType::u8:
-      static_cast<uint8_t*>(p)[i] = uint8_t(x);
-      break;
-    case DType::i8:
-      static_cast<int8_t*>(p)[i] = int8_t(x);
-      break;
-    case DType::i32:
-      static_cast<int32_t*>(p)[i] = int32_t(x);
-      break;
-    case DType::i64:
-      static_cast<int64_t*>(p)[i] = int64_t(x);
-      break;
-    case DType::f16:
-      static_cast<uint16_t*>(p)[i] = f32_to_f16(float(x));
-      break;
-    case DType::bf16:
-      static_cast<uint16_t*>(p)[i] = f32_to_bf16(float(x));
-      break;
-    case DType::f32:
-      static_cast<float*>(p)[i] = float(x);
-      break;
-    case DType::f64:
-      static_cast<double*>(p)[i] = x;
-      break;
+    case DType::bool_: static_cast<bool*>(p)[i] = x != 0; break;
+    case DType::u8: static_cast<uint8_t*>(p)[i] = uint8_t(x); break;
+    case DType::i8: static_cast<int8_t*>(p)[i] = int8_t(x); break;
+    case DType::i32: static_cast<int32_t*>(p)[i] = int32_t(x); break;
+    case DType::i64: static_cast<int64_t*>(p)[i] = int64_t(x); break;
+    case DType::f16: static_cast<uint16_t*>(p)[i] = f32_to_f16(float(x)); break;
+    case DType::bf16: static_cast<uint16_t*>(p)[i] = f32_to_bf16(float(x)); break;
+    case DType::f32: static_cast<float*>(p)[i] = float(x); break;
+    case DType::f64: static_cast<double*>(p)[i] = x; break;
   }
 }
 inline void put_integer(void* p, DType dtype, int64_t i, int64_t x) {

@@ -16,8 +16,7 @@ template <class To, class From>
 void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) {
   if constexpr (__is_same(To, From)) {
     __builtin_memcpy(to, from, size_t(n) * sizeof(To));
-  } else if constexpr ((kSixteenBits<To> && __is_same(From, float)) ||
-                       (kSixteenBits<From> && __is_same(To, float))) {
+  } else if constexpr ((kSixteenBits<To> && __is_same(From, float)) || (kSixteenBits<From> && __is_same(To, float))) {
     constexpr int lanes = kLanes<float>;
     int64_t i = 0;
     for (; i + lanes <= n; i += lanes) FloatElements<To>::store(to + i, FloatElements<From>::load(from + i));
@@ -56,9 +55,9 @@ void convert_loop(void* out, const void* const* in, const int64_t*, int64_t n, c
 // By the dtype converted from.
 template <class To>
 constexpr PointwiseLoop kConvertTo[kDTypeCount] = {
-    convert_loop<To, bool>,   convert_loop<To, uint8_t>,    convert_loop<To, int8_t>,
-    convert_loop<To, int32_t>, convert_loop<To, int64_t>,   convert_loop<To, half_t>,
-    convert_loop<To, bfloat16_t>, convert_loop<To, float>,  convert_loop<To, double>,
+    convert_loop<To, bool>,       convert_loop<To, uint8_t>, convert_loop<To, int8_t>,
+    convert_loop<To, int32_t>,    convert_loop<To, int64_t>, convert_loop<To, half_t>,
+    convert_loop<To, bfloat16_t>, convert_loop<To, float>,   convert_loop<To, double>,
 };
 
 constexpr const PointwiseLoop* kConvert[kDTypeCount] = {

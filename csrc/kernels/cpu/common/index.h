@@ -12,7 +12,7 @@ constexpr int kIndexPrefetch = 8;                // positions ahead, for slices 
 constexpr int64_t kIndexRun = 1024;              // positions whose indices are checked, then used, from L1
 constexpr int64_t kShortCopy = 512;              // bytes; longer ones are memcpy's
 constexpr int64_t kColumnBytes = 1024;           // of a slice, the least that a chunk of a cut write takes
-constexpr int64_t kIndexLineBytes = 16 * 1024;    // of the array, that are fetched before single elements of it are moved
+constexpr int64_t kIndexLineBytes = 16 * 1024;  // of the array, that are fetched before single elements of it are moved
 
 // What happens to one element.
 template <class T>
@@ -298,14 +298,10 @@ inline int bytes_of(DType dtype) {
 template <template <class> class Op>
 void move_bits(const IndexArgs& args) {
   switch (bytes_of(args.dtype)) {
-    case 1:
-      return move_all(index_op<Op<uint8_t>>(), args);
-    case 2:
-      return move_all(index_op<Op<uint16_t>>(), args);
-    case 4:
-      return move_all(index_op<Op<uint32_t>>(), args);
-    default:
-      return move_all(index_op<Op<uint64_t>>(), args);
+    case 1: return move_all(index_op<Op<uint8_t>>(), args);
+    case 2: return move_all(index_op<Op<uint16_t>>(), args);
+    case 4: return move_all(index_op<Op<uint32_t>>(), args);
+    default: return move_all(index_op<Op<uint64_t>>(), args);
   }
 }
 
@@ -313,24 +309,15 @@ void index_read(const IndexArgs& args) { move_bits<ReadElement>(args); }
 void index_write(const IndexArgs& args) { move_bits<WriteElement>(args); }
 void index_add(const IndexArgs& args) {
   switch (args.dtype) {
-    case DType::bool_:
-      return move_all(index_op<AddElement<bool>>(), args);
-    case DType::u8:
-      return move_all(index_op<AddElement<uint8_t>>(), args);
-    case DType::i8:
-      return move_all(index_op<AddElement<int8_t>>(), args);
-    case DType::i32:
-      return move_all(index_op<AddElement<int32_t>>(), args);
-    case DType::i64:
-      return move_all(index_op<AddElement<int64_t>>(), args);
-    case DType::f16:
-      return move_all(index_op<AddElement<half_t>>(), args);
-    case DType::bf16:
-      return move_all(index_op<AddElement<bfloat16_t>>(), args);
-    case DType::f32:
-      return move_all(index_op<AddElement<float>>(), args);
-    case DType::f64:
-      return move_all(index_op<AddElement<double>>(), args);
+    case DType::bool_: return move_all(index_op<AddElement<bool>>(), args);
+    case DType::u8: return move_all(index_op<AddElement<uint8_t>>(), args);
+    case DType::i8: return move_all(index_op<AddElement<int8_t>>(), args);
+    case DType::i32: return move_all(index_op<AddElement<int32_t>>(), args);
+    case DType::i64: return move_all(index_op<AddElement<int64_t>>(), args);
+    case DType::f16: return move_all(index_op<AddElement<half_t>>(), args);
+    case DType::bf16: return move_all(index_op<AddElement<bfloat16_t>>(), args);
+    case DType::f32: return move_all(index_op<AddElement<float>>(), args);
+    case DType::f64: return move_all(index_op<AddElement<double>>(), args);
   }
 }
 

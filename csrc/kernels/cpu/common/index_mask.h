@@ -45,14 +45,10 @@ void mask_select(const MaskArgs& args) {
     for_set_elements(args, [=](int64_t i, int64_t k) { out[k] = x[i]; });
   };
   switch (bytes_of(args.dtype)) {
-    case 1:
-      return select(static_cast<uint8_t*>(args.out), static_cast<const uint8_t*>(args.x));
-    case 2:
-      return select(static_cast<uint16_t*>(args.out), static_cast<const uint16_t*>(args.x));
-    case 4:
-      return select(static_cast<uint32_t*>(args.out), static_cast<const uint32_t*>(args.x));
-    default:
-      return select(static_cast<uint64_t*>(args.out), static_cast<const uint64_t*>(args.x));
+    case 1: return select(static_cast<uint8_t*>(args.out), static_cast<const uint8_t*>(args.x));
+    case 2: return select(static_cast<uint16_t*>(args.out), static_cast<const uint16_t*>(args.x));
+    case 4: return select(static_cast<uint32_t*>(args.out), static_cast<const uint32_t*>(args.x));
+    default: return select(static_cast<uint64_t*>(args.out), static_cast<const uint64_t*>(args.x));
   }
 }
 
@@ -144,22 +140,14 @@ void cumsum_as(const CumsumArgs& args) {
 void cumsum(const CumsumArgs& args) {
   switch (args.dtype) {
     case DType::bool_:
-    case DType::u8:
-      return cumsum_as<uint8_t, int64_t, int64_t>(args);
-    case DType::i8:
-      return cumsum_as<int8_t, int64_t, int64_t>(args);
-    case DType::i32:
-      return cumsum_as<int32_t, int64_t, int64_t>(args);
-    case DType::i64:
-      return cumsum_as<int64_t, int64_t, int64_t>(args);
-    case DType::f16:
-      return cumsum_as<half_t, half_t, double>(args);
-    case DType::bf16:
-      return cumsum_as<bfloat16_t, bfloat16_t, double>(args);
-    case DType::f32:
-      return cumsum_as<float, float, double>(args);
-    case DType::f64:
-      return cumsum_as<double, double, double>(args);
+    case DType::u8: return cumsum_as<uint8_t, int64_t, int64_t>(args);
+    case DType::i8: return cumsum_as<int8_t, int64_t, int64_t>(args);
+    case DType::i32: return cumsum_as<int32_t, int64_t, int64_t>(args);
+    case DType::i64: return cumsum_as<int64_t, int64_t, int64_t>(args);
+    case DType::f16: return cumsum_as<half_t, half_t, double>(args);
+    case DType::bf16: return cumsum_as<bfloat16_t, bfloat16_t, double>(args);
+    case DType::f32: return cumsum_as<float, float, double>(args);
+    case DType::f64: return cumsum_as<double, double, double>(args);
   }
 }
 

@@ -2,8 +2,8 @@
 // an element converted to the type of the sums or, for bf16 dot products, a pair of elements.
 #pragma once
 
-#include "kernels/cpu/common/transpose.h"
 #include "kernels/cpu/common/half.h"
+#include "kernels/cpu/common/transpose.h"
 
 namespace hotloop::HOTLOOP_ISA {
 

@@ -209,8 +209,8 @@ void skinny_product(const Product<S>& p) {
                                                       sums + v * ROWS * L);
       }
       for (; v < vectors; ++v)
-        skinny_columns<O, S, ROWS>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
-                                   int(smaller(L, columns - v * L)), sums + v * ROWS * L);
+        skinny_columns<O, S, ROWS>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k, int(smaller(L, columns - v * L)),
+                                   sums + v * ROWS * L);
     }
     finish(p.epilogue, 0, begin, ROWS, columns, sums, L, ROWS * L, p.out, p.out_row);
   });

@@ -207,27 +207,20 @@ void norm_backward_as(const NormBackwardArgs& args) {
 void norm(const NormArgs& args) {
   const bool layer = args.kind == NormKind::layer;
   switch (args.dtype) {
-    case DType::f16:
-      return layer ? norm_as<half_t, true>(args) : norm_as<half_t, false>(args);
-    case DType::bf16:
-      return layer ? norm_as<bfloat16_t, true>(args) : norm_as<bfloat16_t, false>(args);
-    case DType::f64:
-      return layer ? norm_as<double, true>(args) : norm_as<double, false>(args);
-    default:
-      return layer ? norm_as<float, true>(args) : norm_as<float, false>(args);
+    case DType::f16: return layer ? norm_as<half_t, true>(args) : norm_as<half_t, false>(args);
+    case DType::bf16: return layer ? norm_as<bfloat16_t, true>(args) : norm_as<bfloat16_t, false>(args);
+    case DType::f64: return layer ? norm_as<double, true>(args) : norm_as<double, false>(args);
+    default: return layer ? norm_as<float, true>(args) : norm_as<float, false>(args);
   }
 }
 void norm_backward(const NormBackwardArgs& args) {
   const bool layer = args.kind == NormKind::layer;
   switch (args.dtype) {
-    case DType::f16:
-      return layer ? norm_backward_as<half_t, true>(args) : norm_backward_as<half_t, false>(args);
+    case DType::f16: return layer ? norm_backward_as<half_t, true>(args) : norm_backward_as<half_t, false>(args);
     case DType::bf16:
       return layer ? norm_backward_as<bfloat16_t, true>(args) : norm_backward_as<bfloat16_t, false>(args);
-    case DType::f64:
-      return layer ? norm_backward_as<double, true>(args) : norm_backward_as<double, false>(args);
-    default:
-      return layer ? norm_backward_as<float, true>(args) : norm_backward_as<float, false>(args);
+    case DType::f64: return layer ? norm_backward_as<double, true>(args) : norm_backward_as<double, false>(args);
+    default: return layer ? norm_backward_as<float, true>(args) : norm_backward_as<float, false>(args);
   }
 }
 

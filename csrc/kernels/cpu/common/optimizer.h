@@ -167,18 +167,14 @@ void scale_gradients_as(const ScaleGradientsArgs& args) {
   });
 }
 
-#define HOTLOOP_OPTIMIZER(kernel, Args)       \
-  void kernel(const Args& args) {             \
-    switch (args.list.dtype) {                \
-      case DType::f16:                        \
-        return kernel##_as<half_t>(args);     \
-      case DType::bf16:                       \
-        return kernel##_as<bfloat16_t>(args); \
-      case DType::f64:                        \
-        return kernel##_as<double>(args);     \
-      default:                                \
-        return kernel##_as<float>(args);      \
-    }                                         \
+#define HOTLOOP_OPTIMIZER(kernel, Args)                       \
+  void kernel(const Args& args) {                             \
+    switch (args.list.dtype) {                                \
+      case DType::f16: return kernel##_as<half_t>(args);      \
+      case DType::bf16: return kernel##_as<bfloat16_t>(args); \
+      case DType::f64: return kernel##_as<double>(args);      \
+      default: return kernel##_as<float>(args);               \
+    }                                                         \
   }
 HOTLOOP_OPTIMIZER(sgd, SgdArgs)
 HOTLOOP_OPTIMIZER(adam, AdamArgs)

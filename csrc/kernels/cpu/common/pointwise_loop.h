@@ -9,7 +9,8 @@
 namespace hotloop::HOTLOOP_ISA {
 
 template <class T>
-constexpr bool kIsFloat = __is_same(T, float) || __is_same(T, double) || __is_same(T, half_t) || __is_same(T, bfloat16_t);
+constexpr bool kIsFloat =
+    __is_same(T, float) || __is_same(T, double) || __is_same(T, half_t) || __is_same(T, bfloat16_t);
 
 // A mask as bytes of 0 and 1.
 template <class M>
@@ -141,7 +142,10 @@ void pointwise(const PointwiseArgs& args) {
   if (args.dense && args.sizes[0] <= kSerialElements) [[likely]] {
     loop(args.out, args.in, kAllDense, args.sizes[0], args);
   } else {
-    drive(args, {loop, Row::kSelection || kIsFloat<T>, Row::kInputs, Row::kPredicate ? 1 : int(sizeof(T)),
+    drive(args, {loop,
+                 Row::kSelection || kIsFloat<T>,
+                 Row::kInputs,
+                 Row::kPredicate ? 1 : int(sizeof(T)),
                  {Row::kSelection ? 1 : int(sizeof(T)), int(sizeof(T)), int(sizeof(T))}});
   }
 }

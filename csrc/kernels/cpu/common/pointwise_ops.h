@@ -9,19 +9,19 @@ namespace hotloop::HOTLOOP_ISA {
 template <PointwiseOp op>
 struct PointwiseRow;
 
-#define ROW(name, kDTypesOfRow, arithmetic, kInputsOfRow, kIsPredicate, kIsSelection)                     \
-  template <>                                                                                           \
-  struct PointwiseRow<PointwiseOp::name> {                                                              \
-    static constexpr DTypeSet kDTypes = kDTypesOfRow;                                                   \
-    static constexpr int kInputs = kInputsOfRow;                                                        \
-    static constexpr bool kPredicate = kIsPredicate;                                                    \
-    static constexpr bool kSelection = kIsSelection;                                                    \
-    template <class A, class V>                                                                         \
-    static auto apply([[maybe_unused]] A a, [[maybe_unused]] V b, [[maybe_unused]] V c,                 \
-                      [[maybe_unused]] V p0, [[maybe_unused]] V p1) {                                   \
-      [[maybe_unused]] const auto C = [](double x) { return constant<V>(x); };                          \
-      return arithmetic;                                                                                \
-    }                                                                                                   \
+#define ROW(name, kDTypesOfRow, arithmetic, kInputsOfRow, kIsPredicate, kIsSelection)                          \
+  template <>                                                                                                  \
+  struct PointwiseRow<PointwiseOp::name> {                                                                     \
+    static constexpr DTypeSet kDTypes = kDTypesOfRow;                                                          \
+    static constexpr int kInputs = kInputsOfRow;                                                               \
+    static constexpr bool kPredicate = kIsPredicate;                                                           \
+    static constexpr bool kSelection = kIsSelection;                                                           \
+    template <class A, class V>                                                                                \
+    static auto apply([[maybe_unused]] A a, [[maybe_unused]] V b, [[maybe_unused]] V c, [[maybe_unused]] V p0, \
+                      [[maybe_unused]] V p1) {                                                                 \
+      [[maybe_unused]] const auto C = [](double x) { return constant<V>(x); };                                 \
+      return arithmetic;                                                                                       \
+    }                                                                                                          \
   };
 #define UNARY(name, dtypes, arithmetic, ...) ROW(name, dtypes, arithmetic, 1, false, false)
 #define BINARY(name, dtypes, arithmetic, ...) ROW(name, dtypes, arithmetic, 2, false, false)

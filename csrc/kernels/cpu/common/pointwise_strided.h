@@ -10,22 +10,22 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
-constexpr int64_t kStageBytes = 16384;      // a buffer: with three inputs and the output still in L1 and L2
+constexpr int64_t kStageBytes = 16384;  // a buffer: with three inputs and the output still in L1 and L2
 constexpr int64_t kLineBytes = 64;
-constexpr int64_t kRowElements = 8192;      // columns of a tile that needs no buffer
-constexpr int64_t kShortRow = 64;           // rows below this are joined into longer ones
+constexpr int64_t kRowElements = 8192;  // columns of a tile that needs no buffer
+constexpr int64_t kShortRow = 64;       // rows below this are joined into longer ones
 static_assert(kRowElements / kShortRow * kSplatBytes <= kStageBytes, "a splat for each row of a tile");
-constexpr int64_t kChunkElements = 1 << 15; // elements a chunk of parallel work has at least
+constexpr int64_t kChunkElements = 1 << 15;  // elements a chunk of parallel work has at least
 
 struct StridedTile {
   const PointwiseArgs* args;
   PointwiseSpec spec;
-  int inner, beside;                 // dimensions; beside is -1 where there is one dimension only
-  int64_t cols, rows;                // their sizes
+  int inner, beside;   // dimensions; beside is -1 where there is one dimension only
+  int64_t cols, rows;  // their sizes
   int64_t tile_cols, tile_rows;
   int64_t col_tiles, row_tiles, tiles;
   int64_t tiles_per_chunk;
-  bool joined;                       // out is dense over both: a tile is one row of tile_rows * cols elements
+  bool joined;  // out is dense over both: a tile is one row of tile_rows * cols elements
 };
 
 template <class F>
@@ -42,7 +42,8 @@ inline void with_unit(int size, F&& f) {
 template <class T>
 inline void gather_tile(const T* from, int64_t row_stride, int64_t col_stride, T* to, int64_t to_stride, int64_t rows,
                         int64_t cols) {
-  if (row_stride == 1 && rows > 1 && col_stride != 0) return transpose_tile(from, col_stride, to, to_stride, rows, cols);
+  if (row_stride == 1 && rows > 1 && col_stride != 0)
+    return transpose_tile(from, col_stride, to, to_stride, rows, cols);
   for (int64_t r = 0; r < rows; ++r) {
     const T* f = from + r * row_stride;
     T* t = to + r * to_stride;
@@ -57,8 +58,8 @@ inline void gather_tile(const T* from, int64_t row_stride, int64_t col_stride, T
   }
 }
 template <class T>
-inline void scatter_tile(const T* from, int64_t from_stride, T* to, int64_t row_stride, int64_t col_stride, int64_t rows,
-                         int64_t cols) {
+inline void scatter_tile(const T* from, int64_t from_stride, T* to, int64_t row_stride, int64_t col_stride,
+                         int64_t rows, int64_t cols) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < cols; ++c) to[r * row_stride + c * col_stride] = from[r * from_stride + c];
 }

@@ -26,8 +26,8 @@ const PointwiseTable PointwiseTableOf<double>::table;
 
 extern const PointwiseTable* const pointwise_tables[kDTypeCount];
 const PointwiseTable* const pointwise_tables[kDTypeCount] = {
-    &PointwiseTableOf<bool>::table,    &PointwiseTableOf<uint8_t>::table,    &PointwiseTableOf<int8_t>::table,
-    &PointwiseTableOf<int32_t>::table, &PointwiseTableOf<int64_t>::table,    &PointwiseTableOf<half_t>::table,
+    &PointwiseTableOf<bool>::table,       &PointwiseTableOf<uint8_t>::table, &PointwiseTableOf<int8_t>::table,
+    &PointwiseTableOf<int32_t>::table,    &PointwiseTableOf<int64_t>::table, &PointwiseTableOf<half_t>::table,
     &PointwiseTableOf<bfloat16_t>::table, &PointwiseTableOf<float>::table,   &PointwiseTableOf<double>::table,
 };
 

@@ -23,20 +23,19 @@ inline void for_each_batch(uint64_t seed, uint64_t offset, int64_t n, int64_t pe
   };
   const int64_t batches = (n + per_batch - 1) / per_batch;
   Context context{seed, offset, n, per_batch, batches, &each};
-  parallel_run(
-      (batches + kRandomChunkBatches - 1) / kRandomChunkBatches,
-      [](void* opaque, int64_t chunk) {
-        const auto& c = *(const Context*)opaque;
-        alignas(64) uint32_t words[kBatchWords];
-        int64_t batch = chunk * kRandomChunkBatches;
-        const int64_t end = batch + kRandomChunkBatches < c.batches ? batch + kRandomChunkBatches : c.batches;
-        for (; batch < end; ++batch) {
-          philox_batch(c.seed, c.offset + uint64_t(batch) * (kBatchWords / 4), words);
-          const int64_t first = batch * c.per_batch;
-          (*c.each)(words, first, c.n - first < c.per_batch ? c.n - first : c.per_batch);
-        }
-      },
-      &context);
+  parallel_run((batches + kRandomChunkBatches - 1) / kRandomChunkBatches,
+               [](void* opaque, int64_t chunk) {
+                 const auto& c = *(const Context*)opaque;
+                 alignas(64) uint32_t words[kBatchWords];
+                 int64_t batch = chunk * kRandomChunkBatches;
+                 const int64_t end = batch + kRandomChunkBatches < c.batches ? batch + kRandomChunkBatches : c.batches;
+                 for (; batch < end; ++batch) {
+                   philox_batch(c.seed, c.offset + uint64_t(batch) * (kBatchWords / 4), words);
+                   const int64_t first = batch * c.per_batch;
+                   (*c.each)(words, first, c.n - first < c.per_batch ? c.n - first : c.per_batch);
+                 }
+               },
+               &context);
 }
 
 // --- from f32 or f64 to the element, in runs ---
@@ -113,8 +112,9 @@ inline V rounded_log(V x) {
   const V f = m - Element<V>(1), half_square = f * f * Element<V>(0.5);
   V tail;
   if constexpr (kSingle<V>) {
-    tail = f * f * f * rounded_polynomial(f, 0.33333313, -0.2500001, 0.20002134, -0.16668007, 0.14219224, -0.12405135,
-                                          0.11890322, -0.11679657, 0.06746607);
+    tail = f * f * f *
+           rounded_polynomial(f, 0.33333313, -0.2500001, 0.20002134, -0.16668007, 0.14219224, -0.12405135, 0.11890322,
+                              -0.11679657, 0.06746607);
   } else {
     const V s = f / (f + Element<V>(2)), z = s * s;
     tail = s * (half_square + z * rounded_polynomial(z, 0.6666666666666735, 0.3999999999940749, 0.2857142874414164,
@@ -141,14 +141,16 @@ inline SinCos<V> rounded_sin_cos(V u) {
   V s, c;
   if constexpr (kSingle<V>) {
     s = r + r * z * rounded_polynomial(z, -0.16666667, 0.008333329, -0.00019839327, 2.7182373e-06);
-    c = Element<V>(1) - (z * Element<V>(0.5) - z * z * rounded_polynomial(z, 0.041666646, -0.0013887362, 2.4437732e-05));
+    c = Element<V>(1) -
+        (z * Element<V>(0.5) - z * z * rounded_polynomial(z, 0.041666646, -0.0013887362, 2.4437732e-05));
   } else {
-    s = r + r * z * rounded_polynomial(z, -0.16666666666666632, 0.008333333333322316, -0.0001984126982972527,
-                                       2.7557313662080607e-06, -2.5050753268154674e-08, 1.5896505156332756e-10);
-    c = Element<V>(1) - (z * Element<V>(0.5) -
-                         z * z * rounded_polynomial(z, 0.0416666666666666, -0.001388888888887399, 2.4801587289394937e-05,
-                                                    -2.75573143260348e-07, 2.087571955938936e-09,
-                                                    -1.1359448721202494e-11));
+    s = r + r * z *
+                rounded_polynomial(z, -0.16666666666666632, 0.008333333333322316, -0.0001984126982972527,
+                                   2.7557313662080607e-06, -2.5050753268154674e-08, 1.5896505156332756e-10);
+    c = Element<V>(1) - (z * Element<V>(0.5) - z * z *
+                                                   rounded_polynomial(z, 0.0416666666666666, -0.001388888888887399,
+                                                                      2.4801587289394937e-05, -2.75573143260348e-07,
+                                                                      2.087571955938936e-09, -1.1359448721202494e-11));
   }
   const auto odd = (quadrant & 1) != 0;
   const V sine = select<V>(odd, c, s), cosine = select<V>(odd, s, c);
@@ -229,16 +231,17 @@ void random_bernoulli(const RandomArgs& args) {
   const uint64_t below = threshold(args.scale);
   with_element(args.dtype, [&](auto element) {
     using T = decltype(element);
-    for_each_batch(args.seed, args.offset, args.n, kBatchWords, [&](const uint32_t* words, int64_t first, int64_t count) {
-      T* out = (T*)args.out + first;
-      if constexpr (kSixteenBits<T>) {
-        float numbers[kBatchWords];
-        for (int64_t i = 0; i < count; ++i) numbers[i] = words[i] < below ? 1.0f : 0.0f;
-        store_floats(out, numbers, count);
-      } else {
-        for (int64_t i = 0; i < count; ++i) out[i] = words[i] < below ? T(1) : T(0);
-      }
-    });
+    for_each_batch(args.seed, args.offset, args.n, kBatchWords,
+                   [&](const uint32_t* words, int64_t first, int64_t count) {
+                     T* out = (T*)args.out + first;
+                     if constexpr (kSixteenBits<T>) {
+                       float numbers[kBatchWords];
+                       for (int64_t i = 0; i < count; ++i) numbers[i] = words[i] < below ? 1.0f : 0.0f;
+                       store_floats(out, numbers, count);
+                     } else {
+                       for (int64_t i = 0; i < count; ++i) out[i] = words[i] < below ? T(1) : T(0);
+                     }
+                   });
   });
 }
 
@@ -296,16 +299,17 @@ void dropout(const DropoutArgs& args) {
   const uint64_t dropped = threshold(args.p);
   with_float(args.dtype, [&](auto element) {
     using T = decltype(element);
-    for_each_batch(args.seed, args.offset, args.n, kBatchWords, [&](const uint32_t* words, int64_t first, int64_t count) {
-      bool* mask = args.mask + first;
-      if (dropped == 0) {
-        __builtin_memset(mask, 1, size_t(count));
-      } else {
-        const auto last = uint32_t(dropped - 1);
-        for (int64_t i = 0; i < count; ++i) mask[i] = words[i] > last;
-      }
-      dropout_run((T*)args.out + first, (const T*)args.in + first, mask, count, args.p);
-    });
+    for_each_batch(args.seed, args.offset, args.n, kBatchWords,
+                   [&](const uint32_t* words, int64_t first, int64_t count) {
+                     bool* mask = args.mask + first;
+                     if (dropped == 0) {
+                       __builtin_memset(mask, 1, size_t(count));
+                     } else {
+                       const auto last = uint32_t(dropped - 1);
+                       for (int64_t i = 0; i < count; ++i) mask[i] = words[i] > last;
+                     }
+                     dropout_run((T*)args.out + first, (const T*)args.in + first, mask, count, args.p);
+                   });
   });
 }
 
@@ -316,16 +320,16 @@ void dropout_backward(const DropoutBackwardArgs& args) {
       const DropoutBackwardArgs* args;
       int64_t chunk;
     } context{&args, kRandomChunkBatches * kBatchWords};
-    parallel_run(
-        (args.n + context.chunk - 1) / context.chunk,
-        [](void* opaque, int64_t chunk) {
-          const auto& c = *(const Context*)opaque;
-          const int64_t begin = chunk * c.chunk, end = begin + c.chunk < c.args->n ? begin + c.chunk : c.args->n;
-          for (int64_t i = begin; i < end; i += kBatchWords)
-            dropout_run((T*)c.args->grad_in + i, (const T*)c.args->grad_out + i, c.args->mask + i,
-                        end - i < kBatchWords ? end - i : kBatchWords, c.args->p);
-        },
-        &context);
+    parallel_run((args.n + context.chunk - 1) / context.chunk,
+                 [](void* opaque, int64_t chunk) {
+                   const auto& c = *(const Context*)opaque;
+                   const int64_t begin = chunk * c.chunk,
+                                 end = begin + c.chunk < c.args->n ? begin + c.chunk : c.args->n;
+                   for (int64_t i = begin; i < end; i += kBatchWords)
+                     dropout_run((T*)c.args->grad_in + i, (const T*)c.args->grad_out + i, c.args->mask + i,
+                                 end - i < kBatchWords ? end - i : kBatchWords, c.args->p);
+                 },
+                 &context);
   });
 }
 

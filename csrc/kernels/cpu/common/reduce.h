@@ -45,10 +45,8 @@ void reduce_run(const ReduceArgs& args, const ReduceSource<A>& source, const Out
     if (values) store_run(args.out, args.out_dtype, run, result);
   };
   switch (args.op) {
-    case ReduceOp::argmax:
-      return extremes(Extreme<A, true>{});
-    case ReduceOp::argmin:
-      return extremes(Extreme<A, false>{});
+    case ReduceOp::argmax: return extremes(Extreme<A, true>{});
+    case ReduceOp::argmin: return extremes(Extreme<A, false>{});
     case ReduceOp::max:
       if (args.out2) return extremes(Extreme<A, true>{});
       pass(Extreme<A, true>{});
@@ -60,11 +58,8 @@ void reduce_run(const ReduceArgs& args, const ReduceSource<A>& source, const Out
     case ReduceOp::min:
       if (args.out2) return extremes(Extreme<A, false>{});
       [[fallthrough]];
-    case ReduceOp::all:
-      pass(Extreme<A, false>{});
-      break;
-    default:
-      break;
+    case ReduceOp::all: pass(Extreme<A, false>{}); break;
+    default: break;
   }
   if constexpr (!__is_same(A, int32_t)) {
     if (args.op == ReduceOp::sum || args.op == ReduceOp::mean) pass(Sum<A>{});
@@ -151,17 +146,12 @@ void reduce(const ReduceArgs& args) {
   if (args.op == ReduceOp::any || args.op == ReduceOp::all)
     return reduce_as<int32_t>(args, itemsize, false, i32_loader<true>(dtype));
   switch (dtype) {
-    case DType::f64:
-      return reduce_as<double>(args, itemsize, true, loader<double>(dtype));
-    case DType::f32:
-      return reduce_as<float>(args, itemsize, true, loader<float>(dtype));
+    case DType::f64: return reduce_as<double>(args, itemsize, true, loader<double>(dtype));
+    case DType::f32: return reduce_as<float>(args, itemsize, true, loader<float>(dtype));
     case DType::f16:
-    case DType::bf16:
-      return reduce_as<float>(args, itemsize, false, loader<float>(dtype));
-    case DType::i64:
-      return reduce_as<int64_t>(args, itemsize, true, loader<int64_t>(dtype));
-    default:
-      break;
+    case DType::bf16: return reduce_as<float>(args, itemsize, false, loader<float>(dtype));
+    case DType::i64: return reduce_as<int64_t>(args, itemsize, true, loader<int64_t>(dtype));
+    default: break;
   }
   if (args.op == ReduceOp::sum || args.op == ReduceOp::prod)
     return reduce_as<int64_t>(args, itemsize, false, loader<int64_t>(dtype));

@@ -193,30 +193,14 @@ void reduce_column_group(A* acc, bool first, const A* p, int64_t row_stride, int
   for (int l = 0; l < smaller(rows, kTreeLanes); ++l, acc += kStrip<A>, p += row_stride) {
     const int in_lane = (rows - l + kTreeLanes - 1) / kTreeLanes;
     switch (first ? in_lane : -in_lane) {
-      case 1:
-        add_rows<Op, 1, true>(acc, p, row_stride, c, width);
-        break;
-      case 2:
-        add_rows<Op, 2, true>(acc, p, row_stride, c, width);
-        break;
-      case 3:
-        add_rows<Op, 3, true>(acc, p, row_stride, c, width);
-        break;
-      case 4:
-        add_rows<Op, 4, true>(acc, p, row_stride, c, width);
-        break;
-      case -1:
-        add_rows<Op, 1, false>(acc, p, row_stride, c, width);
-        break;
-      case -2:
-        add_rows<Op, 2, false>(acc, p, row_stride, c, width);
-        break;
-      case -3:
-        add_rows<Op, 3, false>(acc, p, row_stride, c, width);
-        break;
-      default:
-        add_rows<Op, 4, false>(acc, p, row_stride, c, width);
-        break;
+      case 1: add_rows<Op, 1, true>(acc, p, row_stride, c, width); break;
+      case 2: add_rows<Op, 2, true>(acc, p, row_stride, c, width); break;
+      case 3: add_rows<Op, 3, true>(acc, p, row_stride, c, width); break;
+      case 4: add_rows<Op, 4, true>(acc, p, row_stride, c, width); break;
+      case -1: add_rows<Op, 1, false>(acc, p, row_stride, c, width); break;
+      case -2: add_rows<Op, 2, false>(acc, p, row_stride, c, width); break;
+      case -3: add_rows<Op, 3, false>(acc, p, row_stride, c, width); break;
+      default: add_rows<Op, 4, false>(acc, p, row_stride, c, width); break;
     }
   }
 }

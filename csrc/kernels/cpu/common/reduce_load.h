@@ -32,29 +32,19 @@ template <bool kNonzero>
 BlockLoader<int32_t> i32_loader(DType dtype) {
   switch (dtype) {
     case DType::bool_:
-    case DType::u8:
-      return load_block<int32_t, uint8_t, kNonzero>;
-    case DType::i8:
-      return load_block<int32_t, int8_t, kNonzero>;
-    case DType::i32:
-      return load_block<int32_t, int32_t, kNonzero>;
-    default:
-      break;
+    case DType::u8: return load_block<int32_t, uint8_t, kNonzero>;
+    case DType::i8: return load_block<int32_t, int8_t, kNonzero>;
+    case DType::i32: return load_block<int32_t, int32_t, kNonzero>;
+    default: break;
   }
   if constexpr (kNonzero) {
     switch (dtype) {
-      case DType::i64:
-        return load_block<int32_t, int64_t, true>;
-      case DType::f16:
-        return load_block<int32_t, half_t, true>;
-      case DType::bf16:
-        return load_block<int32_t, bfloat16_t, true>;
-      case DType::f32:
-        return load_block<int32_t, float, true>;
-      case DType::f64:
-        return load_block<int32_t, double, true>;
-      default:
-        break;
+      case DType::i64: return load_block<int32_t, int64_t, true>;
+      case DType::f16: return load_block<int32_t, half_t, true>;
+      case DType::bf16: return load_block<int32_t, bfloat16_t, true>;
+      case DType::f32: return load_block<int32_t, float, true>;
+      case DType::f64: return load_block<int32_t, double, true>;
+      default: break;
     }
   }
   return nullptr;
@@ -71,14 +61,10 @@ BlockLoader<A> loader(DType dtype) {
   } else if constexpr (__is_same(A, int64_t)) {
     switch (dtype) {
       case DType::bool_:
-      case DType::u8:
-        return load_block<int64_t, uint8_t, false>;
-      case DType::i8:
-        return load_block<int64_t, int8_t, false>;
-      case DType::i32:
-        return load_block<int64_t, int32_t, false>;
-      default:
-        return load_block<int64_t, int64_t, false>;
+      case DType::u8: return load_block<int64_t, uint8_t, false>;
+      case DType::i8: return load_block<int64_t, int8_t, false>;
+      case DType::i32: return load_block<int64_t, int32_t, false>;
+      default: return load_block<int64_t, int64_t, false>;
     }
   } else {
     return i32_loader<false>(dtype);
@@ -103,24 +89,15 @@ inline void store_as(T* dst, int64_t stride, const A* values, int64_t count) {
 template <class A>
 void store_results(DType dtype, void* out, int64_t offset, int64_t stride, const A* values, int64_t count) {
   switch (dtype) {
-    case DType::bool_:
-      return store_as(static_cast<bool*>(out) + offset, stride, values, count);
-    case DType::u8:
-      return store_as(static_cast<uint8_t*>(out) + offset, stride, values, count);
-    case DType::i8:
-      return store_as(static_cast<int8_t*>(out) + offset, stride, values, count);
-    case DType::i32:
-      return store_as(static_cast<int32_t*>(out) + offset, stride, values, count);
-    case DType::i64:
-      return store_as(static_cast<int64_t*>(out) + offset, stride, values, count);
-    case DType::f16:
-      return store_as(static_cast<half_t*>(out) + offset, stride, values, count);
-    case DType::bf16:
-      return store_as(static_cast<bfloat16_t*>(out) + offset, stride, values, count);
-    case DType::f32:
-      return store_as(static_cast<float*>(out) + offset, stride, values, count);
-    case DType::f64:
-      return store_as(static_cast<double*>(out) + offset, stride, values, count);
+    case DType::bool_: return store_as(static_cast<bool*>(out) + offset, stride, values, count);
+    case DType::u8: return store_as(static_cast<uint8_t*>(out) + offset, stride, values, count);
+    case DType::i8: return store_as(static_cast<int8_t*>(out) + offset, stride, values, count);
+    case DType::i32: return store_as(static_cast<int32_t*>(out) + offset, stride, values, count);
+    case DType::i64: return store_as(static_cast<int64_t*>(out) + offset, stride, values, count);
+    case DType::f16: return store_as(static_cast<half_t*>(out) + offset, stride, values, count);
+    case DType::bf16: return store_as(static_cast<bfloat16_t*>(out) + offset, stride, values, count);
+    case DType::f32: return store_as(static_cast<float*>(out) + offset, stride, values, count);
+    case DType::f64: return store_as(static_cast<double*>(out) + offset, stride, values, count);
   }
 }
 

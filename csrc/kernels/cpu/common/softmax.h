@@ -155,26 +155,18 @@ void softmax_backward_as(const SoftmaxBackwardArgs& args) {
 
 void softmax(const SoftmaxArgs& args) {
   switch (args.dtype) {
-    case DType::f16:
-      return softmax_as<half_t>(args);
-    case DType::bf16:
-      return softmax_as<bfloat16_t>(args);
-    case DType::f64:
-      return softmax_as<double>(args);
-    default:
-      return softmax_as<float>(args);
+    case DType::f16: return softmax_as<half_t>(args);
+    case DType::bf16: return softmax_as<bfloat16_t>(args);
+    case DType::f64: return softmax_as<double>(args);
+    default: return softmax_as<float>(args);
   }
 }
 void softmax_backward(const SoftmaxBackwardArgs& args) {
   switch (args.dtype) {
-    case DType::f16:
-      return softmax_backward_as<half_t>(args);
-    case DType::bf16:
-      return softmax_backward_as<bfloat16_t>(args);
-    case DType::f64:
-      return softmax_backward_as<double>(args);
-    default:
-      return softmax_backward_as<float>(args);
+    case DType::f16: return softmax_backward_as<half_t>(args);
+    case DType::bf16: return softmax_backward_as<bfloat16_t>(args);
+    case DType::f64: return softmax_backward_as<double>(args);
+    default: return softmax_backward_as<float>(args);
   }
 }
 

@@ -212,26 +212,18 @@ void cross_entropy_backward_as(const CrossEntropyArgs& args) {
 
 void cross_entropy(const CrossEntropyArgs& args) {
   switch (args.dtype) {
-    case DType::f16:
-      return cross_entropy_as<half_t>(args);
-    case DType::bf16:
-      return cross_entropy_as<bfloat16_t>(args);
-    case DType::f64:
-      return cross_entropy_as<double>(args);
-    default:
-      return cross_entropy_as<float>(args);
+    case DType::f16: return cross_entropy_as<half_t>(args);
+    case DType::bf16: return cross_entropy_as<bfloat16_t>(args);
+    case DType::f64: return cross_entropy_as<double>(args);
+    default: return cross_entropy_as<float>(args);
   }
 }
 void cross_entropy_backward(const CrossEntropyArgs& args) {
   switch (args.dtype) {
-    case DType::f16:
-      return cross_entropy_backward_as<half_t>(args);
-    case DType::bf16:
-      return cross_entropy_backward_as<bfloat16_t>(args);
-    case DType::f64:
-      return cross_entropy_backward_as<double>(args);
-    default:
-      return cross_entropy_backward_as<float>(args);
+    case DType::f16: return cross_entropy_backward_as<half_t>(args);
+    case DType::bf16: return cross_entropy_backward_as<bfloat16_t>(args);
+    case DType::f64: return cross_entropy_backward_as<double>(args);
+    default: return cross_entropy_backward_as<float>(args);
   }
 }
 

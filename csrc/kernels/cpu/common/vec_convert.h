@@ -56,7 +56,8 @@ inline u16h to_half(f32v x) {
   const u32v normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
   // Subnormal ones: adding 2^-1 leaves them, rounded to even, in the low bits.
   const u32v subnormal = (u32v)((f32v)magnitude + 0.5f) - 0x3f000000;
-  const u32v special = (u32v)(magnitude > 0x7f800000 ? (i32v)(0x7e00 | (magnitude >> 13 & 0x3ff)) : (i32v)(u32v{} + 0x7c00));
+  const u32v special =
+      (u32v)(magnitude > 0x7f800000 ? (i32v)(0x7e00 | (magnitude >> 13 & 0x3ff)) : (i32v)(u32v{} + 0x7c00));
   u32v h = (u32v)(magnitude < 0x38800000 ? (i32v)subnormal : (i32v)normal);
   h = (u32v)(magnitude >= 0x47800000 ? (i32v)special : (i32v)h);
   return __builtin_convertvector(h | sign, u16h);

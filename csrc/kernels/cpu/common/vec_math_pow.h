@@ -10,10 +10,10 @@ namespace hotloop::HOTLOOP_ISA {
 inline f64v pow_for_single(f64v x, f64v y) {
   const auto [e, m] = reduce_log(x);
   const f64v f = m - 1.0;
-  const f64v q = polynomial(f, 1.442695040868439, -0.7213475208737362, 0.48089836155686766, -0.3606736740088515,
-                            0.2885372777903208, -0.24045319444009614, 0.206175898191792, -0.18030049493039954,
-                            0.1587621776195005, -0.14315019093710196, 0.14478640882708907, -0.14289642893823784,
-                            0.07737083164141682);
+  const f64v q =
+      polynomial(f, 1.442695040868439, -0.7213475208737362, 0.48089836155686766, -0.3606736740088515,
+                 0.2885372777903208, -0.24045319444009614, 0.206175898191792, -0.18030049493039954, 0.1587621776195005,
+                 -0.14315019093710196, 0.14478640882708907, -0.14289642893823784, 0.07737083164141682);
   const f64v exponent = clamp_keep_nan(f64v(y * fma(f, q, e)), -200, 200);
   const f64v n = round_even(exponent), r = exponent - n;
   const f64v p = polynomial(r, 0.6931471805416549, 0.24022651075847004, 0.055504109625723226, 0.009618036911607508,
@@ -48,8 +48,9 @@ inline f64v pow_of_positive(f64v x, f64v y, f64v shift) {
   const f64v s_tail = (((f - sd) - product_error(s, d, sd)) - s * d_tail) / d;
   const f64v w = s * s, w_tail = product_error(s, s, w) + (s + s) * s_tail;
   const f64v q = w * polynomial(w, 0.19999999999999987, 0.1428571428572267, 0.1111111110874078, 0.09090909438528065,
-                                   0.07692278205355313, 0.06668167571449447, 0.05837229197077015, 0.05996007562500655);
-  const f64v third = q + 0x1.5555555555555p-2, third_tail = ((0x1.5555555555555p-2 - third) + q) + 0x1.5555555555555p-56;
+                                0.07692278205355313, 0.06668167571449447, 0.05837229197077015, 0.05996007562500655);
+  const f64v third = q + 0x1.5555555555555p-2,
+             third_tail = ((0x1.5555555555555p-2 - third) + q) + 0x1.5555555555555p-56;
   const f64v u = w * third, u_tail = product_error(w, third, u) + (w * third_tail + w_tail * third);
   const f64v v = s * u, v_tail = product_error(s, u, v) + (s * u_tail + s_tail * u);
   const f64v h = s + v, h_tail = ((s - h) + v) + (v_tail + s_tail);
@@ -91,7 +92,8 @@ template <class V>
 template <class V>
 inline V pow(V x, V y) {
   const auto plain = is_positive_normal(x) & (abs(y) < constant<V>(__builtin_inf()));
-  if (!any(~plain)) [[likely]] return pow_of_positive(x, y, V{});
+  if (!any(~plain)) [[likely]]
+    return pow_of_positive(x, y, V{});
   return pow_of_special(x, y);
 }
 

@@ -21,10 +21,10 @@ struct ScalarTrigReduced {
 [[gnu::noinline, gnu::unused]] static ScalarTrigReduced reduce_trig_large(double x) {
   // 64 zero bits, then the fraction of 2/pi.
   static constexpr uint64_t kTwoOverPi[] = {
-    0x0000000000000000, 0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561,
-    0xb7246e3a424dd2e0, 0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41,
-    0x3991d639835339f4, 0x9c845f8bbdf9283b, 0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7,
-    0x4f463f669e5fea2d, 0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab,
+      0x0000000000000000, 0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561,
+      0xb7246e3a424dd2e0, 0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41,
+      0x3991d639835339f4, 0x9c845f8bbdf9283b, 0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7,
+      0x4f463f669e5fea2d, 0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab,
   };
   uint64_t bits;
   __builtin_memcpy(&bits, &x, sizeof bits);
@@ -118,8 +118,8 @@ inline V sin_near_zero(V r) {
     const V p = polynomial(z, -0.16666667, 0.008333329, -0.00019839327, 2.7182373e-06);
     return copysign(fma(r * z, p, r), r);  // of a negative zero too
   } else {
-    const V p = polynomial(z, -0.16666666666666632, 0.008333333333322316, -0.0001984126982972527, 2.7557313662080607e-06,
-                           -2.5050753268154674e-08, 1.5896505156332756e-10);
+    const V p = polynomial(z, -0.16666666666666632, 0.008333333333322316, -0.0001984126982972527,
+                           2.7557313662080607e-06, -2.5050753268154674e-08, 1.5896505156332756e-10);
     return copysign(fma(r * z, p, r), r);
   }
 }
