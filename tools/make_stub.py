@@ -109,6 +109,7 @@ SPELLINGS = {
     r"\b(list|type)\b(?![\[:])": r"\1[Any]",
     r"\bdict\b(?!\[)": "dict[str, Any]",
     r"\btuple\b(?!\[)": "tuple[Any, ...]",
+    r"\*args(?=[,)])": "*args: object",
     r"-> object": "-> Any",
     r"\*(\w+): int": r"*\1: int | Sequence[int]",
 }

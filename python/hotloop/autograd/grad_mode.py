@@ -133,7 +133,7 @@ class inference_mode(_Mode):
     """
 
     @overload
-    def __new__(cls, mode: F) -> F: ...
+    def __new__(cls, mode: F) -> F: ...  # type: ignore[misc]
     @overload
     def __new__(cls, mode: bool = True) -> inference_mode: ...
     def __new__(cls, mode: Any = True) -> Any:
