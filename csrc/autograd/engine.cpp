@@ -333,12 +333,50 @@ class Backward {
   std::vector<Task*> ready_;
 };
 
+// A backward as those see it who are called from within.
+class Scope {
+ public:
+  explicit Scope(bool selective) : selective(selective), outer_(innermost) { innermost = this; }
+  ~Scope() {
+    innermost = outer_;
+    for (const auto& f : at_end_) f();
+  }
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+  uint64_t number() {
+    static std::atomic<uint64_t> last{0};
+    if (!number_) number_ = ++last;
+    return number_;
+  }
+  void at_end(std::function<void()> f) { at_end_.push_back(std::move(f)); }
+
+  static constinit thread_local Scope* innermost;
+  const bool selective;
+
+ private:
+  Scope* outer_;
+  uint64_t number_ = 0;
+  std::vector<std::function<void()>> at_end_;
+};
+constinit thread_local Scope* Scope::innermost = nullptr;
+
 }  // namespace
+
+uint64_t current_backward() { return Scope::innermost ? Scope::innermost->number() : 0; }
+
+bool backward_is_selective() { return Scope::innermost && Scope::innermost->selective; }
+
+void at_backward_end(std::function<void()> f) {
+  if (!Scope::innermost) fail<RuntimeError>("at_backward_end: no backward is running on this thread");
+  Scope::innermost->at_end(std::move(f));
+}
 
 std::vector<Tensor> backward(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads,
                              const std::vector<Tensor>& inputs, const BackwardOptions& options) {
   if (!grads.empty() && grads.size() != roots.size())
     fail<RuntimeError>("backward: got %zu tensors and %zu gradients", roots.size(), grads.size());
+  const Scope scope(!inputs.empty());
   Backward run(inputs, options);
   GradMode mode(options.create_graph);
   for (size_t i = 0; i < roots.size(); ++i) {

@@ -26,9 +26,7 @@ OpNode::OpNode(const Call& call) : op_(call.op) {
     input.given = t.defined();
     if (!t.defined()) continue;
     input.dtype = t.dtype();
-    input.ndim = int8_t(t.ndim());
-    input.first_size = int16_t(sizes_.size());
-    for (int64_t s : t.sizes()) sizes_.emplace(s);
+    input.sizes = keep(t.sizes());
     edges[i] = gradient_edge(t);
     if (edges[i].wanted()) {
       save_inputs |= op_.saves.inputs[i < 3 ? i : 3];
@@ -49,9 +47,19 @@ OpNode::~OpNode() {
   if (attributes_ != inline_attributes_) ::operator delete(attributes_);
 }
 
-// Only leaves that collect gradients are held as they are. All others are held as aliases, which share
-// the memory without the history: outputs own the node that holds them, and a later in-place op may give
-// an input a history that leads back here.
+OpNode::Sizes OpNode::keep(const Dims& sizes) {
+  const Sizes kept{int16_t(sizes_.size()), int8_t(sizes.n)};
+  for (int64_t s : sizes) sizes_.emplace(s);
+  return kept;
+}
+
+Dims OpNode::dims(Sizes sizes) const {
+  Dims result;
+  result.n = sizes.n;
+  for (int i = 0; i < sizes.n; ++i) result[i] = sizes_[sizes.first + i];
+  return result;
+}
+
 void OpNode::save(const Call& call, int index, bool is_output) {
   const bool original = !is_output && call.original.defined() && call.inputs[index].same(call.outputs[0]);
   const Tensor& tensor = is_output ? call.outputs[index] : original ? call.original : call.inputs[index];
@@ -60,66 +68,44 @@ void OpNode::save(const Call& call, int index, bool is_output) {
         "%s: inference tensors can't be saved for backward; make them outside inference_mode, "
         "or clone() them first",
         op_.name);
-  const bool as_it_is = original || (!is_output && edges[index].leaf);
   // Another view of what an op has just written over is spoiled already: no version will match.
   const bool spoiled =
       call.in_place && !is_output && tensor->storage == call.outputs[0]->storage && !call.outputs[0]->untracked;
-  Saved& saved = saved_.emplace();
-  saved.tensor = as_it_is ? tensor : make_view(tensor, tensor.sizes(), tensor.strides());
-  saved.version = tensor->storage->version() - spoiled;
-  saved.index = int16_t(index);
-  saved.is_output = is_output;
+  const bool collects = !is_output && edges[index].leaf;
+  const Sizes sizes = is_output ? keep(tensor.sizes()) : inputs_[index].sizes;
+  saved_.emplace(SavedTensor(tensor, collects, spoiled), sizes, int16_t(index), is_output);
 }
 
 class OpNode::Running final : public Gradient {
  public:
-  // Takes the saved tensors out of the node, or shares them where the graph is retained.
+  // Takes what was saved out of the node, or shares it where the graph is retained.
   Running(OpNode& node, const Visit& visit) : node_(node), visit_(visit) {
     if (node.saved_.empty()) return;
-    saved_.resize(node.saved_.size());
+    taken_.resize(node.saved_.size());
     const Locked locked(node);
     released_ = node.released_;
-    for (int i = 0; i < saved_.size(); ++i)
+    for (int i = 0; i < taken_.size(); ++i)
       if (visit.retain)
-        saved_[i] = node.saved_[i].tensor;
+        taken_[i].saved = node.saved_[i].tensor;
       else
-        saved_[i] = std::move(node.saved_[i].tensor);
+        taken_[i].saved = std::move(node.saved_[i].tensor);
     node.released_ |= !visit.retain;
   }
 
   // After an error the graph is as it was.
   void give_back() {
-    if (visit_.retain || released_ || saved_.empty()) return;
+    if (visit_.retain || released_ || taken_.empty()) return;
     const Locked locked(node_);
-    for (int i = 0; i < saved_.size(); ++i) node_.saved_[i].tensor = std::move(saved_[i]);
+    for (int i = 0; i < taken_.size(); ++i) node_.saved_[i].tensor = std::move(taken_[i].saved);
     node_.released_ = false;
   }
 
   int n_inputs() const override { return node_.inputs_.size(); }
   bool needs(int input) const override { return input < node_.edges.size() && visit_.needs(node_, input); }
-  Tensor in(int input) override {
-    const Tensor& saved = unpack(input, false);
-    const Edge& edge = node_.edges[input];
-    if (!visit_.create_graph || !edge.node) return saved;
-    const Tensor fresh = make_view(saved, saved.sizes(), saved.strides());
-    set_history(fresh, edge.node, edge.output);
-    return fresh;
-  }
-  Tensor out(int output) override {
-    const Tensor& saved = unpack(output, true);
-    if (!visit_.create_graph || output >= node_.op_.n_differentiable) return saved;
-    const Tensor fresh = make_view(saved, saved.sizes(), saved.strides());
-    set_history(fresh, Ref<Node>(&node_), output);
-    return fresh;
-  }
+  Tensor in(int input) override { return unpack(input, false); }
+  Tensor out(int output) override { return unpack(output, true); }
   bool has(int input) const override { return input < n_inputs() && node_.inputs_[input].given; }
-  Dims in_sizes(int input) const override {
-    Dims sizes;
-    const Input& meta = node_.inputs_[input];
-    sizes.n = meta.ndim;
-    for (int i = 0; i < meta.ndim; ++i) sizes[i] = node_.sizes_[meta.first_size + i];
-    return sizes;
-  }
+  Dims in_sizes(int input) const override { return node_.dims(node_.inputs_[input].sizes); }
   DType in_dtype(int input) const override { return node_.inputs_[input].dtype; }
   const Tensor& grad(int output) const override { return visit_.grad_outputs[output]; }
   const void* attributes() const override { return node_.attributes_; }
@@ -144,7 +130,12 @@ class OpNode::Running final : public Gradient {
     std::atomic_flag& busy_;
   };
 
-  const Tensor& unpack(int index, bool is_output) const {
+  struct Taken {
+    SavedTensor saved;
+    Tensor tensor;  // once the gradient has asked for it
+  };
+
+  const Tensor& unpack(int index, bool is_output) {
     const char* op = node_.op_.name;
     if (released_)
       fail<RuntimeError>(
@@ -154,26 +145,31 @@ class OpNode::Running final : public Gradient {
           "through the graph a second time or if you need to access saved tensors after calling "
           "backward. (op: %s)",
           op);
-    for (int i = 0; i < saved_.size(); ++i) {
-      const Saved& s = node_.saved_[i];
-      if (s.index != index || s.is_output != is_output) continue;
-      const Tensor& tensor = saved_[i];
-      const uint32_t now = tensor->storage->version();
-      if (now != s.version && !tensor->untracked)
-        fail<RuntimeError>(
-            "one of the variables needed for gradient computation has been modified by an inplace "
-            "operation: [%s %s], which is %s %d of %s, is at version %u; expected version %u instead.",
-            hotloop::name(tensor.dtype()), to_string(tensor.sizes()).c_str(), is_output ? "output" : "input", index, op,
-            now, s.version);
+    const char* role = is_output ? "output" : "input";
+    for (int i = 0; i < taken_.size(); ++i) {
+      const Saved& at = node_.saved_[i];
+      if (at.index != index || at.is_output != is_output) continue;
+      Tensor& tensor = taken_[i].tensor;
+      if (tensor.defined()) return tensor;
+      const SavedTensor& saved = taken_[i].saved;
+      const Dims sizes = node_.dims(at.sizes);
+      saved.check(sizes, op, role, index);
+      tensor = saved.unpack(sizes);
+      if (visit_.create_graph && !saved.is_original()) {
+        if (saved.is_shared()) tensor = make_view(tensor, sizes, tensor.strides());
+        if (!is_output)
+          give_history(tensor, node_.edges[index]);
+        else if (index < node_.op_.n_differentiable)
+          set_history(tensor, Ref<Node>(&node_), index);
+      }
       return tensor;
     }
-    fail<RuntimeError>("%s: its gradient reads %s %d, which its record doesn't save", op,
-                       is_output ? "output" : "input", index);
+    fail<RuntimeError>("%s: its gradient reads %s %d, which its record doesn't save", op, role, index);
   }
 
   OpNode& node_;
   const Visit& visit_;
-  InlineVector<Tensor, 3> saved_;
+  InlineVector<Taken, 3> taken_;
   bool released_ = false;
 };
 

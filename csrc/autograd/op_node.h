@@ -1,7 +1,7 @@
 // The node of an op that went through the door: what its record's `saves` asks for, no more.
 #pragma once
 
-#include "autograd/node.h"
+#include "autograd/saved_tensor.h"
 #include "ops/op.h"
 
 namespace hotloop {
@@ -20,19 +20,24 @@ class OpNode final : public Node {
  private:
   class Running;  // what the gradient function sees of one apply
 
+  struct Sizes {
+    int16_t first;  // into sizes_
+    int8_t n;
+  };
   struct Saved {
-    Tensor tensor;
-    uint32_t version;
+    SavedTensor tensor;
+    Sizes sizes;
     int16_t index;
     bool is_output;
   };
   struct Input {
+    Sizes sizes;
     DType dtype;
     bool given;
-    int8_t ndim;
-    int16_t first_size;  // into sizes_
   };
 
+  Sizes keep(const Dims& sizes);
+  Dims dims(Sizes sizes) const;
   void save(const Call& call, int index, bool is_output);
 
   const OpRecord& op_;

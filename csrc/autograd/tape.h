@@ -2,6 +2,7 @@
 // the engine that runs it (engine.cpp).
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "autograd/node.h"
@@ -40,6 +41,12 @@ struct BackwardOptions {
 };
 std::vector<Tensor> backward(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads,
                              const std::vector<Tensor>& inputs, const BackwardOptions& options);
+
+// The innermost backward that this thread runs: a number that no other in the process has; 0 outside of one.
+uint64_t current_backward();
+bool backward_is_selective();  // is it one for given inputs only
+// Calls f when that backward ends, well or not; f must not throw.
+void at_backward_end(std::function<void()> f);
 
 // The tensor's data without its history; shares memory.
 Tensor detach(const Tensor& t);

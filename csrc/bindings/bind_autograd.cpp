@@ -2,6 +2,7 @@
 #include "bindings/arguments.h"
 #include "bindings/autograd_types.h"
 #include "bindings/function_node.h"
+#include "bindings/saved_tensor_hooks.h"
 #include "core/error.h"
 
 namespace hotloop::bindings {
@@ -128,6 +129,7 @@ void bind_autograd(py::module_& module) {
       .def("__enter__", [](py::object self) { return self; })
       .def("__exit__", [](const HookHandle& h, const py::args&) { h.remove(); });
   bind_function_node(module);
+  bind_saved_tensor_hooks(module);
 
   module.def(
       "_run_backward",

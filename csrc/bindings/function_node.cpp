@@ -1,8 +1,10 @@
 #include "bindings/function_node.h"
 
 #include <mutex>
+#include <optional>
 
 #include "autograd/inplace.h"
+#include "autograd/saved_tensor.h"
 #include "autograd/tape.h"
 #include "bindings/arguments.h"
 #include "core/error.h"
@@ -13,9 +15,7 @@ namespace hotloop::bindings {
 
 namespace {
 
-// Holds the ctx object (the user's forward filled it) and the tensors given to save_for_backward. Of these
-// only leaves that collect gradients are kept as they are, the others as aliases without their history,
-// which might come to lead back here; `edge` or `output` gives it back to what backward sees.
+// Holds the ctx object (the user's forward filled it) and the tensors given to save_for_backward.
 class FunctionNode final : public Node {
  public:
   FunctionNode(py::object ctx, std::string name, const std::vector<Tensor>& inputs)
@@ -36,13 +36,12 @@ class FunctionNode final : public Node {
 
   // `output`: which output it is, or -1. Before set_outputs gives outputs their history.
   void save(const Tensor& t, int output) {
-    Saved s{t, {}, 0, output};
-    if (t.defined()) {
-      s.version = t->storage->version();
-      if (output < 0) s.edge = gradient_edge(t);
-      if (!s.edge.leaf) s.tensor = make_view(t, t.sizes(), t.strides());
-    }
-    saved_.push_back(std::move(s));
+    if (!t.defined())
+      saved_.emplace_back();
+    else if (output < 0)
+      saved_.push_back({SavedWithHistory(t), -1});
+    else
+      saved_.push_back({SavedWithHistory(t, Edge{}), is_floating(t.dtype()) ? output : -1});
   }
 
   std::vector<Tensor> saved() {
@@ -52,24 +51,22 @@ class FunctionNode final : public Node {
       if (released_)
         fail<RuntimeError>(
             "Trying to backward through the graph a second time (or directly access saved tensors after "
-            "they have already been freed). Specify retain_graph=True if you need to backward through "
+            "they have already been freed). Saved intermediate values of the graph are freed when you call "
+            ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through "
             "the graph a second time. (%s)",
             name());
       saved = saved_;
     }
     std::vector<Tensor> tensors;
     for (const Saved& s : saved) {
-      if (s.tensor.defined() && s.tensor->storage->version() != s.version && !s.tensor->untracked)
-        fail<RuntimeError>(
-            "one of the variables needed for gradient computation has been modified by an inplace "
-            "operation: [%s %s], saved by %s, is at version %u; expected version %u instead.",
-            hotloop::name(s.tensor.dtype()), to_string(s.tensor.sizes()).c_str(), name(), s.tensor->storage->version(),
-            s.version);
-      Tensor t = s.tensor;
-      const bool output = s.output >= 0 && is_floating(t.dtype());
-      if (output || s.edge.node) {
+      if (!s.tensor) {
+        tensors.emplace_back();
+        continue;
+      }
+      Tensor t = s.tensor->unpack(name(), "saved tensor", int(tensors.size()));
+      if (s.output >= 0) {
         t = make_view(t, t.sizes(), t.strides());
-        set_history(t, output ? Ref<Node>(this) : s.edge.node, output ? s.output : s.edge.output);
+        set_history(t, Ref<Node>(this), s.output);
       }
       tensors.push_back(t);
     }
@@ -96,10 +93,8 @@ class FunctionNode final : public Node {
     Device device;
   };
   struct Saved {
-    Tensor tensor;
-    Edge edge;
-    uint32_t version;
-    int output;
+    std::optional<SavedWithHistory> tensor;  // none: None was saved
+    int output = -1;
   };
 
   void run_backward(const Visit& visit) {

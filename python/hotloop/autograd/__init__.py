@@ -7,6 +7,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
+from hotloop.autograd import graph
 from hotloop.autograd.function import Function, FunctionCtx, once_differentiable
 from hotloop.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
@@ -19,6 +20,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "no_grad",
     "once_differentiable",

@@ -19,6 +19,7 @@ class FunctionCtx:
         self._non_differentiable: tuple[Tensor, ...] = ()
         self._materialize_grads = True
         self._node: Any = None  # while backward runs
+        self._saved: tuple[Tensor | None, ...] | None = None  # what backward has asked for already
         self._backward: Any = None
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -35,7 +36,9 @@ class FunctionCtx:
         """The tensors given to save_for_backward, checked for having been changed since."""
         if self._node is None:
             return self._to_save
-        return tuple(self._node.saved_tensors())
+        if self._saved is None:
+            self._saved = tuple(self._node.saved_tensors())
+        return self._saved
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Names inputs that forward wrote in place; they must be among its outputs."""
@@ -54,7 +57,7 @@ class FunctionCtx:
         try:
             return self._backward(self, *grads)
         finally:
-            self._node = None
+            self._node = self._saved = None
 
 
 class Function:

@@ -1,5 +1,5 @@
 """Tools around training: recomputation."""
 
-from hotloop.utils.checkpoint import checkpoint
+from hotloop.utils.checkpoint import checkpoint, checkpoint_sequential
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "checkpoint_sequential"]
