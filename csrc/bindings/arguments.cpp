@@ -1,13 +1,16 @@
 #include "bindings/arguments.h"
 
-#include <pybind11/eval.h>
-
 #include <cstring>
 #include <new>
 
+#include "bindings/pybind.h"
 #include "bindings/types.h"
 #include "core/error.h"
+#include "core/host_lock.h"
 #include "ops/pointwise.h"
+
+// Files that include pybind11's handles alone leave it to be defined here.
+template std::string pybind11::handle::cast<std::string>() const;
 
 namespace hotloop::bindings {
 
@@ -30,6 +33,14 @@ std::vector<std::string> split_parameters(const std::string& text) {
   }
   if (!part.empty()) parts.push_back(part);
   return parts;
+}
+
+// The value of a Python expression.
+PyObject* evaluate(const std::string& expression) {
+  const py::dict globals;
+  PyObject* value = PyRun_String(expression.c_str(), Py_eval_input, globals.ptr(), globals.ptr());
+  if (!value) throw py::error_already_set();
+  return value;
 }
 
 [[noreturn]] void type_error(const std::string& message) {
@@ -67,7 +78,15 @@ bool is_number(PyObject* o) {
 
 }  // namespace
 
-Signature::Signature(const char* source) : text(source) {
+py::object owned(PyObject* result) {
+  if (!result) throw PythonError();
+  return py::reinterpret_steal<py::object>(result);
+}
+
+py::object imported(const char* module, const char* name) { return owned(PyImport_ImportModule(module)).attr(name); }
+
+Signature::Signature(const char* source) {
+  const std::string text(source, std::strcspn(source, "\n"));
   const size_t open = text.find('('), close = text.rfind(')', text.find("->"));
   name = text.substr(0, open);
   bool keyword_only = false;
@@ -93,7 +112,7 @@ Signature::Signature(const char* source) : text(source) {
     p.takes_number = p.type.find("Number") != std::string::npos;
     p.takes_none = p.type.find("None") != std::string::npos;
     p.interned = PyUnicode_InternFromString(p.name.c_str());
-    if (!value.empty()) p.default_value = py::eval(value).release().ptr();
+    if (!value.empty()) p.default_value = evaluate(value);
     if (variadic >= 0) keyword_only = true;
     if (!p.keyword_only) ++positional;
     parameters.push_back(p);
@@ -160,8 +179,35 @@ void drop_python(py::object& object) noexcept {
     object.release();
     return;
   }
-  py::gil_scoped_acquire gil;
+  const PyGILState_STATE gil = PyGILState_Ensure();
   object = py::object();
+  PyGILState_Release(gil);
+}
+
+PyObject* run(const Operation& operation, PyObject* self, PyObject* const* args, Py_ssize_t count,
+              PyObject* keywords) noexcept {
+  try {
+    PyObject* values[Signature::kMaxParameters];
+    const py::object keep = operation.signature->sort(self, args, count, keywords, values);
+    HoldsHostLock held;
+    return operation.invoke(operation.function, values, *operation.signature);
+  } catch (...) {
+    return translate_exception();
+  }
+}
+
+Row define_row(int kind, const char* text, int arity, Operation& operation, Trampoline function, Trampoline method) {
+  const auto* signature = new Signature(text);  // as long as the process: the module is never unloaded
+  if (int(signature->parameters.size()) != arity || arity > Signature::kMaxParameters)
+    fail<RuntimeError>("%s: bound with %d parameters, its signature has %d; at most %d", signature->name.c_str(), arity,
+                       int(signature->parameters.size()), Signature::kMaxParameters);
+  operation.signature = signature;
+  const auto define = [&](Trampoline f, bool wanted) {
+    return PyMethodDef{wanted ? signature->name.c_str() : nullptr,
+                       reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)), METH_FASTCALL | METH_KEYWORDS,
+                       text};
+  };
+  return {define(function, kind & kFunction), define(method, kind & kMethod)};
 }
 
 PyObject* translate_exception() noexcept {
@@ -194,10 +240,7 @@ Tensor tensor_from(const Source& s) {
 }
 
 int64_t int_from(const Source& s) {
-  if (PyBool_Check(s.object) || !is_integer(s.object)) {
-    // A one-element integer tensor counts as an integer, as in PyTorch.
-    if (!PyBool_Check(s.object)) s.refuse();
-  }
+  if (!is_integer(s.object)) s.refuse();
   return to_int64(s.object);
 }
 
@@ -271,8 +314,9 @@ std::vector<int64_t> integers_of(const char* op, const char* argument, const py:
     type_error(std::string(op) + "(): argument '" + argument + "' must be int | Sequence[int], not " +
                Py_TYPE(object.ptr())->tp_name);
   std::vector<int64_t> values;
-  for (const py::handle item : object)
-    values.push_back(integer_of(op, argument, py::reinterpret_borrow<py::object>(item)));
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object.ptr()); ++i)
+    values.push_back(
+        integer_of(op, argument, py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(object.ptr(), i))));
   return values;
 }
 

@@ -6,15 +6,27 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "bindings/tensor_object.h"
-#include "core/host_lock.h"
 #include "core/scalar.h"
+
+namespace hotloop {
+class Generator;
+namespace ops {
+class PackedWeight;
+}
+}  // namespace hotloop
 
 namespace hotloop::bindings {
 
 struct PythonError {};  // a Python exception is set
+
+// The owner of a new reference. Throws PythonError where there is none.
+py::object owned(PyObject* result);
+// module.name, imported.
+py::object imported(const char* module, const char* name);
 
 // One parameter of a signature.
 struct Parameter {
@@ -28,9 +40,9 @@ struct Parameter {
 };
 
 struct Signature {
-  explicit Signature(const char* text);
-  std::string name;  // "relu"
-  std::string text;  // the whole
+  static constexpr int kMaxParameters = 16;
+  explicit Signature(const char* text);  // its first line
+  std::string name;                      // "relu"
   std::vector<Parameter> parameters;
   int positional = 0;
   int variadic = -1;  // the parameter that takes the rest
@@ -71,6 +83,9 @@ Scalar scalar_from(const Source& s);
 std::vector<Tensor> tensors_from(const Source& s);
 std::vector<int64_t> ints_from(const Source& s);
 
+Generator* generator_from(const Source& s);  // the default one for None
+const ops::PackedWeight* packed_weight_from(const Source& s);
+
 // The same for a parameter that takes several types and reached the function as it is.
 int64_t integer_of(const char* op, const char* argument, const py::object& object);
 std::vector<int64_t> integers_of(const char* op, const char* argument, const py::object& object);
@@ -91,6 +106,8 @@ HOTLOOP_FROM(Dims, dims_from);
 HOTLOOP_FROM(Scalar, scalar_from);
 HOTLOOP_FROM(std::vector<Tensor>, tensors_from);
 HOTLOOP_FROM(std::vector<int64_t>, ints_from);
+HOTLOOP_FROM(Generator*, generator_from);
+HOTLOOP_FROM(const ops::PackedWeight*, packed_weight_from);
 #undef HOTLOOP_FROM
 template <>
 struct From<py::object> {  // as it is; the function checks it
@@ -125,62 +142,42 @@ PyObject* to_python(const std::tuple<T...>& values) {
 }
 
 // --- a bound function -------------------------------------------------------------------------------
-template <size_t N>
-struct Literal {
-  char text[N];
-  constexpr Literal(const char (&s)[N]) {
-    for (size_t i = 0; i < N; ++i) text[i] = s[i];
-  }
+// A row costs the compiler two trampolines and what is new in its function's type: parsing, errors and the
+// call itself are compiled once.
+using AnyFunction = void (*)();
+
+struct Operation {
+  const Signature* signature;
+  AnyFunction function;  // only invoke knows its type
+  PyObject* (*invoke)(AnyFunction function, PyObject* const* values, const Signature& signature);
 };
 
-template <class F>
-struct FunctionTraits;
+// A call with Python's arguments, self first; null with the exception set where it threw.
+PyObject* run(const Operation& operation, PyObject* self, PyObject* const* args, Py_ssize_t count,
+              PyObject* keywords) noexcept;
+
+template <class Function>
+struct Invoker;
 template <class R, class... A>
-struct FunctionTraits<R (*)(A...)> {
-  using Result = R;
-  using Arguments = std::tuple<std::remove_cvref_t<A>...>;
-};
+struct Invoker<R (*)(A...)> {
+  static constexpr int arity = sizeof...(A);
 
-template <Literal Text, auto Function>
-struct Bound {
-  using Traits = FunctionTraits<decltype(+Function)>;
-  using Arguments = typename Traits::Arguments;
-  static constexpr size_t n = std::tuple_size_v<Arguments>;
-
-  static const Signature& signature() {
-    static const Signature s(Text.text);
-    return s;
+  static PyObject* invoke(AnyFunction function, PyObject* const* values, const Signature& signature) {
+    return invoke(reinterpret_cast<R (*)(A...)>(function), values, signature, std::make_index_sequence<arity>{});
   }
 
   // In-place ops return nothing; their Python form returns its first argument.
   template <size_t... I>
-  static PyObject* invoke(PyObject** values, std::index_sequence<I...>) {
-    const Signature& s = signature();
-    HoldsHostLock held;
-    if constexpr (std::is_void_v<typename Traits::Result>) {
-      Function(From<std::tuple_element_t<I, Arguments>>::get({values[I], s, int(I)})...);
-      PyObject* result = n > 0 && is_tensor(values[0]) ? values[0] : Py_None;
+  static PyObject* invoke(R (*function)(A...), PyObject* const* values, const Signature& signature,
+                          std::index_sequence<I...>) {
+    if constexpr (std::is_void_v<R>) {
+      function(From<std::remove_cvref_t<A>>::get({values[I], signature, int(I)})...);
+      PyObject* result = arity > 0 && is_tensor(values[0]) ? values[0] : Py_None;
       Py_INCREF(result);
       return result;
     } else {
-      return to_python(Function(From<std::tuple_element_t<I, Arguments>>::get({values[I], s, int(I)})...));
+      return to_python(function(From<std::remove_cvref_t<A>>::get({values[I], signature, int(I)})...));
     }
-  }
-
-  static PyObject* run(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) noexcept {
-    try {
-      PyObject* values[n ? n : 1];
-      const py::object keep = signature().sort(self, args, count, keywords, values);
-      return invoke(values, std::make_index_sequence<n>{});
-    } catch (...) {
-      return translate_exception();
-    }
-  }
-  static PyObject* function(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    return run(nullptr, args, count, keywords);
-  }
-  static PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
-    return run(self, args, count, keywords);
   }
 };
 
@@ -192,21 +189,37 @@ struct Row {
 
 enum RowKind { kFunction = 1, kMethod = 2 };
 
-template <Literal Text, auto Function>
-Row make_row(int kind, const char* doc) {
-  using B = Bound<Text, Function>;
-  const auto define = [&](auto* f, bool wanted) {
-    return PyMethodDef{wanted ? B::signature().name.c_str() : nullptr,
-                       reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)), METH_FASTCALL | METH_KEYWORDS,
-                       doc};
-  };
-  return {define(&B::function, kind & kFunction), define(&B::method, kind & kMethod)};
+using Trampoline = PyObject* (*)(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords);
+
+// Python gives a C function nothing of its own to keep: what a row calls is a variable of the row's type.
+template <class RowType>
+struct Trampolines {
+  static inline Operation operation;
+
+  static PyObject* function(PyObject*, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+    return run(operation, nullptr, args, count, keywords);
+  }
+  static PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+    return run(operation, self, args, count, keywords);
+  }
+};
+
+// Reads the signature, the first line of `text`, into the operation.
+Row define_row(int kind, const char* text, int arity, Operation& operation, Trampoline function, Trampoline method);
+
+template <class RowType, class F>
+Row make_row(int kind, const char* text, F f) {
+  using Function = decltype(+f);
+  using T = Trampolines<RowType>;
+  T::operation = {nullptr, reinterpret_cast<AnyFunction>(+f), &Invoker<Function>::invoke};
+  return define_row(kind, text, Invoker<Function>::arity, T::operation, &T::function, &T::method);
 }
 
-// `f` is a function or a lambda without captures.
-#define HOTLOOP_OP(signature, f, doc) make_row<signature, f>(kFunction | kMethod, signature "\n\n" doc)
-#define HOTLOOP_FUNCTION(signature, f, doc) make_row<signature, f>(kFunction, signature "\n\n" doc)
-#define HOTLOOP_METHOD(signature, f, doc) make_row<signature, f>(kMethod, signature "\n\n" doc)
+// `f` is a function or a lambda without captures. The empty lambda's type is the row's.
+#define HOTLOOP_ROW(kind, signature, f, doc) make_row<decltype([] {})>(kind, signature "\n\n" doc, f)
+#define HOTLOOP_OP(signature, f, doc) HOTLOOP_ROW(kFunction | kMethod, signature, f, doc)
+#define HOTLOOP_FUNCTION(signature, f, doc) HOTLOOP_ROW(kFunction, signature, f, doc)
+#define HOTLOOP_METHOD(signature, f, doc) HOTLOOP_ROW(kMethod, signature, f, doc)
 
 // Every table, one a bind_<area>.cpp; module.cpp and tensor_type.cpp put them in place.
 std::vector<Row>& rows();

@@ -2,8 +2,10 @@
 #include "bindings/arguments.h"
 #include "bindings/autograd_types.h"
 #include "bindings/function_node.h"
+#include "bindings/pybind.h"
 #include "bindings/saved_tensor_hooks.h"
 #include "core/error.h"
+#include "core/host_lock.h"
 
 namespace hotloop::bindings {
 

@@ -71,49 +71,38 @@ Tensor arange(const Scalar& first, const std::optional<Scalar>& second, const Sc
   return finished(ops::arange(start.i, end.i, step.i, type, where), requires_grad);
 }
 
-Generator& generator_of(const py::object& object) {
-  if (object.is_none()) return default_generator();
-  if (!py::isinstance<Generator>(object))
-    fail<TypeError>("generator: expected a hotloop.Generator, got %s", Py_TYPE(object.ptr())->tp_name);
-  return object.cast<Generator&>();
-}
-
 DType floating_or_default(const char* op, const MaybeDType& dtype) {
   const DType type = dtype.value_or(ops::default_dtype());
   if (!is_floating(type)) fail<RuntimeError>("%s: expected a floating point dtype, got %s", op, name(type));
   return type;
 }
 
-Tensor rand(const Dims& sizes, const py::object& generator, const MaybeDType& dtype, const MaybeDevice& device,
-            bool requires_grad) {
-  check_sizes("rand", sizes);
-  Tensor t = empty(sizes, floating_or_default("rand", dtype), device_or_cpu(device));
-  ops::uniform_(t, 0, 1, generator_of(generator));
+// rand and randn: the op's name and what fills the memory with numbers of (0, 1).
+struct Uniform {
+  static constexpr const char* name = "rand";
+  static void fill(const Tensor& t, Generator& g) { ops::uniform_(t, 0, 1, g); }
+};
+struct Normal {
+  static constexpr const char* name = "randn";
+  static void fill(const Tensor& t, Generator& g) { ops::normal_(t, 0, 1, g); }
+};
+
+template <class Distribution>
+Tensor random(const Dims& sizes, Generator* generator, const MaybeDType& dtype, const MaybeDevice& device,
+              bool requires_grad) {
+  check_sizes(Distribution::name, sizes);
+  const Tensor t = empty(sizes, floating_or_default(Distribution::name, dtype), device_or_cpu(device));
+  Distribution::fill(t, *generator);
   return finished(t, requires_grad);
 }
 
-Tensor randn(const Dims& sizes, const py::object& generator, const MaybeDType& dtype, const MaybeDevice& device,
-             bool requires_grad) {
-  check_sizes("randn", sizes);
-  Tensor t = empty(sizes, floating_or_default("randn", dtype), device_or_cpu(device));
-  ops::normal_(t, 0, 1, generator_of(generator));
-  return finished(t, requires_grad);
-}
-
-Tensor rand_like(const Tensor& x, const MaybeDType& dtype, bool requires_grad) {
-  Tensor t = empty(x.sizes(), floating_or_default("rand_like", dtype.value_or(x.dtype())), x.device());
-  ops::uniform_(t, 0, 1, default_generator());
-  return finished(t, requires_grad);
-}
-
-Tensor randn_like(const Tensor& x, const MaybeDType& dtype, bool requires_grad) {
-  Tensor t = empty(x.sizes(), floating_or_default("randn_like", dtype.value_or(x.dtype())), x.device());
-  ops::normal_(t, 0, 1, default_generator());
-  return finished(t, requires_grad);
+template <class Distribution>
+Tensor random_like(const Tensor& x, const MaybeDType& dtype, bool requires_grad) {
+  return random<Distribution>(x.sizes(), &default_generator(), dtype.value_or(x.dtype()), x.device(), requires_grad);
 }
 
 // randint(high, size) and randint(low, high, size).
-Tensor randint(int64_t first, const py::object& second, const py::object& third, const py::object& generator,
+Tensor randint(int64_t first, const py::object& second, const py::object& third, Generator* generator,
                const MaybeDType& dtype, const MaybeDevice& device) {
   const bool two = !third.is_none();
   const int64_t low = two ? first : 0, high = two ? integer_of("randint", "high", second) : first;
@@ -121,7 +110,7 @@ Tensor randint(int64_t first, const py::object& second, const py::object& third,
   for (const int64_t size : integers_of("randint", "size", two ? third : second)) sizes.push(size);
   check_sizes("randint", sizes);
   Tensor t = empty(sizes, dtype.value_or(DType::i64), device_or_cpu(device));
-  ops::randint_(t, low, high, generator_of(generator));
+  ops::randint_(t, low, high, *generator);
   return t;
 }
 
@@ -220,48 +209,46 @@ void add_creation_rows() {
           "Ones on the diagonal of an (n, m) matrix."),
       HOTLOOP_FUNCTION("rand(*size: int, generator: Generator | None = None, dtype: dtype | None = None, "
                        "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
-                       rand, "Uniform numbers in [0, 1)."),
+                       random<Uniform>, "Uniform numbers in [0, 1)."),
       HOTLOOP_FUNCTION("randn(*size: int, generator: Generator | None = None, dtype: dtype | None = None, "
                        "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
-                       randn, "Numbers of the standard normal distribution."),
+                       random<Normal>, "Numbers of the standard normal distribution."),
       HOTLOOP_FUNCTION("rand_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor",
-                       rand_like, "Uniform numbers in [0, 1) shaped like input."),
+                       random_like<Uniform>, "Uniform numbers in [0, 1) shaped like input."),
       HOTLOOP_FUNCTION(
-          "randn_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor", randn_like,
-          "Standard normal numbers shaped like input."),
+          "randn_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor",
+          random_like<Normal>, "Standard normal numbers shaped like input."),
       HOTLOOP_FUNCTION("randint(low: int, high: Any, size: Any = None, *, generator: Generator | None = None, "
                        "dtype: dtype | None = None, device: device | str | None = None) -> Tensor",
                        randint, "Integers of [low, high), or of [0, low) where only one bound is given before size."),
       HOTLOOP_FUNCTION(
           "randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None) -> Tensor",
-          [](int64_t n, const py::object& generator, const MaybeDType& dtype) {
-            return ops::randperm(n, dtype.value_or(DType::i64), generator_of(generator));
+          [](int64_t n, Generator* generator, const MaybeDType& dtype) {
+            return ops::randperm(n, dtype.value_or(DType::i64), *generator);
           },
           "The integers 0 to n - 1 in random order."),
       HOTLOOP_METHOD(
           "uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None) "
           "-> Tensor",
-          [](const Tensor& x, double low, double high, const py::object& generator) {
-            ops::uniform_(x, low, high, generator_of(generator));
+          [](const Tensor& x, double low, double high, Generator* generator) {
+            ops::uniform_(x, low, high, *generator);
           },
           "Overwrites with uniform numbers of [from_, to)."),
       HOTLOOP_METHOD(
           "normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) "
           "-> Tensor",
-          [](const Tensor& x, double mean, double std, const py::object& generator) {
-            ops::normal_(x, mean, std, generator_of(generator));
+          [](const Tensor& x, double mean, double std, Generator* generator) {
+            ops::normal_(x, mean, std, *generator);
           },
           "Overwrites with normal numbers."),
       HOTLOOP_METHOD(
           "bernoulli_(self: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor",
-          [](const Tensor& x, double p, const py::object& generator) {
-            ops::bernoulli_(x, p, generator_of(generator));
-          },
+          [](const Tensor& x, double p, Generator* generator) { ops::bernoulli_(x, p, *generator); },
           "Overwrites with 1 (probability p) and 0."),
       HOTLOOP_METHOD(
           "random_(self: Tensor, from_: int, to: int, *, generator: Generator | None = None) -> Tensor",
-          [](const Tensor& x, int64_t low, int64_t high, const py::object& generator) {
-            ops::randint_(x, low, high, generator_of(generator));
+          [](const Tensor& x, int64_t low, int64_t high, Generator* generator) {
+            ops::randint_(x, low, high, *generator);
           },
           "Overwrites with integers of [from_, to)."),
       HOTLOOP_FUNCTION(

@@ -16,23 +16,12 @@ Activation activation_named(const std::string& name) {
                    name.c_str());
 }
 
-Tensor linear_packed(const Tensor& x, const py::object& weight, const Tensor& bias, const std::string& activation) {
-  if (!py::isinstance<ops::PackedWeight>(weight))
-    fail<TypeError>("linear_packed(): argument 'weight' (position 2) must be PackedWeight, not %s",
-                    Py_TYPE(weight.ptr())->tp_name);
-  return ops::linear_packed(x, weight.cast<const ops::PackedWeight&>(), bias, activation_named(activation));
+Tensor linear_packed(const Tensor& x, const ops::PackedWeight* weight, const Tensor& bias,
+                     const std::string& activation) {
+  return ops::linear_packed(x, *weight, bias, activation_named(activation));
 }
 
 }  // namespace
-
-void bind_packed_weight(py::module_& module) {
-  py::class_<ops::PackedWeight>(module, "PackedWeight",
-                                "A weight (out, in) packed once for the active instruction set, for linear_packed().")
-      .def(py::init<const Tensor&>(), py::arg("weight"))
-      .def_property_readonly("in_features", &ops::PackedWeight::in_features, "Columns of the weight.")
-      .def_property_readonly("out_features", &ops::PackedWeight::out_features, "Rows of the weight.")
-      .def_property_readonly("nbytes", &ops::PackedWeight::bytes, "Bytes of the packed copy.");
-}
 
 void add_matmul_rows() {
   add_rows({

@@ -18,12 +18,12 @@ template <Tensor (*of_all)(const Tensor&, const OptionalDims&, bool),
           std::tuple<Tensor, Tensor> (*along)(const Tensor&, int64_t, bool),
           Tensor (*pair)(const Tensor&, const Tensor&, double, double)>
 py::object extreme(const Tensor& x, const py::object& dim, bool keepdim) {
-  if (dim.is_none()) return py::reinterpret_steal<py::object>(wrap(of_all(x, {}, false)));
-  if (is_tensor(dim.ptr())) return py::reinterpret_steal<py::object>(wrap(pair(x, as_tensor(dim.ptr()), 0, 0)));
+  if (dim.is_none()) return owned(wrap(of_all(x, {}, false)));
+  if (is_tensor(dim.ptr())) return owned(wrap(pair(x, as_tensor(dim.ptr()), 0, 0)));
   const std::tuple<Tensor, Tensor> both = along(x, integer_of("max", "dim", dim), keepdim);
-  static const py::object type = py::module_::import("hotloop._types").attr("ValuesAndIndices");
-  return type(py::reinterpret_steal<py::object>(wrap(std::get<0>(both))),
-              py::reinterpret_steal<py::object>(wrap(std::get<1>(both))));
+  static const py::object type = imported("hotloop._types", "ValuesAndIndices");
+  const py::object values = owned(wrap(std::get<0>(both))), indices = owned(wrap(std::get<1>(both)));
+  return owned(PyObject_CallFunctionObjArgs(type.ptr(), values.ptr(), indices.ptr(), nullptr));
 }
 
 // PyTorch's two forms: var(dim, *, correction, keepdim), and the older var(dim, unbiased, keepdim), which
@@ -31,7 +31,7 @@ py::object extreme(const Tensor& x, const py::object& dim, bool keepdim) {
 template <Tensor (*function)(const Tensor&, const OptionalDims&, double, bool)>
 Tensor moment(const Tensor& x, const py::object& dim, std::optional<bool> unbiased, bool keepdim,
               std::optional<double> correction) {
-  if (PyBool_Check(dim.ptr())) return function(x, {}, dim.cast<bool>() ? 1 : 0, keepdim);
+  if (PyBool_Check(dim.ptr())) return function(x, {}, dim.ptr() == Py_True ? 1 : 0, keepdim);
   OptionalDims dims;
   if (PyIndex_Check(dim.ptr())) {
     dims = Dims{integer_of("var", "dim", dim)};

@@ -1,5 +1,6 @@
 // What isn't an op: threads, memory, instruction sets, seeds, checksums, the profiler, the build.
 #include "bindings/arguments.h"
+#include "bindings/pybind.h"
 #include "bindings/tables.h"
 #include "bindings/types.h"
 #include "core/build_info.h"
@@ -155,6 +156,13 @@ void bind_measuring(py::module_& m) {
 }
 
 }  // namespace
+
+Generator* generator_from(const Source& s) {
+  const py::handle object = s.object;
+  if (object.is_none()) return &default_generator();
+  if (!py::isinstance<Generator>(object)) s.refuse();
+  return &object.cast<Generator&>();
+}
 
 void bind_runtime(py::module_& m) {
   set_host_lock({[]() -> void* { return PyEval_SaveThread(); },

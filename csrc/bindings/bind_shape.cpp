@@ -33,7 +33,7 @@ Tensor to(const Tensor& x, const py::object& first, const py::object& second, co
       wanted = as_tensor(o.ptr()).dtype();
       where = as_tensor(o.ptr()).device();
     } else if (PyUnicode_Check(o.ptr())) {
-      where = parse_device(o.cast<std::string>());
+      where = parse_device(PyUnicode_AsUTF8(o.ptr()));
     } else {
       fail<TypeError>("to(): expected a dtype, a device or a Tensor, got %s", Py_TYPE(o.ptr())->tp_name);
     }

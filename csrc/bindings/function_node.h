@@ -1,7 +1,7 @@
 // autograd.Function's node: its backward is a Python method.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include "bindings/tensor_object.h"
 
 namespace hotloop::bindings {
 

@@ -16,7 +16,7 @@ Tensor index_tensor(PyObject* object);
 // A copy of anything that hotloop.tensor() takes, in the dtype it infers unless one is given.
 Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype);
 
-void bind_interop(py::module_& module);
+void bind_interop();
 
 // --- what the type itself carries (tensor_type.cpp) -------------------------------------------------
 extern PyBufferProcs tensor_buffer;

@@ -89,7 +89,7 @@ constexpr const char* kUneven =
 
 // What a dict of __array_interface__ says. Only this way tells of bfloat16, which buffers have no code for.
 Tensor interface_tensor(const char* op, PyObject* object, const py::dict& interface, bool may_copy) {
-  const std::string type = py::cast<std::string>(interface["typestr"]);
+  const std::string type = py::str(interface["typestr"]);
   const char kind = type[1];
   const int64_t size = std::stoll(type.substr(2));
   const py::object dtype = attribute(object, "dtype");
@@ -99,22 +99,22 @@ Tensor interface_tensor(const char* op, PyObject* object, const py::dict& interf
     guest.dtype = DType::bf16;
   else if (is_foreign_order(type[0]) || !dtype_of(kind, size, guest.dtype))
     refuse_dtype(op, object, named);
-  if (!interface.contains("data") || !py::isinstance<py::tuple>(interface["data"])) return Tensor();
-  const py::tuple data = interface["data"];
-  guest.data = reinterpret_cast<void*>(py::cast<uintptr_t>(data[0]));
-  guest.read_only = py::cast<bool>(data[1]);
-  for (const py::handle s : py::tuple(interface["shape"])) guest.sizes.push(py::cast<int64_t>(s));
+  PyObject* const data = PyDict_GetItemString(interface.ptr(), "data");
+  if (!data || !PyTuple_Check(data) || PyTuple_GET_SIZE(data) != 2) return Tensor();
+  guest.data = PyLong_AsVoidPtr(PyTuple_GET_ITEM(data, 0));
+  guest.read_only = PyObject_IsTrue(PyTuple_GET_ITEM(data, 1)) == 1;
+  for (const int64_t s : integers_of(op, "shape", py::tuple(interface["shape"]))) guest.sizes.push(s);
   Dims bytes = contiguous_strides(guest.sizes);
   for (int64_t& s : bytes) s *= size;
-  if (interface.contains("strides") && !interface["strides"].is_none()) {
+  if (PyObject* strides = PyDict_GetItemString(interface.ptr(), "strides"); strides && strides != Py_None) {
     bytes = {};
-    for (const py::handle s : py::tuple(interface["strides"])) bytes.push(py::cast<int64_t>(s));
+    for (const int64_t s : integers_of(op, "strides", py::reinterpret_borrow<py::object>(strides))) bytes.push(s);
   }
   if (!element_strides(guest.sizes, bytes, size, guest.strides) || !is_aligned(guest.data, guest.dtype)) {
     if (!may_copy) fail<ValueError>(kUneven, op, to_string(bytes).c_str());
     const py::object copy = attribute(object, "copy");
     if (!copy) fail<ValueError>(kUneven, op, to_string(bytes).c_str());
-    return array_tensor(op, copy().ptr(), false);
+    return array_tensor(op, owned(PyObject_CallNoArgs(copy.ptr())).ptr(), false);
   }
   guest.owner = object;
   guest.release = release_object;
@@ -209,7 +209,7 @@ Tensor array_tensor(const char* op, PyObject* object, bool may_copy) {
         Py_TYPE(object)->tp_name, cuda_why_not());
   if (attribute(object, "__dlpack__")) return dlpack_tensor(op, object, std::nullopt);
   if (const py::object method = attribute(object, "__array__")) {
-    const py::object array = method();
+    const py::object array = owned(PyObject_CallNoArgs(method.ptr()));
     if (!PyObject_IsInstance(array.ptr(), numpy.ndarray))
       fail<TypeError>("%s: __array__ of %s gave a %s, not a NumPy array", op, Py_TYPE(object)->tp_name,
                       Py_TYPE(array.ptr())->tp_name);

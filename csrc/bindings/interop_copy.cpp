@@ -26,13 +26,14 @@ py::object like(const Tensor& original, const Tensor& tensor, F copy_dict) {
 py::object copy(const Tensor& t) {
   const Tensor alias = detach(t);
   if (needs_grad(t)) set_requires_grad(alias, true);
-  return like(t, alias, [](const py::object& dict) { return dict.attr("copy")(); });
+  return like(t, alias, [](const py::object& dict) { return owned(PyDict_Copy(dict.ptr())); });
 }
 
 py::object deepcopy(const Tensor& t, const py::object& memo) {
   const py::object self = py::reinterpret_steal<py::object>(wrap(t));
   const py::int_ key(reinterpret_cast<uintptr_t>(self.ptr()));
-  if (const py::object known = memo.attr("get")(key); !known.is_none()) return known;
+  if (PyObject* known = PyDict_GetItemWithError(memo.ptr(), key.ptr()))
+    return py::reinterpret_borrow<py::object>(known);
   if (!is_leaf(t))
     fail<RuntimeError>(
         "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
@@ -40,8 +41,9 @@ py::object deepcopy(const Tensor& t, const py::object& memo) {
   const Tensor clone = ops::clone(detach(t));
   if (t.requires_grad()) set_requires_grad(clone, true);
   if (const Tensor grad = grad_of(t); grad.defined()) set_grad(clone, ops::clone(detach(grad)));
-  const py::object result =
-      like(t, clone, [&](const py::object& dict) { return py::module_::import("copy").attr("deepcopy")(dict, memo); });
+  const py::object result = like(t, clone, [&](const py::object& dict) {
+    return owned(PyObject_CallFunctionObjArgs(imported("copy", "deepcopy").ptr(), dict.ptr(), memo.ptr(), nullptr));
+  });
   memo[key] = result;
   return result;
 }
@@ -49,9 +51,8 @@ py::object deepcopy(const Tensor& t, const py::object& memo) {
 py::object reduce(const Tensor& t, const py::object&) {
   const Tensor dense = ops::contiguous(detach(t));
   const py::bytes bytes(dense.data<char>(), size_t(dense.numel()) * itemsize(dense.dtype()));
-  return py::make_tuple(py::module_::import("hotloop._core").attr("_rebuild_tensor"),
-                        py::make_tuple(bytes, py::reinterpret_steal<py::object>(to_python(t.sizes())),
-                                       std::string(name(t.dtype())), needs_grad(t)));
+  return owned(Py_BuildValue("N(ONsO)", imported("hotloop._core", "_rebuild_tensor").release().ptr(), bytes.ptr(),
+                             to_python(t.sizes()), name(t.dtype()), needs_grad(t) ? Py_True : Py_False));
 }
 
 Tensor rebuild(const py::object& bytes, const Dims& shape, const std::string& dtype, bool requires_grad) {
@@ -87,7 +88,7 @@ void add_copy_rows() {
   });
 }
 
-void bind_interop(py::module_&) {
+void bind_interop() {
   load_numpy();
   add_data_rows();
   add_array_rows();

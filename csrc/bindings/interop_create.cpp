@@ -60,7 +60,7 @@ Tensor frombuffer(const py::object& buffer, DType dtype, int64_t count, int64_t 
     fail<ValueError>("frombuffer(): object does not implement Python buffer protocol: %s",
                      Py_TYPE(buffer.ptr())->tp_name);
   const py::memoryview whole(buffer);
-  const int64_t size = int64_t(itemsize(dtype)), length = py::cast<int64_t>(whole.attr("nbytes"));
+  const int64_t size = int64_t(itemsize(dtype)), length = PyMemoryView_GET_BUFFER(whole.ptr())->len;
   if (length == 0 || count == 0)
     fail<ValueError>("frombuffer(): both buffer length (%lld) and count (%lld) must not be 0", ll(length), ll(count));
   if (offset < 0 || offset >= length)
@@ -79,7 +79,8 @@ Tensor frombuffer(const py::object& buffer, DType dtype, int64_t count, int64_t 
         "frombuffer(): requested buffer length (%lld * %lld bytes) after offset (%lld bytes) must not be "
         "greater than actual buffer length (%lld bytes)",
         ll(count), ll(size), ll(offset), ll(length));
-  const Tensor bytes = buffer_tensor("frombuffer()", py::object(whole.attr("cast")("B")).ptr(), false);
+  const Tensor bytes =
+      buffer_tensor("frombuffer()", owned(PyObject_CallMethod(whole.ptr(), "cast", "s", "B")).ptr(), false);
   char* data = bytes.data<char>() + offset;
   if (reinterpret_cast<uintptr_t>(data) % size_t(size))
     fail<ValueError>("frombuffer(): the buffer at offset %lld is not aligned to elements of %lld bytes", ll(offset),

@@ -23,11 +23,7 @@ bool is_sequence(PyObject* o) {
 
 bool is_array(PyObject* o) { return PyObject_IsInstance(o, numpy.ndarray) == 1; }
 
-py::object fast(PyObject* sequence) {
-  PyObject* items = PySequence_Fast(sequence, "not a sequence");
-  if (!items) throw PythonError();
-  return py::reinterpret_steal<py::object>(items);
-}
+py::object fast(PyObject* sequence) { return owned(PySequence_Fast(sequence, "not a sequence")); }
 
 // A number among the data: Python's, NumPy's, or a one-element tensor. Its dtype takes part in promotion.
 bool leaf(PyObject* o, Scalar& value, DType& dtype) {
@@ -233,9 +229,9 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype) {
 
 Tensor index_tensor(PyObject* object) {
   if (is_array(object)) {
-    const std::string kind = py::cast<std::string>(py::handle(object).attr("dtype").attr("kind"));
+    const std::string kind = py::str(py::handle(object).attr("dtype").attr("kind"));
     if (kind == "i" || kind == "u")
-      return array_tensor("index", py::handle(object).attr("astype")("int64", py::arg("copy") = false).ptr(), true);
+      return array_tensor("index", owned(PyObject_CallMethod(object, "astype", "s", "int64")).ptr(), true);
   }
   if (const Tensor array = array_tensor("index", object, true); array.defined()) return array;
   if (!is_sequence(object))

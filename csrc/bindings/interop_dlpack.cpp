@@ -92,16 +92,14 @@ Tensor take_capsule(const char* op, PyObject* capsule) {
 
 py::object capsule_of(PyObject* object, std::optional<bool> copy) {
   const py::object method = py::reinterpret_borrow<py::object>(object).attr("__dlpack__");
-  py::dict options;
-  options["max_version"] = py::make_tuple(kMajor, kMinor);
-  if (copy) options["copy"] = *copy;
-  try {
-    return method(**options);
-  } catch (py::error_already_set& e) {
-    if (!e.matches(PyExc_TypeError)) throw;  // an exporter from before 1.0 knows neither option
-    if (copy && *copy) throw;
-  }
-  return method();
+  const py::dict options;
+  options["max_version"] = owned(Py_BuildValue("(ii)", int(kMajor), int(kMinor)));
+  if (copy) options["copy"] = py::bool_(*copy);
+  if (PyObject* capsule = PyObject_Call(method.ptr(), py::tuple().ptr(), options.ptr())) return owned(capsule);
+  // An exporter from before 1.0 knows neither option.
+  if (!PyErr_ExceptionMatches(PyExc_TypeError) || (copy && *copy)) throw PythonError();
+  PyErr_Clear();
+  return owned(PyObject_CallNoArgs(method.ptr()));
 }
 
 // --- out --------------------------------------------------------------------------------------------

@@ -110,28 +110,22 @@ void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<OpenBuffer*
 
 // --- NumPy ------------------------------------------------------------------------------------------
 
-py::object checked(PyObject* result) {
-  if (!result) throw PythonError();
-  return py::reinterpret_steal<py::object>(result);
-}
-
 py::object numpy_array(const Tensor& t) {
   check_exportable(t);
-  const py::object self = checked(wrap(t));
-  return checked(PyObject_CallOneArg(numpy.asarray, self.ptr()));
+  const py::object self = owned(wrap(t));
+  return owned(PyObject_CallOneArg(numpy.asarray, self.ptr()));
 }
 
 py::object to_numpy(const Tensor& t, bool force) { return numpy_array(force ? detach(t) : t); }
 
 py::object array_method(const Tensor& t, const py::object& dtype, const py::object& copy) {
   const py::object array = numpy_array(t);
-  if (copy.is_none() || copy.cast<bool>()) {
-    if (dtype.is_none() && copy.is_none()) return array;
-    const py::handle make(copy.is_none() ? numpy.asarray : numpy.array);
-    return make(array, py::arg("dtype") = dtype);
-  }
-  const py::handle as_array(numpy.asarray);
-  const py::object result = as_array(array, py::arg("dtype") = dtype);
+  const auto make = [&](PyObject* function) {
+    return owned(PyObject_CallFunctionObjArgs(function, array.ptr(), dtype.ptr(), nullptr));
+  };
+  if (copy.is_none()) return dtype.is_none() ? array : make(numpy.asarray);
+  if (PyObject_IsTrue(copy.ptr())) return make(numpy.array);
+  const py::object result = make(numpy.asarray);
   if (!result.is(array))
     fail<ValueError>("__array__(): can't avoid a copy from %s to %s, and copy=False was asked for", name(t.dtype()),
                      std::string(py::str(result.attr("dtype"))).c_str());
@@ -150,13 +144,14 @@ PyObject* array_interface(PyObject* self, void*) {
       return nullptr;
     }
     py::dict interface;
-    interface["version"] = 3;
-    interface["typestr"] = codes_of(t.dtype()).typestr;
-    interface["shape"] = checked(to_python(t.sizes()));
+    interface["version"] = py::int_(3);
+    interface["typestr"] = py::str(codes_of(t.dtype()).typestr);
+    interface["shape"] = owned(to_python(t.sizes()));
     Dims strides = t.strides();
     for (int64_t& s : strides) s *= int64_t(itemsize(t.dtype()));
-    interface["strides"] = checked(to_python(strides));
-    interface["data"] = py::make_tuple(reinterpret_cast<uintptr_t>(t.data()), t->storage->read_only());
+    interface["strides"] = owned(to_python(strides));
+    interface["data"] =
+        owned(Py_BuildValue("(NO)", PyLong_FromVoidPtr(t.data()), t->storage->read_only() ? Py_True : Py_False));
     return interface.release().ptr();
   } catch (...) {
     return translate_exception();

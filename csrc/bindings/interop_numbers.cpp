@@ -60,8 +60,7 @@ PyObject* nested(const Tensor& t, ElementReader read, const char* at, int dim) {
 NumPy numpy;
 
 void load_numpy() {
-  const py::module_ module = py::module_::import("numpy");
-  const auto keep = [&](const char* name) { return py::object(module.attr(name)).release().ptr(); };
+  const auto keep = [](const char* name) { return imported("numpy", name).release().ptr(); };
   numpy = {keep("ndarray"), keep("generic"), keep("asarray"), keep("array")};
 }
 
@@ -79,18 +78,17 @@ bool number_from(PyObject* object, Scalar& out) {
     const int64_t value = PyLong_AsLongLongAndOverflow(object, &overflow);
     if (overflow)
       fail<ValueError>("Overflow when unpacking long long: %s doesn't fit in an int64",
-                       py::repr(object).cast<std::string>().c_str());
+                       std::string(py::repr(object)).c_str());
     if (value == -1 && PyErr_Occurred()) throw PythonError();
     out = Scalar(value);
     return true;
   }
   if (!PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(numpy.generic))) return false;
-  const std::string kind = py::cast<std::string>(py::handle(object).attr("dtype").attr("kind"));
+  const std::string kind = py::str(py::handle(object).attr("dtype").attr("kind"));
   if (kind == "b") {
     out = Scalar(PyObject_IsTrue(object) == 1);
   } else if (kind == "i" || kind == "u") {
-    const py::object integer = py::reinterpret_steal<py::object>(PyNumber_Index(object));
-    if (!integer) throw PythonError();
+    const py::object integer = owned(PyNumber_Index(object));
     return number_from(integer.ptr(), out);
   } else if (kind == "f" || std::string(py::str(py::handle(object).attr("dtype"))) == "bfloat16") {
     out = Scalar(PyFloat_AsDouble(object));

@@ -2,17 +2,13 @@
 #include "bindings/arguments.h"
 #include "bindings/interop.h"
 #include "core/error.h"
+#include "core/host_lock.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 
 namespace hotloop::bindings {
 
 namespace {
-
-py::object owned(PyObject* object) {
-  if (!object) throw PythonError();
-  return py::reinterpret_steal<py::object>(object);
-}
 
 py::object size(const Tensor& t, std::optional<int64_t> dim) {
   if (!dim) return owned(to_python(t.sizes()));

@@ -1,9 +1,8 @@
 // The extension module: a list of what is bound.
-#include <pybind11/pybind11.h>
-
 #include "bindings/arguments.h"
 #include "bindings/autograd_types.h"
 #include "bindings/interop.h"
+#include "bindings/pybind.h"
 #include "bindings/tables.h"
 #include "bindings/types.h"
 #include "core/environment.h"
@@ -33,7 +32,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   add_nn_rows();
   add_optimizer_rows();
   bind_autograd(module);
-  bind_interop(module);
+  bind_interop();
   bind_packed_weight(module);
   bind_runtime(module);
   bind_tensor_type(module);

@@ -3,7 +3,9 @@
 #include "autograd/saved_tensor.h"
 #include "autograd/tape.h"
 #include "bindings/arguments.h"
+#include "bindings/pybind.h"
 #include "core/error.h"
+#include "core/host_lock.h"
 
 namespace hotloop::bindings {
 

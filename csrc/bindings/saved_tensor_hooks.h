@@ -1,10 +1,10 @@
 // Saved-tensor hooks written in Python, and what checkpointing needs of a running backward.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include "bindings/tensor_object.h"
 
 namespace hotloop::bindings {
 
-void bind_saved_tensor_hooks(pybind11::module_& module);
+void bind_saved_tensor_hooks(py::module_& module);
 
 }  // namespace hotloop::bindings

@@ -1,7 +1,9 @@
 // Every table of bound functions, one a bind_<area>.cpp.
 #pragma once
 
-#include <pybind11/pybind11.h>
+namespace pybind11 {
+class module_;
+}
 
 namespace hotloop::bindings {
 

@@ -1,9 +1,13 @@
 // hotloop.Tensor as a Python type of its own: one object a tensor, made and found here.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#include <pybind11/pytypes.h>
 
 #include "core/tensor.h"
+
+namespace pybind11 {
+class module_;
+}
 
 namespace hotloop::bindings {
 
@@ -28,25 +32,6 @@ PyObject* wrap(const Tensor& tensor);
 PyObject* wrap_as(PyTypeObject* type, const Tensor& tensor);
 
 // Readies the type (methods from the op tables) and adds it to the module.
-void bind_tensor_type(py::module_& module);
+void bind_tensor_type(py::handle module);
 
 }  // namespace hotloop::bindings
-
-namespace pybind11::detail {
-
-// Tensors pass through pybind11 functions too; None is an undefined tensor.
-template <>
-struct type_caster<hotloop::Tensor> {
-  PYBIND11_TYPE_CASTER(hotloop::Tensor, const_name("hotloop.Tensor"));
-  bool load(handle source, bool) {
-    if (source.is_none()) return true;
-    if (!hotloop::bindings::is_tensor(source.ptr())) return false;
-    value = hotloop::bindings::as_tensor(source.ptr());
-    return true;
-  }
-  static handle cast(const hotloop::Tensor& tensor, return_value_policy, handle) {
-    return hotloop::bindings::wrap(tensor);
-  }
-};
-
-}  // namespace pybind11::detail

@@ -5,6 +5,7 @@
 #include "bindings/interop.h"
 #include "bindings/types.h"
 #include "core/error.h"
+#include "core/host_lock.h"
 #include "ops/arithmetic.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
@@ -213,8 +214,7 @@ PyObject* iterate(PyObject* a) {
 }
 
 PyObject* repr(PyObject* a) {
-  return guarded(
-      [&] { return py::module_::import("hotloop._print").attr("tensor_repr")(py::handle(a)).release().ptr(); });
+  return guarded([&] { return PyObject_CallOneArg(imported("hotloop._print", "tensor_repr").ptr(), a); });
 }
 
 // --- properties -------------------------------------------------------------------------------------
@@ -317,7 +317,7 @@ PyObject* refuse_new(PyTypeObject*, PyObject*, PyObject*) {
 
 }  // namespace
 
-void bind_tensor_type(py::module_& module) {
+void bind_tensor_type(py::handle module) {
   numbers.nb_add = binary<ops::add>;
   numbers.nb_subtract = binary<ops::sub>;
   numbers.nb_multiply = binary<ops::mul>;
@@ -375,7 +375,8 @@ void bind_tensor_type(py::module_& module) {
   type.tp_dictoffset = offsetof(TensorObject, dict);
   type.tp_weaklistoffset = offsetof(TensorObject, weak_references);
   if (PyType_Ready(&type) < 0) throw py::error_already_set();
-  module.add_object("Tensor", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&type)));
+  Py_INCREF(&type);
+  if (PyModule_AddObject(module.ptr(), "Tensor", reinterpret_cast<PyObject*>(&type)) < 0) throw py::error_already_set();
 }
 
 }  // namespace hotloop::bindings

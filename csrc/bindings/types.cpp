@@ -1,5 +1,6 @@
 #include "bindings/types.h"
 
+#include "bindings/pybind.h"
 #include "core/error.h"
 
 namespace hotloop::bindings {

@@ -1,14 +1,9 @@
 // hotloop.dtype and hotloop.device as Python objects: one object a dtype, compared by identity.
 #pragma once
 
-#include <pybind11/pybind11.h>
-
-#include "core/device.h"
-#include "core/dtype.h"
+#include "bindings/tensor_object.h"
 
 namespace hotloop::bindings {
-
-namespace py = pybind11;
 
 bool is_dtype(PyObject* object);
 DType as_dtype(PyObject* object);

@@ -190,5 +190,5 @@ def test_messages() -> None:
     ]:
         with pytest.raises((RuntimeError, ValueError, TypeError), match=message):
             act()
-    with pytest.raises(TypeError, match=r"generator: expected a hotloop\.Generator, got int"):
+    with pytest.raises(TypeError, match=r"argument 'generator' \(position 2\) must be Generator \| None, not int"):
         hotloop.rand(2, generator=3)

@@ -32,6 +32,11 @@ def test_only_the_init_function_is_exported():
     assert symbols == ["PyInit__core"]
 
 
+def test_nothing_of_pybind11_is_left_undefined():
+    # It is all headers: what no file defined would end the process when first called.
+    assert [line for line in tool("nm", "-DC", "--undefined-only").splitlines() if "pybind11" in line] == []
+
+
 def test_no_openmp_and_no_blas_is_linked():
     needed = set(re.findall(r"\(NEEDED\).*\[(.+?)\]", tool("readelf", "-d")))
     assert needed <= SYSTEM_LIBRARIES, needed - SYSTEM_LIBRARIES
