@@ -105,6 +105,35 @@ void give(Gradient& g, int input, Zero) {
 }
 void give(Gradient&, int, None) {}
 
+// Factors of gradients, made of ops, so that they differentiate any number of times. They vanish far out, where a
+// power of x times e^(-x^2) would be infinity times zero: there x is held at a bound past which they are zero in f64.
+// (Not by clamp, whose gradient is zero for NaN.)
+Tensor held(const Tensor& x, double bound) { return minimum(maximum(x, -bound), bound); }
+
+// e^(-x^2)
+Tensor bell(const Tensor& x) { return exp(-square(held(x, 30))); }
+
+// The second derivative of x Phi(x): phi(x) (2 - x^2).
+Tensor gelu_curvature(const Tensor& x) {
+  const Tensor z = square(held(x, 40));
+  return exp(z * -0.5) * (2.0 - z) * 0.3989422804014327;
+}
+
+// The second derivative of x s(x), s = sigmoid and t = 1 - s: s t (2 + x (t - s)).
+Tensor silu_curvature(const Tensor& x) {
+  const Tensor z = held(x, 800), s = sigmoid(z), t = sigmoid(-z);
+  return s * t * (z * (t - s) + 2.0);
+}
+
+// The third derivative of x s(v), v = x (k1 + k3 x^2), from s' = s t v', (s t)' = s t (t - s) v'.
+Tensor gelu_tanh_third(const Tensor& a) {
+  constexpr double k1 = 1.5957691216057308, k3 = 0.07135481627260025;
+  const Tensor x = held(a, 22), x2 = square(x);
+  const Tensor v = x * (x2 * k3 + k1), v1 = x2 * (3 * k3) + k1, v2 = x * (6 * k3);
+  const Tensor s = sigmoid(v), t = sigmoid(-v), st = s * t;
+  return st * ((t - s) * v1 * (v1 + x * v2) * 3.0 + v2 * 4.0 + x * (1.0 - st * 6.0) * v1 * v1 * v1);
+}
+
 // The names that a row's gradient may use, read from the tape only where it does.
 #define HOTLOOP_ROW_NAMES(gradient)                                                          \
   [[maybe_unused]] const Tensor& grad = g.grad(0);                                           \
@@ -120,18 +149,18 @@ void give(Gradient&, int, None) {}
     give(g, input, gradient);             \
   }
 
-#define UNARY(name, dtypes, arithmetic, saves, grad_a) \
+#define UNARY(name, dtypes, arithmetic, grad_a) \
   void name##_gradient(Gradient& g) { HOTLOOP_GRADIENT(0, grad_a) }
-#define BINARY(name, dtypes, arithmetic, saves, grad_a, grad_b) \
-  void name##_gradient(Gradient& g) {                           \
-    HOTLOOP_GRADIENT(0, grad_a)                                 \
-    HOTLOOP_GRADIENT(1, grad_b)                                 \
+#define BINARY(name, dtypes, arithmetic, grad_a, grad_b) \
+  void name##_gradient(Gradient& g) {                    \
+    HOTLOOP_GRADIENT(0, grad_a)                          \
+    HOTLOOP_GRADIENT(1, grad_b)                          \
   }
-#define TERNARY(name, dtypes, arithmetic, saves, grad_a, grad_b, grad_c) \
-  void name##_gradient(Gradient& g) {                                    \
-    HOTLOOP_GRADIENT(0, grad_a)                                          \
-    HOTLOOP_GRADIENT(1, grad_b)                                          \
-    HOTLOOP_GRADIENT(2, grad_c)                                          \
+#define TERNARY(name, dtypes, arithmetic, grad_a, grad_b, grad_c) \
+  void name##_gradient(Gradient& g) {                             \
+    HOTLOOP_GRADIENT(0, grad_a)                                   \
+    HOTLOOP_GRADIENT(1, grad_b)                                   \
+    HOTLOOP_GRADIENT(2, grad_c)                                   \
   }
 #define SELECTION TERNARY
 #define PREDICATE(...)
@@ -158,15 +187,15 @@ struct Row {
 
 constexpr bool scalars(const char* arithmetic) { return mentions(arithmetic, "p0"); }
 
-#define UNARY(name, dtypes, arithmetic, saves, grad_a)                                                              \
+#define UNARY(name, dtypes, arithmetic, grad_a)                                                                     \
   const Row name##_row{                                                                                             \
       record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, saves_of(#grad_a), scalars(#arithmetic)), \
       dtypes};
-#define BINARY(name, dtypes, arithmetic, saves, grad_a, grad_b)                                                        \
+#define BINARY(name, dtypes, arithmetic, grad_a, grad_b)                                                               \
   const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, saves_of(#grad_a, #grad_b), \
                               scalars(#arithmetic)),                                                                   \
                        dtypes};
-#define TERNARY(name, dtypes, arithmetic, saves, grad_a, grad_b, grad_c)                   \
+#define TERNARY(name, dtypes, arithmetic, grad_a, grad_b, grad_c)                          \
   const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, \
                               saves_of(#grad_a, #grad_b, #grad_c), scalars(#arithmetic)),  \
                        dtypes};
@@ -190,12 +219,12 @@ Tensor as(const Tensor& t, DType dtype) {
   return to_dtype(t, dtype);
 }
 
-Tensor run_row(const Row& row, std::initializer_list<Tensor> inputs, double p0, double p1) {
+Tensor run_row(const Row& row, const Inputs& inputs, double p0, double p1) {
   if (row.record.attributes_bytes) return call(row.record, inputs, Scalars{{p0, p1}});
   return call(row.record, inputs);
 }
 
-void run_row_into(const Tensor& out, const Row& row, std::initializer_list<Tensor> inputs, double p0, double p1) {
+void run_row_into(const Tensor& out, const Row& row, const Inputs& inputs, double p0, double p1) {
   if (row.record.attributes_bytes) return call_into(out, row.record, inputs, Scalars{{p0, p1}});
   call_into(out, row.record, inputs);
 }
@@ -205,7 +234,9 @@ bool plain_pair(const Tensor& a, const Tensor& b) {
 }
 
 Tensor unary(const Row& row, const Tensor& a, double p0, double p1) {
-  return run_row(row, {as(a, settle(row, a.dtype()))}, p0, p1);
+  const DType dtype = settle(row, a.dtype());
+  if (dtype == a.dtype() && !a->wrapped_number) return run_row(row, {a}, p0, p1);
+  return run_row(row, {as(a, dtype)}, p0, p1);
 }
 
 void unary_in_place(const Row& row, const Tensor& a, double p0, double p1) {
@@ -227,6 +258,7 @@ DType common_dtype(const Row& row, const Tensor& a, const Tensor& b) {
 
 Tensor binary(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
   const DType dtype = common_dtype(row, a, b);
+  if (dtype == a.dtype() && plain_pair(a, b)) return run_row(row, {a, b}, p0, p1);
   return run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1);
 }
 

@@ -56,15 +56,18 @@ double normal_density(double a) { return double(std::exp(-0.5L * a * a) * 0.3989
 double gelu_backward(double grad, double a) {
   return grad * (normal_cdf(a) + (std::isinf(a) ? 0 : a * normal_density(a)));
 }
-double silu_backward(double grad, double a) { return grad * sigmoid(a) * (1 + a * sigmoid(-a)); }
-// sigmoid(v), v = a (k1 + k3 a^2); flat where |a| is past 16.
+double silu_backward(double grad, double a) {
+  a = a > 800 ? 800 : a < -800 ? -800 : a;  // infinity times 0
+  return grad * sigmoid(a) * (1 + a * sigmoid(-a));
+}
+// sigmoid(v), v = a (k1 + k3 a^2); held where |a| is past 22, e^(-v) being 0 there.
 double gelu_tanh_backward(double grad, double a) {
-  a = a > 16 ? 16 : a < -16 ? -16 : a;
+  a = a > 22 ? 22 : a < -22 ? -22 : a;
   const double k1 = 1.5957691216057308, k3 = 0.07135481627260025, v = a * (k1 + k3 * a * a);
   return grad * (sigmoid(v) + a * sigmoid(v) * sigmoid(-v) * (k1 + 3 * k3 * a * a));
 }
 double gelu_tanh_curvature(double a) {
-  a = a > 16 ? 16 : a < -16 ? -16 : a;
+  a = a > 22 ? 22 : a < -22 ? -22 : a;
   const double k1 = 1.5957691216057308, k3 = 0.07135481627260025, v = a * (k1 + k3 * a * a);
   const double s = sigmoid(v), t = sigmoid(-v), v1 = k1 + 3 * k3 * a * a, v2 = 6 * k3 * a;
   return s * t * (2 * v1 + a * ((t - s) * v1 * v1 + v2));

@@ -83,18 +83,20 @@ inline V gelu_backward(V grad, V x) {
 }
 template <FloatVector V>
 inline V silu_backward(V grad, V x) {
+  x = clamp_keep_nan(x, -800, 800);  // past which sigmoid is 0 or 1 in f64: infinity times 0 is none
   const auto [s, t] = sigmoid_pair(x);
   return grad * s * fma(x, t, constant<V>(1));
 }
 
-// x sigmoid(v) with v = x (k1 + k3 x^2): its first and second derivatives. Both are constant where |x| is past 16.
+// x sigmoid(v) with v = x (k1 + k3 x^2): its first and second derivatives. x is held where |x| is past 22:
+// there |v| is past 745, and e^(-|v|) is 0 in f64.
 template <class V>
 struct GeluTanh {
   V x, s, t, v1, v2;  // sigmoid(v), sigmoid(-v), v', v''
 };
 template <FloatVector V>
 inline GeluTanh<V> gelu_tanh_parts(V x) {
-  x = clamp_keep_nan(x, -16, 16);
+  x = clamp_keep_nan(x, -22, 22);
   const V k1 = constant<V>(1.5957691216057308), k3 = constant<V>(0.07135481627260025), z = x * x;
   const auto [s, t] = sigmoid_pair(V(x * fma(k3, z, k1)));
   return {x, s, t, fma(k3 * Element<V>(3), z, k1), x * k3 * Element<V>(6)};
