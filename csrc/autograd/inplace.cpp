@@ -94,7 +94,7 @@ void check_in_place(const Call& call) {
     fail<RuntimeError>("Inplace update to inference tensor outside InferenceMode is not allowed. (op: %s)",
                        call.op.name);
   bool with_grad = false;
-  if (out->no_grad_view)
+  if (out->no_grad_view || out->one_of_several)
     for (int i = 0; i < call.n_inputs; ++i) with_grad |= call.inputs[i].defined() && needs_grad(call.inputs[i]);
   check_in_place(out, call.op.name, with_grad);
 }
@@ -103,7 +103,7 @@ void record_in_place(const Call& call) {
   int self = -1;
   for (int i = 0; i < call.n_inputs; ++i)
     if (call.inputs[i].defined() && call.inputs[i].same(call.outputs[0])) self = i;
-  set_in_place_history(call.outputs[0], Ref<Node>(new OpNode(call)), self);
+  set_in_place_history(call.outputs[0], make_ref<OpNode>(call), self);
 }
 
 void check_in_place(const Tensor& out, const char* op, bool with_grad) {
@@ -114,7 +114,14 @@ void check_in_place(const Tensor& out, const char* op, bool with_grad) {
   if (is_leaf_with_grad(base))
     fail<RuntimeError>("a view of a leaf Variable that requires grad is being used in an in-place operation. (op: %s)",
                        op);
-  if (out->no_grad_view && (base->requires_grad || with_grad)) refuse_no_grad_view("is being");
+  if (!base->requires_grad && !with_grad) return;
+  if (out->no_grad_view) refuse_no_grad_view("is being");
+  if (out->one_of_several)
+    fail<RuntimeError>(
+        "%s_: the tensor is a view and is being modified inplace. This view is the output of a function that returns "
+        "multiple views (split, chunk, unbind). Such functions do not allow the output views to be modified inplace. "
+        "You should replace the inplace operation by an out-of-place one.",
+        op);
 }
 
 void set_in_place_history(const Tensor& out, const Ref<Node>& node, int self, int output) {

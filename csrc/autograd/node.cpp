@@ -75,7 +75,9 @@ TapeMeta& make_tape_meta(TensorImpl* t) {
 }
 
 void set_history(const Tensor& t, const Ref<Node>& node, int output) {
-  TapeMeta& meta = make_tape_meta(t.impl());
+  const bool fresh = !t->autograd && t->references() == 1;  // a result that only its maker has
+  if (fresh) t->autograd = new TapeMeta;
+  TapeMeta& meta = fresh ? *static_cast<TapeMeta*>(t->autograd) : make_tape_meta(t.impl());
   stop_retaining(meta);
   meta.grad_fn = node;
   meta.output = output;

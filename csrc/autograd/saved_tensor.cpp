@@ -88,7 +88,7 @@ Tensor SavedTensor::unpack(const Dims& sizes) const {
   switch (kind_) {
     case Kind::memory: {
       Ref<Storage> memory(static_cast<Storage*>(kept_.get()));
-      Ref<TensorImpl> t(new TensorImpl(std::move(memory), data_, dtype_, sizes, contiguous_strides(sizes)));
+      Ref<TensorImpl> t = make_ref<TensorImpl>(std::move(memory), data_, dtype_, sizes, contiguous_strides(sizes));
       t->untracked = untracked_;
       return Tensor(std::move(t));
     }
@@ -107,7 +107,7 @@ void give_history(const Tensor& t, const Edge& edge) {
   if (edge.node)
     set_history(t, edge.node, edge.output);
   else if (edge.leaf)
-    set_history(t, Ref<Node>(new Unpacked(edge)), 0);
+    set_history(t, make_ref<Unpacked>(edge), 0);
 }
 
 Tensor SavedWithHistory::unpack(const char* owner, const char* role, int index) const {

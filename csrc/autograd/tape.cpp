@@ -34,10 +34,9 @@ void after(Call& call) {
   if (op.is_view) {
     const Tensor& shown = call.inputs[0];
     call.outputs[0]->base = shown->base ? shown->base : Ref<TensorImpl>(shown.impl());
-    if (op.gradient && needs_grad(shown) && is_floating(call.outputs[0].dtype())) {
-      Ref<Node> node(new OpNode(call));
-      set_history(call.outputs[0], node, 0);
-    }
+    call.outputs[0]->one_of_several = shown->one_of_several;
+    if (op.gradient && needs_grad(shown) && is_floating(call.outputs[0].dtype()))
+      set_history(call.outputs[0], make_ref<OpNode>(call), 0);
     mark_view_current(call.outputs[0]);
     return;
   }
@@ -52,7 +51,7 @@ void after(Call& call) {
   for (int i = 0; i < call.n_outputs && i < op.n_differentiable; ++i)
     any |= call.outputs[i].defined() && is_floating(call.outputs[i].dtype());
   if (!any) return;
-  Ref<Node> node(new OpNode(call));
+  const Ref<Node> node = make_ref<OpNode>(call);
   for (int i = 0; i < call.n_outputs && i < op.n_differentiable; ++i)
     if (call.outputs[i].defined() && is_floating(call.outputs[i].dtype())) set_history(call.outputs[i], node, i);
 }

@@ -2,9 +2,13 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <utility>
 
 namespace hotloop {
+
+template <class T>
+class Ref;
 
 class RefCounted {
  public:
@@ -22,6 +26,8 @@ class RefCounted {
   int references() const { return references_.load(std::memory_order_relaxed); }
 
  private:
+  template <class T, class... A>
+  friend Ref<T> make_ref(A&&... arguments);
   mutable std::atomic<int> references_{0};
 };
 
@@ -34,12 +40,20 @@ class Ref {
   }
   Ref(const Ref& other) : Ref(other.pointer_) {}
   Ref(Ref&& other) noexcept : pointer_(std::exchange(other.pointer_, nullptr)) {}
+  template <std::derived_from<T> U>
+  Ref(Ref<U>&& other) noexcept : pointer_(std::exchange(other.pointer_, nullptr)) {}
   Ref& operator=(Ref other) noexcept {
     std::swap(pointer_, other.pointer_);
     return *this;
   }
   ~Ref() {
     if (pointer_) pointer_->release();
+  }
+  // Counts nothing: for a reference that is counted already, or for a Ref that is never destroyed.
+  static Ref uncounted(T* pointer) {
+    Ref ref;
+    ref.pointer_ = pointer;
+    return ref;
   }
 
   T* get() const { return pointer_; }
@@ -49,7 +63,17 @@ class Ref {
   bool operator==(const Ref& other) const { return pointer_ == other.pointer_; }
 
  private:
+  template <class U>
+  friend class Ref;
   T* pointer_ = nullptr;
 };
+
+// A new T with its first reference, which needs no locked instruction: nobody else knows of it.
+template <class T, class... A>
+Ref<T> make_ref(A&&... arguments) {
+  T* made = new T(std::forward<A>(arguments)...);
+  static_cast<RefCounted*>(made)->references_.store(1, std::memory_order_relaxed);
+  return Ref<T>::uncounted(made);
+}
 
 }  // namespace hotloop

@@ -37,14 +37,14 @@ Tensor empty(const Dims& sizes, DType dtype, Device device) {
   if (__builtin_mul_overflow(n, int64_t(itemsize(dtype)), &bytes))
     fail<OutOfMemory>("a %s tensor of shape %s has more bytes than can be addressed", name(dtype),
                       to_string(sizes).c_str());
-  Ref<Storage> storage(new Storage(size_t(bytes), device));
+  Ref<Storage> storage = make_ref<Storage>(size_t(bytes), device);
   char* data = static_cast<char*>(storage->data());
-  return Tensor(Ref<TensorImpl>(new TensorImpl(std::move(storage), data, dtype, sizes, contiguous_strides(sizes))));
+  return Tensor(make_ref<TensorImpl>(std::move(storage), data, dtype, sizes, contiguous_strides(sizes)));
 }
 
 Tensor make_view(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset) {
   char* data = t.data<char>() + offset * int64_t(itemsize(t.dtype()));
-  Ref<TensorImpl> view(new TensorImpl(t->storage, data, t.dtype(), sizes, strides));
+  Ref<TensorImpl> view = make_ref<TensorImpl>(t->storage, data, t.dtype(), sizes, strides);
   view->untracked = t->untracked;
   return Tensor(std::move(view));
 }

@@ -2,7 +2,7 @@
 // tells its listeners (tape, profiler, recorder); nothing else knows that they exist.
 #pragma once
 
-#include <initializer_list>
+#include <concepts>
 #include <type_traits>
 
 #include "ops/op.h"
@@ -27,16 +27,40 @@ inline thread_local ThreadState thread_state;
 // Runs call.op; results are in call.outputs.
 void run(Call& call);
 
+// The inputs of one call, written {a, b}. They are borrowed, since they outlive the call: counting references
+// would cost more than the rest of the door.
+class Inputs {
+ public:
+  template <std::same_as<Tensor>... T>
+    requires(sizeof...(T) <= 6)
+  Inputs(const T&... tensors) : size_(sizeof...(T)) {
+    Tensor* at = tensors_;
+    (new (at++) Tensor(Ref<TensorImpl>::uncounted(tensors.impl())), ...);
+  }
+  ~Inputs() {}  // drops nothing
+  Inputs(const Inputs&) = delete;
+  Inputs& operator=(const Inputs&) = delete;
+
+  const Tensor* begin() const { return tensors_; }
+  int size() const { return size_; }
+
+ private:
+  union {
+    Tensor tensors_[6];
+  };
+  int size_;
+};
+
 template <class A>
-inline Tensor call(const OpRecord& op, std::initializer_list<Tensor> inputs, const A& attributes) {
+inline Tensor call(const OpRecord& op, const Inputs& inputs, const A& attributes) {
   static_assert(std::is_trivially_copyable_v<A>);
-  Call c{op, inputs.begin(), int(inputs.size()), &attributes};
+  Call c{op, inputs.begin(), inputs.size(), &attributes};
   run(c);
   return std::move(c.outputs[0]);
 }
 
-inline Tensor call(const OpRecord& op, std::initializer_list<Tensor> inputs) {
-  Call c{op, inputs.begin(), int(inputs.size()), nullptr};
+inline Tensor call(const OpRecord& op, const Inputs& inputs) {
+  Call c{op, inputs.begin(), inputs.size(), nullptr};
   run(c);
   return std::move(c.outputs[0]);
 }
@@ -44,17 +68,16 @@ inline Tensor call(const OpRecord& op, std::initializer_list<Tensor> inputs) {
 // The in-place form: `out` is written over and is outputs[0]. Results of another dtype or shape than
 // `out` has are refused, naming the op.
 template <class A>
-inline void call_into(const Tensor& out, const OpRecord& op, std::initializer_list<Tensor> inputs,
-                      const A& attributes) {
+inline void call_into(const Tensor& out, const OpRecord& op, const Inputs& inputs, const A& attributes) {
   static_assert(std::is_trivially_copyable_v<A>);
-  Call c{op, inputs.begin(), int(inputs.size()), &attributes};
+  Call c{op, inputs.begin(), inputs.size(), &attributes};
   c.outputs[0] = out;
   c.in_place = true;
   run(c);
 }
 
-inline void call_into(const Tensor& out, const OpRecord& op, std::initializer_list<Tensor> inputs) {
-  Call c{op, inputs.begin(), int(inputs.size()), nullptr};
+inline void call_into(const Tensor& out, const OpRecord& op, const Inputs& inputs) {
+  Call c{op, inputs.begin(), inputs.size(), nullptr};
   c.outputs[0] = out;
   c.in_place = true;
   run(c);

@@ -100,20 +100,19 @@ void product_cpu(Call& c) {
   args.out = out.data();
   args.out_row_stride = args.n;
   const int batch_dims = out.ndim() - 2;
-  Tensor added;
+  Dims added;  // strides of the added input, broadcast over the product by zeros
   if (c.has(2) && p.beta != 0) {
-    // Broadcast over the product by zero strides, like every operand.
-    added = make_view(c.in(2), out.sizes(), Dims::filled(out.ndim(), 0));
-    const int lead = out.ndim() - c.in(2).ndim();
-    for (int i = lead; i < out.ndim(); ++i)
-      added->strides[i] = c.in(2).size(i - lead) == 1 ? 0 : c.in(2).stride(i - lead);
-    const int64_t row = added.stride(batch_dims), column = added.stride(batch_dims + 1);
+    const Tensor& t = c.in(2);
+    added = Dims::filled(out.ndim(), 0);
+    const int lead = out.ndim() - t.ndim();
+    for (int i = lead; i < out.ndim(); ++i) added[i] = t.size(i - lead) == 1 ? 0 : t.stride(i - lead);
+    const int64_t row = added[batch_dims], column = added[batch_dims + 1];
     if (p.beta == 1) {
-      args.bias = added.data();
+      args.bias = t.data();
       args.bias_row_stride = row;
       args.bias_col_stride = column;
     } else {
-      args.residual = added.data();
+      args.residual = t.data();
       args.beta = p.beta;
       args.residual_row_stride = row;
       args.residual_col_stride = column;
@@ -130,7 +129,7 @@ void product_cpu(Call& c) {
     const int64_t n = out.size(i);
     if (n == 1) continue;
     const Walk w{n, batch_stride(a, i, batch_dims), batch_stride(b, i, batch_dims), out.stride(i),
-                 added.defined() ? added.stride(i) : 0};
+                 added.empty() ? 0 : added[i]};
     Walk* last = count ? &walks[count - 1] : nullptr;
     if (last && last->a == w.a * n && last->b == w.b * n && last->out == w.out * n && last->added == w.added * n)
       *last = {last->n * n, w.a, w.b, w.out, w.added};

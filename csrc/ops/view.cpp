@@ -524,6 +524,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& lengths, 
   int64_t start = 0;
   for (int64_t length : lengths) {
     parts.push_back(slice(x, d, start, start + length, 1));
+    parts.back()->one_of_several = true;
     start += length;
   }
   return parts;
@@ -546,7 +547,10 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
     fail<RuntimeError>("Dimension specified as %lld but tensor has no dimensions", static_cast<long long>(dim));
   const int d = wrap_dim("unbind", dim, x.ndim());
   std::vector<Tensor> parts;
-  for (int64_t i = 0; i < x.size(d); ++i) parts.push_back(select(x, d, i));
+  for (int64_t i = 0; i < x.size(d); ++i) {
+    parts.push_back(select(x, d, i));
+    parts.back()->one_of_several = true;
+  }
   return parts;
 }
 
