@@ -222,9 +222,6 @@ class Pool {
         break;  // the system gives no more: the call runs with those there are
       }
       pthread_detach(thread);
-#if defined(__linux__)
-      pthread_setname_np(thread, "hotloop");
-#endif
       ++workers_;
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -238,6 +235,12 @@ class Pool {
   static void* enter(void* opaque) {
     const Start start = *static_cast<Start*>(opaque);
     delete static_cast<Start*>(opaque);
+#if defined(__linux__)
+    // By the thread itself: to name another is to write to a file of /proc/self/task, and at the end of a
+    // process that has opened one the kernel may spin (up to a second was seen on a busy machine) while both of
+    // its threads drop what is cached of it.
+    pthread_setname_np(pthread_self(), "hotloop");
+#endif
     start.pool->serve(start.index);
   }
 
