@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -89,6 +90,10 @@ def test_peak_memory_falls() -> None:
     assert plain > 25 * 3 * activation
     assert cut < (4 + 5 * 3 + 7) * activation
     assert hotloop.memory_stats()["allocated_bytes"] > 0
+
+
+def test_where_it_is_found() -> None:
+    assert hotloop.utils.checkpoint.checkpoint is checkpoint  # as torch.utils.checkpoint.checkpoint
 
 
 def test_nothing_is_saved_until_backward_and_nothing_after() -> None:
@@ -286,6 +291,25 @@ def test_an_error_the_second_time() -> None:
     assert hotloop.default_generator.get_state() == state
     y.backward()
     np.testing.assert_allclose(a.grad.numpy(), 2 * np.exp([2, 4]))
+
+
+def test_threads_share_a_graph() -> None:
+    net, x = blocks(4).eval(), hotloop.rand(8, 16)
+    parameters = list(net.parameters())
+    y = checkpoint(lambda x: checkpoint_sequential(net, 2, x), x, preserve_rng_state=False).square().sum()
+    wanted = [g.tolist() for g in grad(net(x).square().sum(), parameters)]
+    results: list[Any] = []
+
+    def work() -> None:
+        for _ in range(5):
+            results.append([g.tolist() for g in grad(y, parameters, retain_graph=True)])
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [wanted] * 20
 
 
 def test_random_numbers_need_not_be_kept() -> None:

@@ -1,5 +1,5 @@
 """Tools around training: recomputation."""
 
-from hotloop.utils.checkpoint import checkpoint, checkpoint_sequential
+from hotloop.utils import checkpoint
 
-__all__ = ["checkpoint", "checkpoint_sequential"]
+__all__ = ["checkpoint"]
