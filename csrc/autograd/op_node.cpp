@@ -28,6 +28,7 @@ OpNode::OpNode(const Call& call) : op_(call.op) {
     input.dtype = t.dtype();
     input.sizes = keep(t.sizes());
     edges[i] = gradient_edge(t);
+    tell_saved_tensor_hooks(edges[i]);
     if (edges[i].wanted()) {
       save_inputs |= op_.saves.inputs[i < 3 ? i : 3];
       save_outputs |= op_.saves.outputs[i < 3 ? i : 3];

@@ -50,6 +50,11 @@ void pop_saved_tensor_hooks() {
   left->release();
 }
 
+void tell_saved_tensor_hooks(const Edge& edge) {
+  if (innermost && edge.leaf) [[unlikely]]
+    innermost->use_leaf(Tensor(edge.leaf));
+}
+
 SavedTensor::SavedTensor(const Tensor& t, bool as_it_is, bool spoiled)
     : version_(t->storage->version() - spoiled), dtype_(t.dtype()), untracked_(t->untracked) {
   if (innermost) [[unlikely]] {

@@ -13,10 +13,12 @@ struct PackedTensor : RefCounted {
 // Hooks see every tensor that is saved on their thread while they are the innermost ones.
 struct SavedTensorHooks : RefCounted {
   virtual Ref<PackedTensor> pack(const Tensor& t) = 0;  // t is without history
+  virtual void use_leaf(const Tensor&) {}               // a node's edge leads to this leaf
   Ref<SavedTensorHooks> outer;
 };
 void push_saved_tensor_hooks(Ref<SavedTensorHooks> hooks);
 void pop_saved_tensor_hooks();
+void tell_saved_tensor_hooks(const Edge& edge);  // of a new node
 
 // Only leaves that collect gradients are held as they are, the edge to them holds them anyway. Of all
 // others the memory is held without the history: outputs own the node that holds them, and a later in-place

@@ -23,7 +23,7 @@ class FunctionNode final : public Node {
   FunctionNode(py::object ctx, std::string name, const std::vector<Tensor>& inputs)
       : ctx_(std::move(ctx)), name_(std::move(name)) {
     for (const Tensor& t : inputs) {
-      edges.emplace(t.defined() ? gradient_edge(t) : Edge{});
+      tell_saved_tensor_hooks(edges.emplace(t.defined() ? gradient_edge(t) : Edge{}));
       inputs_.push_back(t.defined() ? Shape{t.sizes(), t.dtype(), t.device()} : Shape{});
     }
   }

@@ -13,15 +13,23 @@ namespace {
 
 // Called and dropped on threads that may not hold the GIL.
 struct PythonHooks final : SavedTensorHooks {
-  PythonHooks(py::object pack_hook_, py::object unpack_hook_)
-      : pack_hook(std::move(pack_hook_)), unpack_hook(std::move(unpack_hook_)) {}
+  PythonHooks(py::object pack_hook_, py::object unpack_hook_, py::object leaf_hook_)
+      : pack_hook(std::move(pack_hook_)), unpack_hook(std::move(unpack_hook_)), leaf_hook(std::move(leaf_hook_)) {}
   ~PythonHooks() override {
     drop_python(pack_hook);
     drop_python(unpack_hook);
+    drop_python(leaf_hook);
   }
   Ref<PackedTensor> pack(const Tensor& t) override;
+  void use_leaf(const Tensor& leaf) override {
+    if (leaf_hook.is_none()) return;
+    py::gil_scoped_acquire gil;
+    HoldsHostLock held;
+    leaf_hook(py::reinterpret_steal<py::object>(wrap(leaf)));
+  }
 
   py::object pack_hook, unpack_hook;
+  py::object leaf_hook;  // or None
 };
 
 struct PythonPacked final : PackedTensor {
@@ -48,11 +56,11 @@ Ref<PackedTensor> PythonHooks::pack(const Tensor& t) {
   return Ref<PackedTensor>(new PythonPacked(std::move(value), Ref<PythonHooks>(this)));
 }
 
-void push(py::object pack_hook, py::object unpack_hook) {
+void push(py::object pack_hook, py::object unpack_hook, py::object leaf_hook) {
   for (const auto& [hook, name] : {std::pair(&pack_hook, "pack_hook"), std::pair(&unpack_hook, "unpack_hook")})
     if (!PyCallable_Check(hook->ptr()))
       fail<TypeError>("saved_tensors_hooks: %s must be callable, got %s", name, Py_TYPE(hook->ptr())->tp_name);
-  push_saved_tensor_hooks(Ref<SavedTensorHooks>(new PythonHooks(std::move(pack_hook), std::move(unpack_hook))));
+  push_saved_tensor_hooks(make_ref<PythonHooks>(std::move(pack_hook), std::move(unpack_hook), std::move(leaf_hook)));
 }
 
 void call_at_backward_end(py::object function) {
@@ -68,7 +76,7 @@ void call_at_backward_end(py::object function) {
 }  // namespace
 
 void bind_saved_tensor_hooks(py::module_& module) {
-  module.def("_push_saved_tensors_hooks", push, py::arg("pack_hook"), py::arg("unpack_hook"));
+  module.def("_push_saved_tensors_hooks", push, py::arg("pack_hook"), py::arg("unpack_hook"), py::arg("leaf_hook"));
   module.def("_pop_saved_tensors_hooks", pop_saved_tensor_hooks);
   module.def("_current_backward", current_backward);
   module.def("_backward_is_selective", backward_is_selective);

@@ -244,6 +244,26 @@ def test_an_argument_written_to_before_backward() -> None:
     assert a.grad is None
 
 
+def test_a_parameter_written_to_before_backward() -> None:
+    first, second = nn.Linear(4, 4), nn.Linear(4, 4)
+    x = hotloop.ones(2, 4)
+    for parameter in (first.weight, first.bias, second.bias):  # in none of them is it saved itself
+        y = checkpoint(lambda x: second(first(x).relu()).exp(), x).sum()
+        with hotloop.no_grad():
+            parameter.add_(1.0)
+        with pytest.raises(RuntimeError, match=r"a leaf .* that the checkpointed function uses is at version"):
+            y.backward()
+
+    # Within the function it is its own affair.
+    def clip(x: Tensor) -> Tensor:
+        with hotloop.no_grad():
+            first.weight.clamp_(-0.5, 0.5)
+        return first(x).exp()
+
+    checkpoint(clip, x).sum().backward()
+    assert second.weight.grad is None
+
+
 @pytest.mark.parametrize(
     ("again", "text"),
     [

@@ -27,9 +27,10 @@ class saved_tensors_hooks:
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         self.pack_hook = pack_hook
         self.unpack_hook = unpack_hook
+        self._leaf_hook: Callable[[Tensor], None] | None = None  # is shown every leaf that a new node leads to
 
     def __enter__(self) -> None:
-        _core._push_saved_tensors_hooks(self.pack_hook, self.unpack_hook)
+        _core._push_saved_tensors_hooks(self.pack_hook, self.unpack_hook, self._leaf_hook)
 
     def __exit__(self, *_: object) -> None:
         _core._pop_saved_tensors_hooks()

@@ -62,7 +62,21 @@ class _Segment:
         self.finished = False  # the first run; a backward within it finds it unfinished
         self.slots: list[weakref.ref[_Slot]] = []  # weak: a slot goes with its node
         self.kinds: list[tuple[Any, ...]] = []
+        self.leaves: dict[int, tuple[Tensor, int]] = {}  # parameters that the function uses, and their versions
         self.filled: set[object] = set()  # the backwards that ran the function again
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """The first run, which saves nothing."""
+        hooks = saved_tensors_hooks(self.pack, self.unpack)
+        hooks._leaf_hook = self.use
+        with hooks:
+            outputs = self.function(*args, **kwargs)
+        self.leaves = {key: (leaf, leaf._version) for key, (leaf, _) in self.leaves.items()}
+        self.finished = True
+        return outputs
+
+    def use(self, leaf: Tensor) -> None:
+        self.leaves[id(leaf)] = leaf, leaf._version
 
     def pack(self, tensor: Tensor) -> _Slot:
         slot = _Slot(self)
@@ -106,6 +120,13 @@ class _Segment:
                     slot.tensors[run] = (tensor, tensor._version)
             return tensor
 
+        for leaf, version in self.leaves.values():
+            if leaf._version != version:
+                raise RuntimeError(
+                    "one of the variables needed for gradient computation has been modified by an inplace operation: a "
+                    f"leaf [{leaf.dtype} {list(leaf.shape)}] that the checkpointed function uses is at version "
+                    f"{leaf._version}; expected version {version} instead."
+                )
         number_of = itertools.count()
         args, kwargs = _map(_core._SavedTensor, lambda kept: kept.unpack("checkpoint", next(number_of)), self.inputs)
         if isinstance(run, int):
@@ -211,7 +232,8 @@ def checkpoint(
 
     Args:
         function: anything callable; it runs again, once in each backward that reaches into it, and must then do the
-            same as the first time.
+            same as the first time. Leaves that it uses (parameters) raise RuntimeError in backward where they were
+            written to in between, as by an optimizer's step; what else it reads is not followed.
         args, kwargs: the function's own. Tensors among them, also within tuples, lists and dicts, are kept as an op
             keeps its inputs: written to in place before backward, they raise RuntimeError there.
         use_reentrant: True takes the older form, whose gradients reach parameters only where an argument itself
@@ -245,10 +267,7 @@ def checkpoint(
         return function(*args, **kwargs)
     kept = _map(Tensor, _core._SavedTensor, (args, kwargs))
     segment = _Segment(function, kept, random_state, determinism_check == "default")
-    with saved_tensors_hooks(segment.pack, _Segment.unpack):
-        outputs = function(*args, **kwargs)
-    segment.finished = True
-    return outputs
+    return segment.run(*args, **kwargs)
 
 
 def checkpoint_sequential(
