@@ -44,7 +44,14 @@ inline int64_t vectors_of(int64_t columns) {
   return ceil_div(columns, kLanes<T>);
 }
 
-// Packs panels [first, last) of a pass that begins at vector `pass` and has `vectors`, over a range of k.
+// Packs the `count` vectors of columns of one panel, from vector `first` on, over a range of k.
+template <class S, class O>
+void pack_panel_of_b(O* packed, const Product<S>& p, int64_t first, int64_t count, int64_t k, int64_t depth) {
+  const int64_t column = first * kLanes<O>, width = count * kLanes<O>;
+  pack_panel(packed, width, p.b + k * p.b_k + column * p.b_col, p.b_k, p.b_col, depth, smaller(width, p.n - column));
+}
+
+// Packs panels [first, last) of a pass that begins at vector `pass` and has `vectors`.
 template <class S, class O>
 void pack_panels(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, int64_t first, int64_t last, int64_t k,
                  int64_t depth) {
@@ -52,10 +59,8 @@ void pack_panels(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, 
   const int64_t panels = ceil_div(vectors, kTileVectors), steps = ceil_div(depth, kStep<O>);
   for (int64_t i = first; i < last; ++i) {
     const int64_t begin = piece_begin(i, panels, vectors, kTileVectors);
-    const int64_t width = (piece_begin(i + 1, panels, vectors, kTileVectors) - begin) * L;
-    const int64_t column = (pass + begin) * L;
-    pack_panel(packed + begin * L * steps, width, p.b + k * p.b_k + column * p.b_col, p.b_k, p.b_col, depth,
-               smaller(width, p.n - column));
+    const int64_t count = piece_begin(i + 1, panels, vectors, kTileVectors) - begin;
+    pack_panel_of_b(packed + begin * L * steps, p, pass + begin, count, k, depth);
   }
 }
 
@@ -100,7 +105,9 @@ void pack_rows_of_a(O* tiles, const Product<S>& p, int64_t row, int64_t rows, in
   }
 }
 
-enum class BSide { in_place, packed, packed_per_panel };
+// How the panels of B are there: as rows in place; packed; packed when their block begins; or packed by the first
+// tile of their block, for which B's rows must be contiguous and the block have a whole tile of rows.
+enum class BSide { in_place, packed, packed_first, packed_by_tile };
 
 template <class O>
 struct Block {
@@ -112,8 +119,8 @@ struct Block {
   int64_t a_row, a_k;
   bool a_packed;
   BSide b_side;
-  const O* b;    // the pass's packed panels
-  O* panel;      // room for one panel (packed_per_panel)
+  O* b;          // the pass's packed panels
+  O* panel;      // room for one panel instead, where no other block uses it
   Sum<O>* sums;  // rows of out from `row` on between blocks of k; nullptr: one block, or out itself
   int64_t sums_row;
   bool plain;  // tiles go straight to out
@@ -131,7 +138,7 @@ Ahead next_panel(const Product<S>& p, const Block<O>& w, int64_t v, int64_t step
   constexpr int64_t kLine = 64, L = kLanes<O>;
   constexpr int64_t kPanelLines = kTileVectors * kVectorBytes / kLine;  // a step
   if (w.b_side == BSide::packed) return {(const char*)(w.b + v * L * steps), kLine, steps * kLine, kPanelLines};
-  if (w.b_side == BSide::in_place) return {};
+  if (w.b_side == BSide::in_place || w.b_side == BSide::packed_by_tile) return {};
   const S* b = p.b + w.k * p.b_k + (w.pass + v) * L * p.b_col;
   const int64_t row_bytes = p.b_k * kStep<O> * int64_t(sizeof(S));
   if (p.b_col == 1)
@@ -160,37 +167,46 @@ void run_block(const Product<S>& p, const Block<O>& w) {
     const int64_t columns = smaller(nv * L, p.n - column);
     const int tail = int(columns - (nv - 1) * L);
     const bool masked = w.b_side == BSide::in_place && tail != L;
-    t.tail = w.plain || masked ? tail : int(L);  // scratch and sums have room for whole vectors
+    const bool packing = w.b_side == BSide::packed_by_tile;
+    t.tail = w.plain ? tail : int(L);  // scratch and sums have room for whole vectors
+    t.b_tail = tail;
+    O* packed = w.panel ? w.panel : w.b + v * L * steps;
+    t.b = packed;
+    t.b_k = nv * L;
     if constexpr (__is_same(S, O)) {
       if (w.b_side == BSide::in_place) {
         t.b = p.b + w.k * p.b_k + column;
         t.b_k = p.b_k;
       }
     }
-    if (w.b_side != BSide::in_place) {
-      t.b = w.b + v * L * steps;
-      t.b_k = nv * L;
-      if (w.b_side == BSide::packed_per_panel) {
-        pack_panels(w.panel - v * L * steps, p, w.pass, w.pass_vectors, i, i + 1, w.k, w.depth);
-        t.b = w.panel;
-      }
-    }
+    if (w.b_side == BSide::packed_first) pack_panel_of_b(packed, p, w.pass + v, nv, w.k, w.depth);
     const TileFunction<O>* tiles = tile_functions<O>(adjacent, masked, int(nv));
     Ahead next = i + 1 < w.last ? next_panel(p, w, v + nv, steps) : Ahead{};
     for (int64_t r = 0, rows; r < w.rows; r += rows) {
       rows = next_piece(w.rows - r, kTileRows);
-      t.ahead = next.tiles > 0 ? next.line : reinterpret_cast<const char*>(t.b);
+      t.ahead = next.tiles > 0 ? next.line : static_cast<const char*>(t.b);
       t.ahead_step = next.tiles > 0 ? next.step : 0;
       next.line += next.tile_step;
       --next.tiles;
       t.a = w.a_packed ? w.a + r * steps : w.a + r * w.a_row;
       t.a_row = w.a_row;
       t.a_k = w.a_packed ? rows : w.a_k;
+      TileFunction<O> run = tiles[rows - 1];
+      if (packing && r == 0) {
+        t.packed = packed;
+        t.k = w.depth;
+        t.b = p.b + w.k * p.b_k + column;
+        t.b_k = kStep<O> * p.b_k;
+        run = packing_tile<O, S>(adjacent, tail != L, int(nv));
+      } else if (packing) {
+        t.b = packed;
+        t.b_k = nv * L;
+      }
       if constexpr (__is_same(S, O)) {
         if (w.plain) {
           t.c = p.out + (w.row + r) * p.out_row + column;
           t.c_row = p.out_row;
-          tiles[rows - 1](t);
+          run(t);
           continue;
         }
       }
@@ -201,7 +217,7 @@ void run_block(const Product<S>& p, const Block<O>& w) {
         t.c = scratch;
         t.c_row = nv * L;
       }
-      tiles[rows - 1](t);
+      run(t);
       if (last_block) finish(p.epilogue, w.row + r, column, rows, columns, t.c, t.c_row, L, p.out, p.out_row);
     }
   }
@@ -235,7 +251,7 @@ void small_product(const Product<S>& p) {
                      a.row,
                      a.step,
                      pack_a,
-                     in_place ? BSide::in_place : BSide::packed_per_panel,
+                     in_place ? BSide::in_place : BSide::packed_first,
                      nullptr,
                      panel,
                      nullptr,
@@ -273,16 +289,16 @@ void blocked_product(const Product<S>& p) {
     int64_t k = 0;
     do {
       const int64_t depth = smaller(kDepth, p.k - k), steps = ceil_div(depth, kStep<O>);
-      const bool share_b = p.m > block_rows && !p.packed_b;
-      const bool pack_panel_first = p.m <= block_rows && !p.packed_b;
+      const bool by_tile = p.b_col == 1 && p.m >= 2 * kTileRows && !p.packed_b;
+      const bool share_b = p.m > block_rows && !p.packed_b, own_panel = !share_b && !p.packed_b;
       Workspace shared_b(share_b ? size_t(width * steps) * sizeof(O) : 0);
-      const O* b = static_cast<const O*>(shared_b.data());
-      if (p.packed_b) b = static_cast<const O*>(p.packed_b) + pass * L * ceil_div(p.k, kStep<O>) + k / kStep<O> * width;
-      if (share_b) {
+      O* b = static_cast<O*>(shared_b.data());
+      if (p.packed_b)
+        b = static_cast<O*>(const_cast<void*>(p.packed_b)) + pass * L * ceil_div(p.k, kStep<O>) + k / kStep<O> * width;
+      if (share_b && !by_tile) {
         const int64_t group = larger<int64_t>(1, ceil_div(kPackWork, steps * kTileVectors * L));
         for_chunks(ceil_div(panels, group), [&](int64_t chunk) {
-          pack_panels(static_cast<O*>(shared_b.data()), p, pass, vectors, chunk * group,
-                      smaller(panels, (chunk + 1) * group), k, depth);
+          pack_panels(b, p, pass, vectors, chunk * group, smaller(panels, (chunk + 1) * group), k, depth);
         });
       }
       for (int64_t first_row = 0; first_row < p.m; first_row += pass_rows) {
@@ -297,10 +313,14 @@ void blocked_product(const Product<S>& p) {
         const int64_t wanted = work < 4 * kChunkWork ? 1 : smaller<int64_t>(64, work / kChunkWork);
         const int64_t group = ceil_div(panels, smaller(panels, ceil_div(wanted, row_blocks)));
         const int64_t groups = ceil_div(panels, group);
-        const auto body = [&](int64_t chunk) {
+        // The first blocks of rows may pack B's panels as they go, and come first.
+        const auto run = [&](int64_t chunk) {
           const int64_t begin = chunk / groups * block_rows, first = chunk % groups * group;
           const int64_t row = first_row + begin;
-          Workspace panel(pack_panel_first ? size_t(kTileVectors * kVectorBytes * steps) : 0);
+          Workspace panel(own_panel ? size_t(kTileVectors * kVectorBytes * steps) : 0);
+          BSide b_side = BSide::packed;
+          if (!p.packed_b && row == 0 && by_tile) b_side = BSide::packed_by_tile;
+          if (own_panel && !by_tile) b_side = BSide::packed_first;
           const O* a = pack_a ? tiles + begin * steps : in_place.a + row * in_place.row + k / kStep<O> * in_place.step;
           const Block<O> w{row,
                            smaller(block_rows, rows - begin),
@@ -314,19 +334,23 @@ void blocked_product(const Product<S>& p) {
                            in_place.row,
                            in_place.step,
                            pack_a,
-                           pack_panel_first ? BSide::packed_per_panel : BSide::packed,
+                           b_side,
                            b,
-                           static_cast<O*>(panel.data()),
+                           own_panel ? static_cast<O*>(panel.data()) : nullptr,
                            many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr,
                            width,
                            plain};
           run_block(p, w);
         };
-        if (wanted == 1) {
-          for (int64_t chunk = 0; chunk < row_blocks * groups; ++chunk) body(chunk);
-        } else {
-          for_chunks(row_blocks * groups, body);
-        }
+        const auto run_all = [&](int64_t first, int64_t last) {
+          if (wanted == 1)
+            for (int64_t chunk = first; chunk < last; ++chunk) run(chunk);
+          else
+            for_chunks(last - first, [&](int64_t chunk) { run(first + chunk); });
+        };
+        const int64_t packing = by_tile && share_b && first_row == 0 ? groups : 0;
+        if (packing) run_all(0, packing);
+        if (packing < row_blocks * groups) run_all(packing, row_blocks * groups);
       }
       k += depth;
     } while (k < p.k);

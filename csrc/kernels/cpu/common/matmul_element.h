@@ -166,13 +166,9 @@ inline Vec<Sum<O>> load_along(const S* p, int64_t elements) {
 // of every line.
 template <class O, class S>
 inline void load_square(const S* p, int64_t stride, Vec<Sum<O>> (&square)[kLanes<O>]) {
-  if constexpr (__is_same(S, Sum<O>)) {
-    load_transposed(p, stride, square);
-  } else {
 #pragma GCC unroll 16
-    for (int j = 0; j < kLanes<O>; ++j) square[j] = load_along<O>(p + j * stride, kLanes<O> * kStep<O>);
-    transpose<Sum<O>>(square);
-  }
+  for (int j = 0; j < kLanes<O>; ++j) square[j] = load_along<O>(p + j * stride, kLanes<O> * kStep<O>);
+  transpose<Sum<O>>(square);
 }
 
 template <class O, class S>

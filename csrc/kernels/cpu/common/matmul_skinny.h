@@ -104,52 +104,32 @@ void skinny_rows(const O* a, const S* b, int64_t b_k, int64_t k, int64_t columns
   if (done < k) skinny_steps<O, S, ROWS, 1, true>(a, b + done * b_k, b_k, columns, sums, streamed);
 }
 
-// B as (n, k), its rows along k: squares of B are transposed in registers, so that the chain of an
-// element stays in its order. `lines` rows of B, at most a vector's lanes, are read together.
-template <class O, class S, int ROWS>
+// Squares of k by which each row of a streamed B is fetched ahead: rows of memory, each with a stream of its own,
+// are more than the hardware follows.
+constexpr int64_t kSquaresAhead = 8;
+
+// B as (n, k), its rows along k: squares of B are transposed in registers, so that the chain of an element stays in
+// its order. GROUPS blocks of a vector's lanes of rows go side by side: a chain waits for each sum before the next,
+// which the other block's chains and squares fill. `lines` rows of the last block exist.
+template <class O, class S, int ROWS, int GROUPS, bool STREAMED>
 void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, int lines, Sum<O>* sums) {
   using T = Sum<O>;
   constexpr int L = kLanes<O>, kElements = L * kStep<O>;
-  Vec<T> acc[ROWS] = {};
-  RunAhead ahead{(const char*)(b + L * b_col), b_col * int64_t(sizeof(S)), k * int64_t(sizeof(S))};
-  for (int64_t left = k; left > 0; left -= kElements, a += L * ROWS, b += kElements) {
-    Vec<T> square[L];
-    ahead.fetch<L>();
-    if (left >= kElements && lines == L) {
-      load_square<O>(b, b_col, square);
-#pragma GCC unroll 16
-      for (int q = 0; q < L; ++q) {
-#pragma GCC unroll 8
-        for (int i = 0; i < ROWS; ++i)
-          acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
-      }
-    } else {
-      for (int j = 0; j < L; ++j) square[j] = j < lines ? load_along<O>(b + j * b_col, left) : Vec<T>{};
-      transpose<T>(square);
-      const int steps = left >= kElements ? L : int((left + kStep<O> - 1) / kStep<O>);
-      for (int q = 0; q < steps; ++q)
-        for (int i = 0; i < ROWS; ++i)
-          acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < ROWS; ++i) store(sums + i * L, acc[i]);
-}
-
-// The same for GROUPS blocks of L whole rows of B side by side, for a B that lies in the caches: one block's chain
-// waits for each sum before the next, which the other blocks' chains and squares fill.
-template <class O, class S, int ROWS, int GROUPS>
-void skinny_column_groups(const O* a, const S* b, int64_t b_col, int64_t k, Sum<O>* sums) {
-  using T = Sum<O>;
-  constexpr int L = kLanes<O>, kElements = L * kStep<O>;
+  constexpr int64_t kAhead = kSquaresAhead * kElements;
   Vec<T> acc[GROUPS][ROWS] = {};
   for (int64_t left = k; left > 0; left -= kElements, a += L * ROWS, b += kElements) {
     const int steps = left >= kElements ? L : int((left + kStep<O> - 1) / kStep<O>);
+    // At the end of its rows, the beginning of the next.
+    [[maybe_unused]] const S* ahead = left > kAhead ? b + kAhead : b + kAhead - k + GROUPS * L * b_col;
 #pragma GCC unroll 1
     for (int g = 0; g < GROUPS; ++g) {
       const S* rows = b + g * L * b_col;
       Vec<T> square[L];
-      if (left >= kElements) {
+      if constexpr (STREAMED) {
+#pragma GCC unroll 16
+        for (int j = 0; j < L; ++j) __builtin_prefetch(ahead + (g * L + j) * b_col);
+      }
+      if (left >= kElements && (g + 1 < GROUPS || lines == L)) {
         load_square<O>(rows, b_col, square);
         Vec<T> sum[ROWS];
 #pragma GCC unroll 8
@@ -163,7 +143,8 @@ void skinny_column_groups(const O* a, const S* b, int64_t b_col, int64_t k, Sum<
 #pragma GCC unroll 8
         for (int i = 0; i < ROWS; ++i) acc[g][i] = sum[i];
       } else {
-        for (int j = 0; j < L; ++j) square[j] = load_along<O>(rows + j * b_col, left);
+        const int rows_here = g + 1 < GROUPS ? L : lines;
+        for (int j = 0; j < L; ++j) square[j] = j < rows_here ? load_along<O>(rows + j * b_col, left) : Vec<T>{};
         transpose<T>(square);
         for (int q = 0; q < steps; ++q)
           for (int i = 0; i < ROWS; ++i)
@@ -200,17 +181,19 @@ void skinny_product(const Product<S>& p) {
       __builtin_memset(sums, 0, size_t(vectors * ROWS) * kVectorBytes);
       skinny_rows<O, S, ROWS>(a, p.b + begin, p.b_k, p.k, columns, sums, streamed);
     } else {
+      const auto run = [&]<int GROUPS, bool STREAMED>(int64_t v) {
+        skinny_columns<O, S, ROWS, GROUPS, STREAMED>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
+                                                     int(smaller(L, columns - (v + GROUPS - 1) * L)),
+                                                     sums + v * ROWS * L);
+      };
+      constexpr int kGroups = ROWS <= 2 ? 2 : 1;
       int64_t v = 0;
-      if constexpr (ROWS <= 2) {
-        constexpr int kGroups = 4;
-        if (!streamed)
-          for (; (v + kGroups) * L <= columns; v += kGroups)
-            skinny_column_groups<O, S, ROWS, kGroups>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
-                                                      sums + v * ROWS * L);
+      if (streamed) {
+        for (; v < vectors; ++v) run.template operator()<1, true>(v);
+      } else {
+        for (; v + kGroups <= vectors; v += kGroups) run.template operator()<kGroups, false>(v);
+        for (; v < vectors; ++v) run.template operator()<1, false>(v);
       }
-      for (; v < vectors; ++v)
-        skinny_columns<O, S, ROWS>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k, int(smaller(L, columns - v * L)),
-                                   sums + v * ROWS * L);
     }
     finish(p.epilogue, 0, begin, ROWS, columns, sums, L, ROWS * L, p.out, p.out_row);
   });

@@ -21,23 +21,68 @@ constexpr int kTileVectors = 2;
 // panels and the transpose of a row-major matrix).
 enum class ASide { strided, adjacent };
 
+// Where the vectors of B come from: packed or whole rows in place; rows in place whose last vector ends at `tail`;
+// or rows in place that the tile packs as it goes, for the tiles below it (`packing`, of stored type S).
+enum class BRead { whole, masked, packing, packing_masked };
+
 template <class O>
 struct TileArgs {
   const O* a;
   int64_t a_row, a_k;  // strides of A
-  const O* b;
-  int64_t b_k;    // stride of B between steps of k
-  int64_t depth;  // steps
-  Sum<O>* c;      // where the tile goes, and where it begins from when `resume`
+  const void* b;       // O; S when packing
+  int64_t b_k;         // stride of B between steps of k
+  O* packed;           // packing: where the panel goes
+  int64_t k;           // packing: elements, of which the last pair may have one
+  int64_t depth;       // steps
+  Sum<O>* c;           // where the tile goes, and where it begins from when `resume`
   int64_t c_row;
-  int tail;  // lanes of the last vector that exist, 1 .. kLanes<O>
+  int tail, b_tail;  // lanes that the last vector of C and of B has, 1 .. kLanes<O>
   bool resume;
   const char* ahead;   // one line is fetched into L2 per step, from here on: the next panel of B
   int64_t ahead_step;  // bytes
 };
 
-// MASKED: B is read in place, so the lanes of its last vector past `tail` must not be touched.
-template <class O, int ROWS, int NV, ASide SIDE, bool MASKED>
+// Steps of k by which a tile that packs fetches ahead: some 200 cycles, as L3 takes.
+constexpr int64_t kTileAhead = 16;
+
+// The vectors of B, step by step.
+template <class O, class S, int NV, BRead READ>
+class BReader {
+  static constexpr int L = kLanes<O>;
+  static constexpr bool kMasked = READ == BRead::masked || READ == BRead::packing_masked;
+  static constexpr bool kPacking = READ == BRead::packing || READ == BRead::packing_masked;
+  const S* b_;
+  int64_t b_k_;
+  int tail_;
+  O* packed_;
+  int64_t left_;
+
+ public:
+  explicit BReader(const TileArgs<O>& t)
+      : b_(static_cast<const S*>(t.b)), b_k_(t.b_k), tail_(t.b_tail), packed_(t.packed), left_(t.k) {}
+
+  void next(Vec<O> (&v)[NV]) {
+    if constexpr (kPacking) {
+      const bool second = left_ > 1;
+#pragma GCC unroll 3
+      for (int j = 0; j < NV; ++j) {
+        __builtin_prefetch(b_ + kTileAhead * b_k_ + j * L);
+        v[j] = load_columns<O>(b_ + j * L, b_k_ / kStep<O>, kMasked && j == NV - 1 ? tail_ : L, second);
+        store(packed_ + j * L, v[j]);
+      }
+      __builtin_prefetch(b_ + kTileAhead * b_k_ + NV * L - 1);
+      packed_ += NV * L;
+      left_ -= kStep<O>;
+    } else {
+#pragma GCC unroll 3
+      for (int j = 0; j < NV - 1; ++j) v[j] = load(b_ + j * L);
+      v[NV - 1] = kMasked ? load_partial(b_ + (NV - 1) * L, tail_) : load(b_ + (NV - 1) * L);
+    }
+    b_ += b_k_;
+  }
+};
+
+template <class O, class S, int ROWS, int NV, ASide SIDE, BRead READ>
 void tile(const TileArgs<O>& t) {
   using T = Sum<O>;
   constexpr int L = kLanes<O>;
@@ -56,27 +101,25 @@ void tile(const TileArgs<O>& t) {
     c = t.c;
   }
   const O* a = t.a;
-  const O* b = t.b;
   int64_t a_k = t.a_k;
-  const int64_t b_k = t.b_k;
   asm("" : "+r"(a_k));  // no second copy of the loop for a stride of one
+  BReader<O, S, NV, READ> b(t);
   const char* ahead = t.ahead;
   const int64_t ahead_step = t.ahead_step;
   for (int64_t k = t.depth; k > 0; --k) {
     Vec<O> bv[NV];
-#pragma GCC unroll 3
-    for (int j = 0; j < NV - 1; ++j) bv[j] = load(b + j * L);
-    bv[NV - 1] = MASKED ? load_partial(b + (NV - 1) * L, tail) : load(b + (NV - 1) * L);
+    b.next(bv);
 #pragma GCC unroll 8
     for (int i = 0; i < ROWS; ++i) {
       const Vec<O> av = broadcast_operand(a[i * a_row]);
 #pragma GCC unroll 3
       for (int j = 0; j < NV; ++j) acc[i][j] = multiply_add(av, bv[j], acc[i][j]);
     }
-    __builtin_prefetch(ahead, 0, 2);
-    ahead += ahead_step;
+    if constexpr (READ == BRead::whole || READ == BRead::masked) {
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += ahead_step;
+    }
     a += a_k;
-    b += b_k;
   }
   if (tail == L) {
 #pragma GCC unroll 8
@@ -98,20 +141,36 @@ template <class O>
 using TileFunction = void (*)(const TileArgs<O>&);
 
 // [vectors - 1][rows - 1]; entries beyond the tile size are never used.
-template <class O, int NV, ASide SIDE, bool MASKED, int... ROWS>
-constexpr TileFunction<O> kTilesOf[] = {tile<O, (ROWS < kTileRows ? ROWS : kTileRows), NV, SIDE, MASKED>...};
-template <class O, int NV, ASide SIDE, bool MASKED>
-constexpr const TileFunction<O>* kTileRow = kTilesOf<O, NV, SIDE, MASKED, 1, 2, 3, 4, 5, 6, 7, 8>;
-template <class O, ASide SIDE, bool MASKED>
-constexpr const TileFunction<O>* kTiles[3] = {kTileRow<O, 1, SIDE, MASKED>, kTileRow<O, 2, SIDE, MASKED>,
-                                              kTileRow<O, kTileVectors, SIDE, MASKED>};
+template <class O, int NV, ASide SIDE, BRead READ, int... ROWS>
+constexpr TileFunction<O> kTilesOf[] = {tile<O, O, (ROWS < kTileRows ? ROWS : kTileRows), NV, SIDE, READ>...};
+template <class O, int NV, ASide SIDE, BRead READ>
+constexpr const TileFunction<O>* kTileRow = kTilesOf<O, NV, SIDE, READ, 1, 2, 3, 4, 5, 6, 7, 8>;
+template <class O, ASide SIDE, BRead READ>
+constexpr const TileFunction<O>* kTiles[3] = {kTileRow<O, 1, SIDE, READ>, kTileRow<O, 2, SIDE, READ>,
+                                              kTileRow<O, kTileVectors, SIDE, READ>};
 
 // The tiles of `vectors` vectors, indexed by rows - 1.
 template <class O>
 inline const TileFunction<O>* tile_functions(bool adjacent, bool masked, int vectors) {
   if (adjacent)
-    return masked ? kTiles<O, ASide::adjacent, true>[vectors - 1] : kTiles<O, ASide::adjacent, false>[vectors - 1];
-  return masked ? kTiles<O, ASide::strided, true>[vectors - 1] : kTiles<O, ASide::strided, false>[vectors - 1];
+    return masked ? kTiles<O, ASide::adjacent, BRead::masked>[vectors - 1]
+                  : kTiles<O, ASide::adjacent, BRead::whole>[vectors - 1];
+  return masked ? kTiles<O, ASide::strided, BRead::masked>[vectors - 1]
+                : kTiles<O, ASide::strided, BRead::whole>[vectors - 1];
+}
+
+// Tiles that pack, all of them of kTileRows rows: [vectors - 1].
+template <class O, class S, ASide SIDE, BRead READ>
+constexpr TileFunction<O> kPackingTiles[3] = {tile<O, S, kTileRows, 1, SIDE, READ>, tile<O, S, kTileRows, 2, SIDE, READ>,
+                                              tile<O, S, kTileRows, kTileVectors, SIDE, READ>};
+
+template <class O, class S>
+inline TileFunction<O> packing_tile(bool adjacent, bool masked, int vectors) {
+  if (adjacent)
+    return masked ? kPackingTiles<O, S, ASide::adjacent, BRead::packing_masked>[vectors - 1]
+                  : kPackingTiles<O, S, ASide::adjacent, BRead::packing>[vectors - 1];
+  return masked ? kPackingTiles<O, S, ASide::strided, BRead::packing_masked>[vectors - 1]
+                : kPackingTiles<O, S, ASide::strided, BRead::packing>[vectors - 1];
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

@@ -92,31 +92,4 @@ inline void transpose(Vec<T> (&r)[kLanes<T>]) {
   for (int i = 0; i < kSquare; ++i) detail::transpose_lanes(r + i, kSquare);
 }
 
-// The transpose of the square at p, whose rows are `stride` apart, straight from memory. With 512-bit
-// vectors, whole lanes are put in place by the loads (masked broadcasts of 16 bytes), which leaves half of
-// the shuffles: those go one a cycle, loads two.
-template <class T>
-inline void load_transposed(const T* p, int64_t stride, Vec<T> (&r)[kLanes<T>]) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(T) == 4) {
-    const auto four = [&](int row, int column) { return _mm_loadu_ps((const float*)(p + row * stride + column)); };
-#pragma GCC unroll 4
-    for (int c = 0; c < 16; c += 4) {
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        __m512 v = _mm512_broadcast_f32x4(four(i, c));
-        v = _mm512_mask_broadcast_f32x4(v, 0x00f0, four(4 + i, c));
-        v = _mm512_mask_broadcast_f32x4(v, 0x0f00, four(8 + i, c));
-        r[c + i] = (Vec<T>)_mm512_mask_broadcast_f32x4(v, 0xf000, four(12 + i, c));
-      }
-      detail::transpose_in_lanes(r + c);
-    }
-    return;
-  }
-#endif
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes<T>; ++i) r[i] = load(p + i * stride);
-  transpose<T>(r);
-}
-
 }  // namespace hotloop::HOTLOOP_ISA
