@@ -18,6 +18,8 @@ template <class O>
 constexpr int64_t kBlockDepth = 8192 / sizeof(O);
 // Bytes of A of one block: beside a panel of B in an L2 of 1 MB.
 constexpr int64_t kBlockBytes = 384 << 10;
+// Bytes of A with adjacent rows that tiles read in place: a line a step, of which one uses a part.
+constexpr int64_t kAdjacentBytes = 512 << 10;
 // Vectors of columns per pass over A, so that the packed B stays within 16 MB at full depth.
 constexpr int64_t kPassVectors = 32 * kTileVectors;
 // Multiply-adds worth another thread: some 10 us on one core.
@@ -25,7 +27,7 @@ constexpr int64_t kChunkWork = 1 << 20;
 // Elements whose packing takes as long.
 constexpr int64_t kPackWork = 1 << 17;
 // Bytes of packed A per pass over the rows.
-constexpr int64_t kPassBytes = 16 << 20;
+constexpr int64_t kPassBytes = 2 << 20;
 
 // The next of the pieces of at most `most` that `left` is cut into, the last two alike.
 inline int64_t next_piece(int64_t left, int64_t most) {
@@ -64,21 +66,41 @@ void pack_panels(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, 
   }
 }
 
-// Packs tiles of rows that lie next to each other, several tiles together so that whole lines are read.
+// Packs tiles of rows that lie next to each other, several tiles together so that whole lines are read. Where a vector
+// is two tiles wide, two steps of them change places, and whole lines are written too.
 template <class S, class O>
 void pack_adjacent_rows(O* tiles, const S* a, int64_t a_k, int64_t rows, int64_t depth) {
   constexpr int L = kLanes<O>;
   constexpr int64_t kTogether = 8;  // tiles
-  const int64_t steps = ceil_div(depth, kStep<O>);
+  constexpr bool kTwoTiles = L == 2 * kTileRows;
+  const int64_t steps = ceil_div(depth, kStep<O>), step = kStep<O> * a_k;
   for (int64_t begin = 0, end; begin < rows; begin = end) {
     end = begin;
     for (int64_t i = 0; i < kTogether && end < rows; ++i) end += next_piece(rows - end, kTileRows);
-    for (int64_t s = 0; s < steps; ++s) {
-      const S* from = a + s * kStep<O> * a_k;
+    int64_t s = 0;
+    if constexpr (kTwoTiles) {
+      if (end - begin == kTogether * kTileRows) {
+        for (; (s + 2) * kStep<O> <= depth; s += 2) {
+          const S* from = a + s * step + begin;
+          O* to = tiles + begin * steps + s * kTileRows;
+#pragma GCC unroll 4
+          for (int64_t r = 0; r < kTogether * kTileRows; r += L) {
+            __builtin_prefetch(from + kPackAhead * step + r);
+            __builtin_prefetch(from + (kPackAhead + 1) * step + r);
+            Vec<O> x = load_columns<O>(from + r, a_k, L, true), y = load_columns<O>(from + step + r, a_k, L, true);
+            swap_halves(x, y);
+            store(to + r * steps, x);
+            store(to + (r + kTileRows) * steps, y);
+          }
+        }
+      }
+    }
+    for (; s < steps; ++s) {
+      const S* from = a + s * step;
       const bool second = (s + 1) * kStep<O> <= depth;
       for (int64_t r = begin, n; r < end; r += n) {
         n = next_piece(rows - r, kTileRows);
-        __builtin_prefetch(from + kPackAhead * kStep<O> * a_k + r);
+        __builtin_prefetch(from + kPackAhead * step + r);
         O* to = tiles + r * steps + s * n;
         for (int64_t j = 0; j < n; j += L) {
           const Vec<O> v = load_columns<O>(from + r + j, a_k, int(smaller<int64_t>(L, rows - r - j)), second);
@@ -155,7 +177,9 @@ void run_block(const Product<S>& p, const Block<O>& w) {
   const int64_t steps = ceil_div(w.depth, kStep<O>);
   const int64_t panels = ceil_div(w.pass_vectors, kTileVectors);
   const bool last_block = w.k + w.depth == p.k;
-  alignas(kVectorBytes) T scratch[kTileRows * kTileVectors * L];
+  // Rows of a transposed out are held until they fill its lines.
+  constexpr int64_t kHeldRows = L >= 2 * kTileRows ? 2 * kTileRows : kTileRows;
+  alignas(kVectorBytes) T scratch[kHeldRows * kTileVectors * L];
   TileArgs<O> t;
   t.depth = steps;
   t.resume = w.k > 0;
@@ -182,6 +206,7 @@ void run_block(const Product<S>& p, const Block<O>& w) {
     if (w.b_side == BSide::packed_first) pack_panel_of_b(packed, p, w.pass + v, nv, w.k, w.depth);
     const TileFunction<O>* tiles = tile_functions<O>(adjacent, masked, int(nv));
     Ahead next = i + 1 < w.last ? next_panel(p, w, v + nv, steps) : Ahead{};
+    int64_t held = 0;
     for (int64_t r = 0, rows; r < w.rows; r += rows) {
       rows = next_piece(w.rows - r, kTileRows);
       t.ahead = next.tiles > 0 ? next.line : static_cast<const char*>(t.b);
@@ -214,11 +239,18 @@ void run_block(const Product<S>& p, const Block<O>& w) {
         t.c = w.sums + r * w.sums_row + (column - w.pass * L);
         t.c_row = w.sums_row;
       } else {
-        t.c = scratch;
+        t.c = scratch + held * nv * L;
         t.c_row = nv * L;
       }
       run(t);
-      if (last_block) finish(p.epilogue, w.row + r, column, rows, columns, t.c, t.c_row, L, p.out, p.out_row);
+      if (!last_block) continue;
+      if (!p.out_transposed) {
+        finish(p.epilogue, w.row + r, column, rows, columns, t.c, t.c_row, L, p.out, p.out_row);
+      } else if (held += rows; held + kTileRows > kHeldRows || r + rows == w.rows) {
+        finish_transposed(p.epilogue, w.row + r + rows - held, column, held, columns, t.c + (rows - held) * t.c_row,
+                          t.c_row, p.out, p.out_row);
+        held = 0;
+      }
     }
   }
 }
@@ -271,10 +303,13 @@ template <class S, class O = Compute<S>>
 void blocked_product(const Product<S>& p) {
   using T = Sum<O>;
   constexpr int64_t L = kLanes<O>, kDepth = kBlockDepth<O> * kStep<O>;
-  const bool plain = __is_same(S, T) && p.epilogue.plain();
+  // Where both would have to be rearranged, the transposed product has both as it wants them.
+  const bool both = p.a_row == 1 && p.a_k != 1 && p.b_k == 1 && p.b_col != 1 && !p.packed_b && !p.out_transposed;
+  if (both && p.m >= 2 * kTileRows && p.n >= 2 * kTileRows) return blocked_product<S, O>(transposed(p));
+  const bool plain = __is_same(S, T) && p.epilogue.plain() && !p.out_transposed;
   const bool many = p.k > kDepth;
   const InPlace<O> in_place = a_in_place<O>(p);
-  const bool pack_a = !in_place.a || (in_place.step != 1 && p.m * p.k * int64_t(sizeof(S)) > kBlockBytes);
+  const bool pack_a = !in_place.a || (in_place.step != 1 && p.m * p.k * int64_t(sizeof(S)) > kAdjacentBytes);
   const int64_t all_vectors = vectors_of<O>(p.n);
   // An even cut of the rows into blocks, in whole tiles, and of the blocks into passes.
   const int64_t step_bytes = larger<int64_t>(1, ceil_div(smaller(p.k, kDepth), kStep<O>)) * int64_t(sizeof(O));

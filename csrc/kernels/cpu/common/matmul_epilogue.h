@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/args/matmul.h"
+#include "kernels/cpu/common/chunks.h"
 #include "kernels/cpu/common/matmul_element.h"
 #include "kernels/cpu/common/vec_math.h"
 
@@ -49,18 +50,17 @@ inline Vec<Compute<S>> load_strided(const S* p, int64_t stride, int n) {
   return load(lanes);
 }
 
-// Writes rows x columns of out at (row, column) from the sums of its elements: vector v of row i is at
-// sums + i * sums_row + v * sums_vector.
-template <class S>
-[[gnu::noinline]] void finish(const Epilogue<S>& e, int64_t row, int64_t column, int64_t rows, int64_t columns,
-                              const Compute<S>* sums, int64_t sums_row, int64_t sums_vector, S* out, int64_t out_row) {
+// Hands rows x columns of the result at (row, column), vector by vector, to put(i, j, vector, lanes). Its sums: vector
+// v of row i is at sums + i * sums_row + v * sums_vector.
+template <class S, class PUT>
+inline void finish_vectors(const Epilogue<S>& e, int64_t row, int64_t column, int64_t rows, int64_t columns,
+                           const Compute<S>* sums, int64_t sums_row, int64_t sums_vector, PUT put) {
   using T = Compute<S>;
   constexpr int L = kLanes<T>;
   if (e.plain()) {
     for (int64_t i = 0; i < rows; ++i) {
       for (int64_t j = 0, v = 0; j < columns; j += L, ++v)
-        store_as(out + (row + i) * out_row + column + j, load(sums + i * sums_row + v * sums_vector),
-                 columns - j < L ? int(columns - j) : L);
+        put(i, j, load(sums + i * sums_row + v * sums_vector), columns - j < L ? int(columns - j) : L);
     }
     return;
   }
@@ -82,7 +82,38 @@ template <class S>
       }
       if (e.activation != Activation::none) x = activate(x, e.activation);
       if (residual) x = fma(beta, load_strided(residual + i * e.residual_row, e.residual_col, n), x);
-      store_as(out + (row + i) * out_row + column + j, x, n);
+      put(i, j, x, n);
+    }
+  }
+}
+
+// Writes the result to rows of out.
+template <class S>
+[[gnu::noinline]] void finish(const Epilogue<S>& e, int64_t row, int64_t column, int64_t rows, int64_t columns,
+                              const Compute<S>* sums, int64_t sums_row, int64_t sums_vector, S* out, int64_t out_row) {
+  S* to = out + row * out_row + column;
+  finish_vectors(e, row, column, rows, columns, sums, sums_row, sums_vector,
+                 [=](int64_t i, int64_t j, Vec<Compute<S>> x, int n) { store_as(to + i * out_row + j, x, n); });
+}
+
+// Writes the result, row by row, to columns of out, each `out_column` after the one before.
+template <class S>
+[[gnu::noinline]] void finish_transposed(const Epilogue<S>& e, int64_t row, int64_t column, int64_t rows,
+                                         int64_t columns, Compute<S>* sums, int64_t sums_row, S* out,
+                                         int64_t out_column) {
+  using T = Compute<S>;
+  constexpr int L = kLanes<T>;
+  finish_vectors(e, row, column, rows, columns, sums, sums_row, L,
+                 [=](int64_t i, int64_t j, Vec<T> x, int) { store(sums + i * sums_row + j, x); });
+  for (int64_t i = 0; i < rows; i += L) {
+    for (int64_t j = 0; j < columns; j += L) {
+      const int square_rows = int(smaller<int64_t>(L, rows - i)), square_columns = int(smaller<int64_t>(L, columns - j));
+      Vec<T> square[L];
+#pragma GCC unroll 16
+      for (int q = 0; q < L; ++q) square[q] = q < square_rows ? load(sums + (i + q) * sums_row + j) : Vec<T>{};
+      transpose<T>(square);
+      S* to = out + (column + j) * out_column + row + i;
+      for (int q = 0; q < square_columns; ++q) store_as(to + q * out_column, square[q], square_rows);
     }
   }
 }

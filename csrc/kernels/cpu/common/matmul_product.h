@@ -16,6 +16,7 @@ struct Product {
   S* out;
   int64_t out_row;
   Epilogue<S> epilogue;
+  bool out_transposed = false;  // out_row leads from column to column of the product
 };
 
 inline int64_t batch_size(const MatmulArgs& args) {
@@ -52,6 +53,19 @@ inline Product<S> product_of(const MatmulArgs& args, int64_t index) {
           args.out_row_stride,
           {T(args.alpha), T(args.beta), at(args.bias, bias), args.bias_row_stride, args.bias_col_stride,
            at(args.residual, residual), args.residual_row_stride, args.residual_col_stride, args.activation}};
+}
+
+// B^T A^T, which writes the same out.
+template <class S>
+inline Product<S> transposed(const Product<S>& p) {
+  Product<S> t = p;
+  t.m = p.n, t.n = p.m;
+  t.a = p.b, t.a_row = p.b_col, t.a_k = p.b_k;
+  t.b = p.a, t.b_k = p.a_k, t.b_col = p.a_row;
+  t.epilogue.bias_row = p.epilogue.bias_col, t.epilogue.bias_col = p.epilogue.bias_row;
+  t.epilogue.residual_row = p.epilogue.residual_col, t.epilogue.residual_col = p.epilogue.residual_row;
+  t.out_transposed = !p.out_transposed;
+  return t;
 }
 
 // A as operands of the chain where they lie: for pairs, rows of whole pairs.

@@ -42,8 +42,10 @@ struct TileArgs {
   int64_t ahead_step;  // bytes
 };
 
-// Steps of k by which a tile that packs fetches ahead: some 200 cycles, as L3 takes.
-constexpr int64_t kTileAhead = 16;
+// Steps of k by which a tile that packs fetches ahead: some 500 cycles.
+constexpr int64_t kTileAhead = 40;
+// The same for adjacent elements of A, which come from L2.
+constexpr int64_t kTileAheadA = 8;
 
 // The vectors of B, step by step.
 template <class O, class S, int NV, BRead READ>
@@ -119,6 +121,8 @@ void tile(const TileArgs<O>& t) {
       __builtin_prefetch(ahead, 0, 2);
       ahead += ahead_step;
     }
+    // Here every step is a line of its own, and all its broadcasts would wait for it.
+    if constexpr (SIDE == ASide::adjacent) __builtin_prefetch(a + kTileAheadA * a_k);
     a += a_k;
   }
   if (tail == L) {

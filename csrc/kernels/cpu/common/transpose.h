@@ -92,4 +92,20 @@ inline void transpose(Vec<T> (&r)[kLanes<T>]) {
   for (int i = 0; i < kSquare; ++i) detail::transpose_lanes(r + i, kSquare);
 }
 
+// x = (x0, x1), y = (y0, y1) in halves become (x0, y0) and (x1, y1).
+template <class V>
+inline void swap_halves(V& x, V& y) {
+  const f64v a = (f64v)x, b = (f64v)y;
+#if defined(__AVX512F__)
+  x = (V)__builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+  y = (V)__builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+#elif defined(__AVX2__)
+  x = (V)__builtin_shufflevector(a, b, 0, 1, 4, 5);
+  y = (V)__builtin_shufflevector(a, b, 2, 3, 6, 7);
+#else
+  x = (V)__builtin_shufflevector(a, b, 0, 2);
+  y = (V)__builtin_shufflevector(a, b, 1, 3);
+#endif
+}
+
 }  // namespace hotloop::HOTLOOP_ISA
