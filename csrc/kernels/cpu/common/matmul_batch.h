@@ -35,8 +35,8 @@ void pack_matrix(const PackArgs& args) {
   p.b = static_cast<const S*>(args.b);
   p.b_k = args.b_row_stride;
   p.b_col = args.b_col_stride;
-  for (int64_t pass = 0; pass < all; pass += kPassVectors) {
-    const int64_t vectors = smaller(kPassVectors, all - pass), panels = ceil_div(vectors, kTileVectors);
+  for (int64_t pass = 0; pass < all; pass += kPassVectors<O>) {
+    const int64_t vectors = smaller(kPassVectors<O>, all - pass), panels = ceil_div(vectors, kTileVectors);
     for (int64_t k = 0; k < p.k; k += kDepth) {
       O* to = static_cast<O*>(args.packed) + pass * L * steps + k / kStep<O> * vectors * L;
       const int64_t depth = smaller(kDepth, p.k - k);

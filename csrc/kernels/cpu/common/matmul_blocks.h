@@ -20,14 +20,15 @@ constexpr int64_t kBlockDepth = 8192 / sizeof(O);
 constexpr int64_t kBlockBytes = 384 << 10;
 // Bytes of A with adjacent rows that tiles read in place: a line a step, of which one uses a part.
 constexpr int64_t kAdjacentBytes = 512 << 10;
-// Vectors of columns per pass over A, so that the packed B stays within 16 MB at full depth.
-constexpr int64_t kPassVectors = 32 * kTileVectors;
+// Vectors of columns per pass over A, so that the packed B is at most 6 MB of L3.
+template <class O>
+constexpr int64_t kPassVectors = (6 << 20) / (kVectorBytes * kBlockDepth<O>) / kTileVectors * kTileVectors;
 // Multiply-adds worth another thread: some 10 us on one core.
 constexpr int64_t kChunkWork = 1 << 20;
 // Elements whose packing takes as long.
 constexpr int64_t kPackWork = 1 << 17;
-// Bytes of packed A per pass over the rows.
-constexpr int64_t kPassBytes = 2 << 20;
+// Bytes of packed A per pass over the rows: they stay near L2.
+constexpr int64_t kPassBytes = 1536 << 10;
 
 // The next of the pieces of at most `most` that `left` is cut into, the last two alike.
 inline int64_t next_piece(int64_t left, int64_t most) {
@@ -317,8 +318,8 @@ void blocked_product(const Product<S>& p) {
   const int64_t block_rows = ceil_div(ceil_div(p.m, ceil_div(p.m, most_rows)), kTileRows) * kTileRows;
   const int64_t pass_rows = pack_a ? larger<int64_t>(1, kPassBytes / (step_bytes * block_rows)) * block_rows : p.m;
 
-  for (int64_t pass = 0; pass < all_vectors; pass += kPassVectors) {
-    const int64_t vectors = smaller(kPassVectors, all_vectors - pass);
+  for (int64_t pass = 0; pass < all_vectors; pass += kPassVectors<O>) {
+    const int64_t vectors = smaller(kPassVectors<O>, all_vectors - pass);
     const int64_t panels = ceil_div(vectors, kTileVectors), width = vectors * L;
     Workspace sums(many && !plain ? size_t(p.m * width) * sizeof(T) : 0);
     int64_t k = 0;

@@ -107,7 +107,8 @@ template <class S>
                  [=](int64_t i, int64_t j, Vec<T> x, int) { store(sums + i * sums_row + j, x); });
   for (int64_t i = 0; i < rows; i += L) {
     for (int64_t j = 0; j < columns; j += L) {
-      const int square_rows = int(smaller<int64_t>(L, rows - i)), square_columns = int(smaller<int64_t>(L, columns - j));
+      const int square_rows = int(smaller<int64_t>(L, rows - i)),
+                square_columns = int(smaller<int64_t>(L, columns - j));
       Vec<T> square[L];
 #pragma GCC unroll 16
       for (int q = 0; q < L; ++q) square[q] = q < square_rows ? load(sums + (i + q) * sums_row + j) : Vec<T>{};

@@ -165,7 +165,8 @@ inline const TileFunction<O>* tile_functions(bool adjacent, bool masked, int vec
 
 // Tiles that pack, all of them of kTileRows rows: [vectors - 1].
 template <class O, class S, ASide SIDE, BRead READ>
-constexpr TileFunction<O> kPackingTiles[3] = {tile<O, S, kTileRows, 1, SIDE, READ>, tile<O, S, kTileRows, 2, SIDE, READ>,
+constexpr TileFunction<O> kPackingTiles[3] = {tile<O, S, kTileRows, 1, SIDE, READ>,
+                                              tile<O, S, kTileRows, 2, SIDE, READ>,
                                               tile<O, S, kTileRows, kTileVectors, SIDE, READ>};
 
 template <class O, class S>
