@@ -57,7 +57,7 @@ void tell_saved_tensor_hooks(const Edge& edge) {
 
 SavedTensor::SavedTensor(const Tensor& t, bool as_it_is, bool spoiled)
     : version_(t->storage->version() - spoiled), dtype_(t.dtype()), untracked_(t->untracked) {
-  if (innermost) [[unlikely]] {
+  if (innermost && !spoiled) [[unlikely]] {
     kind_ = Kind::packed;
     kept_ = Ref<RefCounted>(pack(t).get());
   } else if (as_it_is) {

@@ -26,7 +26,7 @@ void tell_saved_tensor_hooks(const Edge& edge);  // of a new node
 class SavedTensor {
  public:
   SavedTensor() = default;
-  // `spoiled`: has been written over already, so that check() will refuse it.
+  // `spoiled`: has been written over already, so that check() will refuse it and no hook gets to see it.
   SavedTensor(const Tensor& t, bool as_it_is, bool spoiled = false);
 
   bool defined() const { return bool(kept_); }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
 import hotloop
+from hotloop.autograd.graph import saved_tensors_hooks
+from hotloop.utils.checkpoint import checkpoint
 
 torch: Any = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
 
@@ -21,6 +24,7 @@ class Program:
 
     def __init__(self, lib: Any, seed: int) -> None:
         self.lib = lib
+        self.seed = seed
         self.random = random.Random(seed)
         data = np.random.default_rng(seed)
         self.leaves = []
@@ -36,6 +40,28 @@ class Program:
             self.leaves.append(leaf)
             self.pool.append(leaf)
             self.pool.append(leaf * 1.0)
+
+    def gradients(self, saving: str) -> list[bytes] | str:
+        """Those of the leaves, or why not, where what is saved is kept plainly, by hooks or by checkpointing."""
+
+        def run(*leaves: Any) -> Any:
+            again = Program(self.lib, self.seed)
+            again.leaves = list(leaves)
+            again.pool = [t for leaf in leaves for t in (leaf, leaf * 1.0)]
+            for _ in range(STEPS):
+                again.step()
+            return sum(t.sum() * (1.0 + 0.1 * i) for i, t in enumerate(again.pool))
+
+        try:
+            if saving == "checkpoint":
+                total = checkpoint(run, *self.leaves)
+            else:
+                with saved_tensors_hooks(hotloop.clone, hotloop.clone) if saving == "hooks" else nullcontext():
+                    total = run(*self.leaves)
+            total.backward()
+        except (RuntimeError, IndexError) as error:
+            return str(error)
+        return [t.grad.numpy().tobytes() for t in self.leaves if t.grad is not None]
 
     def pick(self) -> Any:
         return self.random.choice(self.pool)
@@ -205,3 +231,19 @@ def test_random_programs(first: int) -> None:
                 assert (a is None) == (b is None), f"program {seed}, gradient of leaf {i}: {a} and {b}"
             else:
                 np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8, err_msg=f"program {seed}, gradient of leaf {i}")
+
+
+def test_random_programs_whose_tensors_are_saved_otherwise() -> None:
+    agreed = 0
+    for seed in range(PROGRAMS):
+        plain, hooked, checkpointed = (Program(hotloop, seed).gradients(s) for s in ("plain", "hooks", "checkpoint"))
+        if isinstance(plain, str):
+            assert isinstance(checkpointed, str), f"program {seed}: {plain}"  # hooks that copy may succeed
+            continue
+        assert hooked == plain, f"program {seed}: {hooked!r}"
+        if isinstance(checkpointed, str):  # it wrote to its arguments
+            assert "which is argument" in checkpointed, f"program {seed}: {checkpointed}"
+            continue
+        assert checkpointed == plain, f"program {seed}"
+        agreed += 1
+    assert agreed > PROGRAMS // 2

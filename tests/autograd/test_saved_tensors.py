@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from typing import Any
@@ -192,6 +193,16 @@ def test_an_error_in_unpack_leaves_the_graph_usable() -> None:
     fail.append(False)
     y.backward()
     assert a.grad.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("hooks", [False, True])
+def test_what_is_written_over_at_once_is_not_packed(hooks: bool) -> None:
+    a = leaf(1, 2, 3)
+    with saved_tensors_hooks(Kept, unpack) if hooks else contextlib.nullcontext():
+        x = a * 1.0
+        x[:2].mul_(x[0])  # reads what it writes
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        x.sum().backward()
 
 
 def test_hooks_must_be_callable() -> None:
