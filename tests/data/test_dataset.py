@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import hotloop
-from hotloop.data import ConcatDataset, Dataset, Subset, TensorDataset, default_collate, random_split
+from hotloop.data import ConcatDataset, DataLoader, Dataset, Subset, TensorDataset, default_collate, random_split
 
 
 class Squares(Dataset[int]):
@@ -48,6 +48,10 @@ def test_subsets_and_concatenation() -> None:
     assert subset.__getitems__([2, 0]) == [25, 49]
     nested = Subset(subset, [2])
     assert nested.__getitems__([0]) == [25]
+    counted_from_the_end = Subset(TensorDataset(hotloop.arange(10)), [-1, 0, -3])
+    assert [int(x) for (x,) in counted_from_the_end] == [9, 0, 7]
+    (batch,) = next(iter(DataLoader(counted_from_the_end, batch_size=3)))
+    assert batch.tolist() == [9, 0, 7]
     both = Squares(2) + Squares(3)
     assert isinstance(both, ConcatDataset)
     assert [both[i] for i in range(len(both))] == [0, 1, 0, 1, 4]

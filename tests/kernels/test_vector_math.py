@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import hotloop
+from hotloop.bench.accuracy import FORMATS, ulp
 from hotloop.nn import functional as F
 from support.kernels import generator, values
-from support.tolerance import FORMATS, ulp
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
 erfc = np.vectorize(math.erfc, otypes=[np.float64])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from support.tolerance import FORMATS, assert_close, ulp
+from hotloop.bench.accuracy import FORMATS, ulp
+from support.tolerance import assert_close
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])

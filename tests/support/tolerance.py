@@ -1,40 +1,14 @@
-"""The one place that decides how far a result may be from its float64 reference.
-
-A result has two sources of error, and the bound of each element is their sum:
-
-- rounding to the dtype it is stored in: ``ulps`` units in the last place of the expected value;
-- accumulation: a sum of ``reduction_length`` = L products of ``magnitude`` = sum |a_i b_i|, made with machine epsilon
-  e of the accumulator, errs by at most L*e*magnitude and, with roundings as likely up as down, by about
-  sqrt(L)*e*magnitude. Allowed are 4 sqrt(L), never more than the hard 2 L.
-
-float16 and bfloat16 are accumulated in float32, as every kernel here must.
-"""
+"""Asserts that a result is as near to its float64 reference as rounding alone explains: `hotloop.bench.accuracy`
+derives the bound, for tests and benchmarks alike."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class FloatFormat:
-    """What rounding to a floating-point dtype means."""
-
-    epsilon: float  # spacing at 1
-    smallest: float  # spacing at 0
-    largest: float
-    accumulator_epsilon: float
-
-
-FORMATS = {
-    "float64": FloatFormat(2.0**-52, 2.0**-1074, float(np.finfo(np.float64).max), 2.0**-52),
-    "float32": FloatFormat(2.0**-23, 2.0**-149, float(np.finfo(np.float32).max), 2.0**-23),
-    "float16": FloatFormat(2.0**-10, 2.0**-24, 65504.0, 2.0**-23),
-    "bfloat16": FloatFormat(2.0**-7, 2.0**-133, (2.0 - 2.0**-7) * 2.0**127, 2.0**-23),
-}
+from hotloop.bench.accuracy import FORMATS, error_bound
 
 
 def dtype_name(dtype: Any) -> str:
@@ -54,14 +28,6 @@ def as_float64(x: Any, dtype: str | None = None) -> NDArray[np.float64]:
     return x.astype(np.float64)
 
 
-def ulp(expected: NDArray[np.float64], dtype: str) -> NDArray[np.float64]:
-    """The spacing of ``dtype`` at each expected value."""
-    form = FORMATS[dtype]
-    _, exponent = np.frexp(np.where(np.isfinite(expected), expected, 1.0))
-    spacing = np.where(expected == 0, form.smallest, np.ldexp(form.epsilon, exponent - 1))
-    return np.maximum(spacing, form.smallest)
-
-
 def assert_close(
     actual: Any,
     expected: Any,
@@ -71,10 +37,10 @@ def assert_close(
     ulps: float = 1.0,
     name: str = "result",
 ) -> float:
-    """Asserts that ``actual`` is ``expected``, a float64 reference, within the bound derived above.
+    """Asserts that ``actual`` is ``expected``, a float64 reference, within the bound.
 
-    ``dtype`` is that of ``actual`` unless given. ``magnitude`` broadcasts against ``expected``, and is |expected| where
-    not given: right for sums of terms of one sign, too strict where terms cancel. NaN must meet NaN, and an infinity
+    ``dtype`` is that of ``actual`` unless given; what ``reduction_length``, ``magnitude`` and ``ulps`` mean is told at
+    the bound. NaN must meet NaN, and an infinity
     the same infinity. Integers and booleans must be equal. Returns the largest error as a share of its bound.
     """
     dtype = dtype_name(actual.dtype if dtype is None else dtype)
@@ -87,16 +53,12 @@ def assert_close(
     got = as_float64(actual, dtype)
     assert got.shape == reference.shape, f"{name}: shape {got.shape}, expected {reference.shape}"
 
-    form = FORMATS[dtype]
-    bound = ulps * ulp(reference, dtype)
-    if reduction_length > 1:
-        growth = min(4.0 * reduction_length**0.5, 2.0 * reduction_length) * form.accumulator_epsilon
-        bound = bound + growth * np.abs(reference if magnitude is None else np.asarray(magnitude, np.float64))
-
+    bound = error_bound(reference, dtype, reduction_length, magnitude, ulps)
+    largest = FORMATS[dtype].largest
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(got - reference)
         # Equal infinities differ by NaN; values at the edge of the range may round to infinity.
-        overflow = np.isinf(got) & (np.sign(got) == np.sign(reference)) & (np.abs(reference) + bound > form.largest)
+        overflow = np.isinf(got) & (np.sign(got) == np.sign(reference)) & (np.abs(reference) + bound > largest)
     error = np.where(np.isnan(got) & np.isnan(reference) | (got == reference) | overflow, 0.0, error)
     error = np.where(np.isnan(error), np.inf, error)
     return _report(error, bound, got, reference, f"{name} ({dtype}, reduction length {reduction_length})")

@@ -84,6 +84,7 @@ def native_gather(dataset: Any) -> Callable[[Tensor | Sequence[int]], list[Tenso
     if gather is None:
         return None
     chosen = _core.tensor(list(dataset.indices), dtype=_core.int64)
+    chosen = _core.where(chosen < 0, chosen + len(dataset.dataset), chosen)  # type: ignore[arg-type]
 
     def gather_chosen(indices: Tensor | Sequence[int]) -> list[Tensor]:
         return gather(chosen[indices])

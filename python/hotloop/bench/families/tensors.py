@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ _BLOCKS = 12  # the third dimension of the permutes
 _EPSILON = 1e-5  # of layer norm
 
 
-@dataclass(frozen=True)
-class Operands:
+class Operands(NamedTuple):
     """What the operations take; each takes those that it names."""
 
     x: Any  # (rows, columns)
@@ -105,7 +104,7 @@ def _jax_layer_norm(jax: Any, o: Operands) -> Any:
 
 def _jax_train_layer_norm(jax: Any, o: Operands) -> Any:
     def forward(x: Any) -> Any:
-        return _jax_layer_norm(jax, Operands(x, o.y, o.bias, o.weight, o.classes))
+        return _jax_layer_norm(jax, o._replace(x=x))
 
     return jax.vjp(forward, o.x)[1](o.y)[0]
 
@@ -372,19 +371,17 @@ def _prepare(operation: Operation, rows: int, columns: int, libraries: Mapping[s
     rng = np.random.default_rng(7)
     inputs = [_draw(rng, rows, columns) for _ in range(INPUT_SETS)]
     references = [_reference(operation, drawn, rows, columns) for drawn in inputs]
+    checks = [reference.compare for reference in references]
     trials = {}
     for library in libraries.values():
-        calls = [_call(operation, library, drawn) for drawn in inputs]
-        if None not in calls:
-            trials[library.name] = Trial(
-                [call for call in calls if call is not None], [reference.compare for reference in references]
-            )
+        calls = [call for drawn in inputs if (call := _call(operation, library, drawn)) is not None]
+        if calls:
+            trials[library.name] = Trial(calls, checks)
     return trials
 
 
 def _reference(operation: Operation, drawn: Operands, rows: int, columns: int) -> Reference:
-    x, y, bias, weight = (value.astype(np.float64) for value in (drawn.x, drawn.y, drawn.bias, drawn.weight))
-    wide = Operands(x, y, bias, weight, drawn.classes)
+    wide = Operands(*(value.astype(np.float64) if value.dtype == np.float32 else value for value in drawn))
     return Reference(
         np.asarray(operation.reference(wide), dtype=np.float64),
         "float32",
@@ -398,8 +395,7 @@ def _call(operation: Operation, library: Library, drawn: Operands) -> Callable[[
     if library.name == "numpy":
         numpy = operation.numpy
         return None if numpy is None else lambda: numpy(drawn)
-    fields = (drawn.x, drawn.y, drawn.bias, drawn.weight, drawn.classes)
-    operands = Operands(*(library.array(value) for value in fields))
+    operands = Operands(*(library.array(value) for value in drawn))
     if library.name == "jax":
         return _jax_call(operation, library, operands)
     apply, module = operation.apply, library.module
@@ -411,5 +407,4 @@ def _jax_call(operation: Operation, library: Library, operands: Operands) -> Cal
         return None
     apply = partial(operation.jax, library.module)
     jitted = library.module.jit(lambda *fields: apply(Operands(*fields)))
-    fields = (operands.x, operands.y, operands.bias, operands.weight, operands.classes)
-    return lambda: jitted(*fields).block_until_ready()
+    return lambda: jitted(*operands).block_until_ready()
