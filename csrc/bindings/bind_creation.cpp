@@ -56,6 +56,12 @@ Tensor constant_like(const Tensor& x, const MaybeDType& dtype, const MaybeDevice
                   requires_grad);
 }
 
+template <int value>
+Tensor new_constant(const Tensor& x, const Dims& sizes, const MaybeDType& dtype, const MaybeDevice& device,
+                    bool requires_grad) {
+  return constant<value>(sizes, dtype.value_or(x.dtype()), device.value_or(x.device()), requires_grad);
+}
+
 Tensor empty_like(const Tensor& x, const MaybeDType& dtype, const MaybeDevice& device, bool requires_grad) {
   return finished(empty(x.sizes(), dtype.value_or(x.dtype()), device.value_or(x.device())), requires_grad);
 }
@@ -160,28 +166,29 @@ void add_creation_rows() {
           },
           "fill_value in the shape of input."),
       HOTLOOP_METHOD(
-          "new_zeros(self: Tensor, *size: int, dtype: dtype | None = None) -> Tensor",
-          [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype) {
-            return ops::zeros(sizes, dtype.value_or(x.dtype()), x.device());
-          },
-          "Zeros of this tensor's dtype and device."),
+          "new_zeros(self: Tensor, *size: int, dtype: dtype | None = None, device: device | str | None = None, "
+          "requires_grad: bool = False) -> Tensor",
+          new_constant<0>, "Zeros of this tensor's dtype and device."),
       HOTLOOP_METHOD(
-          "new_ones(self: Tensor, *size: int, dtype: dtype | None = None) -> Tensor",
-          [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype) {
-            return ops::full(sizes, int64_t(1), dtype.value_or(x.dtype()), x.device());
-          },
-          "Ones of this tensor's dtype and device."),
+          "new_ones(self: Tensor, *size: int, dtype: dtype | None = None, device: device | str | None = None, "
+          "requires_grad: bool = False) -> Tensor",
+          new_constant<1>, "Ones of this tensor's dtype and device."),
       HOTLOOP_METHOD(
-          "new_empty(self: Tensor, *size: int, dtype: dtype | None = None) -> Tensor",
-          [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype) {
-            return empty(sizes, dtype.value_or(x.dtype()), x.device());
+          "new_empty(self: Tensor, *size: int, dtype: dtype | None = None, device: device | str | None = None, "
+          "requires_grad: bool = False) -> Tensor",
+          [](const Tensor& x, const Dims& sizes, const MaybeDType& dtype, const MaybeDevice& device,
+             bool requires_grad) {
+            check_sizes("new_empty", sizes);
+            return finished(empty(sizes, dtype.value_or(x.dtype()), device.value_or(x.device())), requires_grad);
           },
           "Uninitialised memory of this tensor's dtype and device."),
       HOTLOOP_METHOD(
-          "new_full(self: Tensor, size: Sequence[int], fill_value: Number, *, dtype: dtype | None = None) "
-          "-> Tensor",
-          [](const Tensor& x, const Dims& sizes, const Scalar& value, const MaybeDType& dtype) {
-            return filled("new_full", sizes, value, dtype.value_or(x.dtype()), x.device());
+          "new_full(self: Tensor, size: Sequence[int], fill_value: Number, *, dtype: dtype | None = None, "
+          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          [](const Tensor& x, const Dims& sizes, const Scalar& value, const MaybeDType& dtype,
+             const MaybeDevice& device, bool requires_grad) {
+            return finished(filled("new_full", sizes, value, dtype.value_or(x.dtype()), device.value_or(x.device())),
+                            requires_grad);
           },
           "fill_value in this tensor's dtype and device."),
       HOTLOOP_FUNCTION("arange(start: Number, end: Number | None = None, step: Number = 1, *, "

@@ -42,6 +42,18 @@ Tensor moment(const Tensor& x, const py::object& dim, std::optional<bool> unbias
   return function(x, dims, correction.value_or(unbiased.value_or(true) ? 1 : 0), keepdim);
 }
 
+Tensor norm(const Tensor& x, const py::object& p, const OptionalDims& dims, bool keepdim) {
+  if (p.is_none()) return ops::norm(x, 2, dims, keepdim);
+  if (PyUnicode_Check(p.ptr())) {
+    const std::string order = py::str(p);
+    if (order != "fro") fail<RuntimeError>("norm: p must be a number, 'fro' or None, got '%s'", order.c_str());
+    return ops::norm(x, 2, dims, keepdim);
+  }
+  const double order = PyFloat_AsDouble(p.ptr());
+  if (order == -1 && PyErr_Occurred()) throw PythonError();
+  return ops::norm(x, order, dims, keepdim);
+}
+
 }  // namespace
 
 void add_reduce_rows() {
@@ -106,9 +118,11 @@ void add_reduce_rows() {
           "logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor",
           [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::logsumexp(x, dims, keepdim); },
           "log(sum(exp(input))) without overflow."),
-      HOTLOOP_OP("norm(input: Tensor, p: float = 2.0, dim: int | Sequence[int] | None = None, keepdim: bool = False) "
-                 "-> Tensor",
-                 ops::norm, "The p-norm of the elements as a vector."),
+      HOTLOOP_OP("norm(input: Tensor, p: float | str | None = 'fro', dim: int | Sequence[int] | None = None, "
+                 "keepdim: bool = False) -> Tensor",
+                 norm, "The p-norm of the elements as a vector; 'fro' and None are the 2-norm."),
+      HOTLOOP_OP("count_nonzero(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor", ops::count_nonzero,
+                 "How many elements are not zero, over the given dims or all."),
       HOTLOOP_OP("equal(input: Tensor, other: Tensor) -> bool", ops::equal,
                  "Whether shapes and all elements are equal."),
       HOTLOOP_OP("allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, "

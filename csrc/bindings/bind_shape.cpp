@@ -67,6 +67,10 @@ void add_shape_rows() {
       HOTLOOP_OP("permute(input: Tensor, *dims: int) -> Tensor", ops::permute, "The dims in another order; a view."),
       HOTLOOP_OP("transpose(input: Tensor, dim0: int, dim1: int) -> Tensor", ops::transpose,
                  "Two dims swapped; a view."),
+      HOTLOOP_OP("swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor", ops::transpose,
+                 "transpose() by NumPy's name."),
+      HOTLOOP_OP("swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor", ops::transpose,
+                 "transpose() by another name."),
       HOTLOOP_OP("t(input: Tensor) -> Tensor", ops::t, "The transpose of a matrix; a view."),
       HOTLOOP_METHOD("expand(self: Tensor, *sizes: int) -> Tensor", ops::expand,
                      "Dims of size 1 repeated without memory; -1 keeps a size."),
@@ -99,6 +103,8 @@ void add_shape_rows() {
                  "The diagonal of two dims as the last dim; a view."),
       HOTLOOP_OP("movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor",
                  ops::movedim, "Dims moved to other places; a view."),
+      HOTLOOP_OP("moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor",
+                 ops::movedim, "movedim() by NumPy's name."),
       HOTLOOP_OP("as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int = 0) "
                  "-> Tensor",
                  ops::as_strided, "Any view of the memory, from this tensor's first element."),
@@ -126,6 +132,8 @@ void add_shape_rows() {
       HOTLOOP_FUNCTION("stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::stack,
                        "Tensors joined along a new dim."),
       HOTLOOP_OP("flip(input: Tensor, *dims: int) -> Tensor", ops::flip, "A copy with the order along dims reversed."),
+      HOTLOOP_OP("roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] = ()) -> Tensor",
+                 ops::roll, "A copy moved along dims, or along all as one; what leaves at an end enters at the other."),
       HOTLOOP_METHOD("repeat(self: Tensor, *repeats: int) -> Tensor", ops::repeat, "A copy tiled along every dim."),
       HOTLOOP_METHOD("to(self: Tensor, first: Any = None, second: Any = None, *, dtype: dtype | None = None, "
                      "device: device | str | None = None, copy: bool = False, non_blocking: bool = False) -> Tensor",

@@ -21,6 +21,11 @@ Tensor tensor(const py::object& data, std::optional<DType> dtype, std::optional<
   return result;
 }
 
+Tensor new_tensor(const Tensor& like, const py::object& data, std::optional<DType> dtype, std::optional<Device> device,
+                  bool requires_grad) {
+  return tensor(data, dtype.value_or(like.dtype()), device.value_or(like.device()), requires_grad);
+}
+
 Tensor as_tensor_of(const py::object& data, std::optional<DType> dtype, std::optional<Device> device) {
   check_device(device);
   const Tensor shared = array_tensor("as_tensor()", data.ptr(), true);
@@ -99,6 +104,9 @@ void add_data_rows() {
                        tensor,
                        "A copy of numbers, nested sequences of them, or any array, in the dtype that they "
                        "have: Python's floats become the default dtype, its integers int64."),
+      HOTLOOP_METHOD("new_tensor(self: Tensor, data: Any, *, dtype: dtype | None = None, "
+                     "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+                     new_tensor, "A copy of the data in this tensor's dtype and on its device."),
       HOTLOOP_FUNCTION("as_tensor(data: Any, dtype: dtype | None = None, device: device | str | None = None) -> Tensor",
                        as_tensor_of,
                        "The data as a tensor, sharing memory where that is possible; a tensor keeps its "

@@ -24,6 +24,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   hotloop::check_environment();
   bind_types(module);
   add_pointwise_rows();
+  add_arithmetic_rows();
   add_shape_rows();
   add_creation_rows();
   add_reduce_rows();

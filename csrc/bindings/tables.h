@@ -8,6 +8,7 @@ class module_;
 namespace hotloop::bindings {
 
 void add_pointwise_rows();
+void add_arithmetic_rows();
 void add_shape_rows();
 void add_creation_rows();
 void add_reduce_rows();

@@ -16,21 +16,20 @@ bool both_numbers(const Tensor& a, const Tensor& b) {
 }
 
 // A bound as the dtype has it; outside of an integer's range, the end of the range.
-double within(DType dtype, double bound) {
-  const auto between = [bound](double low, double high) { return bound < low ? low : bound > high ? high : bound; };
+int64_t integer_bound(DType dtype, const Tensor& bound, int64_t unbounded) {
+  int64_t value = unbounded;
+  if (bound.defined()) {
+    const Scalar s = item(bound);
+    value = s.kind != Scalar::floating ? s.i : s.f >= 0x1p63 ? INT64_MAX : s.f <= -0x1p63 ? INT64_MIN : int64_t(s.f);
+  }
+  const auto between = [value](int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; };
   if (dtype == DType::u8) return between(0, UINT8_MAX);
   if (dtype == DType::i8) return between(INT8_MIN, INT8_MAX);
   if (dtype == DType::i32) return between(INT32_MIN, INT32_MAX);
-  return bound;
+  return value;
 }
 
-double lower_bound(DType dtype, const Tensor& min) {
-  return within(dtype, min.defined() ? item(min).as_double() : -kInfinity);
-}
-
-double upper_bound(DType dtype, const Tensor& max) {
-  return within(dtype, max.defined() ? item(max).as_double() : kInfinity);
-}
+double bound_or(const Tensor& bound, double unbounded) { return bound.defined() ? item(bound).as_double() : unbounded; }
 
 }  // namespace
 
@@ -63,7 +62,10 @@ Tensor clamp_between(const Tensor& x, const Tensor& min, const Tensor& max) {
     // A floating bound makes an integer input floating, as in any op of both.
     const DType dtype =
         min.defined() && max.defined() ? result_type({&x, &min, &max}) : result_type({&x, min.defined() ? &min : &max});
-    return clamp_scalar(x.dtype() == dtype ? x : to_dtype(x, dtype), lower_bound(dtype, min), upper_bound(dtype, max));
+    const Tensor in = x.dtype() == dtype ? x : to_dtype(x, dtype);
+    if (is_integral(dtype))
+      return clamp_integers(in, integer_bound(dtype, min, INT64_MIN), integer_bound(dtype, max, INT64_MAX));
+    return clamp_scalar(in, bound_or(min, -kInfinity), bound_or(max, kInfinity));
   }
   if (!max.defined()) return maximum(x, min);
   if (!min.defined()) return minimum(x, max);
@@ -72,7 +74,27 @@ Tensor clamp_between(const Tensor& x, const Tensor& min, const Tensor& max) {
 
 void clamp_between_(const Tensor& x, const Tensor& min, const Tensor& max) {
   if (!min.defined() && !max.defined()) fail<RuntimeError>("clamp_: At least one of 'min' or 'max' must not be None");
-  clamp_scalar_(x, lower_bound(x.dtype(), min), upper_bound(x.dtype(), max));
+  if (is_integral(x.dtype()))
+    return clamp_integers_(x, integer_bound(x.dtype(), min, INT64_MIN), integer_bound(x.dtype(), max, INT64_MAX));
+  clamp_scalar_(x, bound_or(min, -kInfinity), bound_or(max, kInfinity));
+}
+
+Tensor divide_truncated(const Tensor& a, const Tensor& b) {
+  const DType dtype = result_type({&a, &b});
+  if (is_floating(dtype)) return trunc(div(a, b));
+  return floor_divide(a - fmod(a, b), b);  // exact: what is left is a multiple of b
+}
+
+Tensor round_to(const Tensor& x, int64_t decimals) {
+  if (decimals == 0) return round(x);
+  if (!is_floating(x.dtype()))
+    fail<RuntimeError>("round: decimals needs a floating point input, got %s", name(x.dtype()));
+  double scale = 1;
+  for (int64_t i = 0; i < (decimals < 0 ? -decimals : decimals) && scale < 1e308; ++i) scale *= 10;
+  const bool narrow = x.dtype() == DType::f16 || x.dtype() == DType::bf16;
+  const Tensor wide = narrow ? to_dtype(x, DType::f32) : x;
+  const Tensor rounded = decimals > 0 ? round(wide * scale) / scale : round(wide / scale) * scale;
+  return narrow ? to_dtype(rounded, x.dtype()) : rounded;
 }
 
 }  // namespace hotloop::ops

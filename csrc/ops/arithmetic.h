@@ -11,5 +11,7 @@ void power_(const Tensor& base, const Tensor& exponent);
 // min or max may be undefined.
 Tensor clamp_between(const Tensor& x, const Tensor& min, const Tensor& max);
 void clamp_between_(const Tensor& x, const Tensor& min, const Tensor& max);
+Tensor divide_truncated(const Tensor& a, const Tensor& b);  // rounded towards zero, in the operands' dtype
+Tensor round_to(const Tensor& x, int64_t decimals);         // ties to even
 
 }  // namespace hotloop::ops

@@ -219,4 +219,23 @@ Tensor repeat(const Tensor& x, const Dims& repeats) {
   return reshape(clone(expand(reshape(x, split), wide)), joined);
 }
 
+Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
+  if (dims.n == 0 && shifts.n == 1) return view(roll(flatten(x, 0, -1), shifts, {0}), x.sizes());
+  if (shifts.n == 0) fail<RuntimeError>("roll: `shifts` required");
+  if (shifts.n != dims.n)
+    fail<RuntimeError>("roll: shifts and dimensions must align. shifts: %d, dims: %d", shifts.n, dims.n);
+  Tensor out = x;
+  for (int i = 0; i < dims.n; ++i) {
+    if (x.ndim() == 0)
+      fail<IndexError>("roll: dimension specified as %lld but tensor has no dimensions",
+                       static_cast<long long>(dims[i]));
+    const int dim = wrap_dim("roll", dims[i], x.ndim());
+    const int64_t n = x.size(dim);
+    if (n == 0) continue;
+    const int64_t first = ((-shifts[i] % n) + n) % n;  // what comes to the front
+    if (first) out = cat({narrow(out, dim, first, n - first), narrow(out, dim, 0, first)}, dim);
+  }
+  return out.same(x) ? clone(x) : out;
+}
+
 }  // namespace hotloop::ops

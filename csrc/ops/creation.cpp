@@ -10,26 +10,22 @@ namespace hotloop::ops {
 
 namespace {
 
-struct Sequence {
-  SequenceArgs args;  // out is set at launch
-};
-
 const OpRecord sequence_op{.name = "arange",
                            .shape =
                                [](Call& c) {
-                                 const SequenceArgs& s = c.attrs<Sequence>().args;
+                                 const SequenceArgs& s = c.attrs<SequenceArgs>();
                                  c.output(0, {s.n}, s.dtype);
                                },
                            .kernel = {[](Call& c) {
-                             SequenceArgs args = c.attrs<Sequence>().args;
+                             SequenceArgs args = c.attrs<SequenceArgs>();
                              args.out = c.outputs[0].data();
                              reference::sequence(args);
                            }},
-                           .attributes_bytes = sizeof(Sequence)};
+                           .attributes_bytes = sizeof(SequenceArgs)};
 
+// `args` without its out, which is made here.
 Tensor sequence(const SequenceArgs& args, Device device) {
-  const Sequence s{args};
-  Call c{sequence_op, nullptr, 0, &s};
+  Call c{sequence_op, nullptr, 0, &args};
   c.device = device;
   run(c);
   return c.outputs[0];

@@ -12,9 +12,16 @@ namespace hotloop::ops {
 
 namespace {
 
+// A row's p0 and p1 as PointwiseArgs has them.
 struct Scalars {
   double p[2];
+  int64_t n[2];
 };
+
+// Bounds such as infinity have no integer; the nearest one stands for them.
+int64_t nearest_integer(double p) { return p >= 0x1p63 ? INT64_MAX : p <= -0x1p63 ? INT64_MIN : int64_t(p); }
+
+Scalars scalars_of(double p0, double p1) { return {{p0, p1}, {nearest_integer(p0), nearest_integer(p1)}}; }
 
 // Does `text` name `word` as a whole identifier? Finds, when the library is compiled, which tensors a
 // row's gradient reads.
@@ -51,9 +58,38 @@ void shape_as(Call& c, DType dtype) {
 void same_dtype_shape(Call& c) { shape_as(c, c.in(c.n_inputs - 1).dtype()); }
 void bool_shape(Call& c) { shape_as(c, DType::bool_); }
 
+bool divides_integers(const Call& c) {
+  const auto op = PointwiseOp(c.op.code);
+  return (op == PointwiseOp::floor_divide || op == PointwiseOp::remainder || op == PointwiseOp::fmod) &&
+         !is_floating(c.in(1).dtype());
+}
+
+template <class T>
+bool has_zero(const T* data, const Dims& sizes, const Dims& strides, int dim) {
+  if (dim == sizes.n) return *data == 0;
+  bool found = false;
+  for (int64_t i = 0; i < sizes[dim]; ++i)
+    found |=
+        dim + 1 == sizes.n ? data[i * strides[dim]] == 0 : has_zero(data + i * strides[dim], sizes, strides, dim + 1);
+  return found;
+}
+
+// Kernels give 0 there; whoever divides is told, as in PyTorch, before anything is written.
+void check_divisor(const Call& c) {
+  const Tensor& b = c.in(1);
+  const auto has = [&]<class T>(T) { return has_zero(b.data<const T>(), b.sizes(), b.strides(), 0); };
+  const bool zero = b.dtype() == DType::u8    ? has(uint8_t())
+                    : b.dtype() == DType::i8  ? has(int8_t())
+                    : b.dtype() == DType::i32 ? has(int32_t())
+                                              : has(int64_t());
+  if (zero) fail<RuntimeError>("%s: ZeroDivisionError: an integer divided by zero", c.op.name);
+}
+
 void pointwise_cpu(Call& c) {
   const Tensor& out = c.outputs[0];
   if (out.numel() == 0) return;
+  if (divides_integers(c)) [[unlikely]]
+    check_divisor(c);
   PointwiseArgs args;
   args.out = out.data();
   bool dense = out->contiguous, flat = out->contiguous;
@@ -68,8 +104,7 @@ void pointwise_cpu(Call& c) {
     const Scalars& s = c.attrs<Scalars>();
     for (int i = 0; i < 2; ++i) {
       args.p[i] = s.p[i];
-      // Bounds such as infinity have no integer; the nearest one stands for them.
-      args.n[i] = s.p[i] >= 9.2e18 ? INT64_MAX : s.p[i] <= -9.2e18 ? INT64_MIN : int64_t(s.p[i]);
+      args.n[i] = s.n[i];
     }
   }
   args.dense = dense;
@@ -220,12 +255,12 @@ Tensor as(const Tensor& t, DType dtype) {
 }
 
 Tensor run_row(const Row& row, const Inputs& inputs, double p0, double p1) {
-  if (row.record.attributes_bytes) return call(row.record, inputs, Scalars{{p0, p1}});
+  if (row.record.attributes_bytes) return call(row.record, inputs, scalars_of(p0, p1));
   return call(row.record, inputs);
 }
 
 void run_row_into(const Tensor& out, const Row& row, const Inputs& inputs, double p0, double p1) {
-  if (row.record.attributes_bytes) return call_into(out, row.record, inputs, Scalars{{p0, p1}});
+  if (row.record.attributes_bytes) return call_into(out, row.record, inputs, scalars_of(p0, p1));
   call_into(out, row.record, inputs);
 }
 
@@ -329,6 +364,14 @@ void pointwise_output(Call& c, const Dims& sizes, DType dtype) {
   Tensor name(const Tensor& a) { return unary(name##_row, a, 0, 0); }
 #define COMPARISON BINARY
 #include "kernels/args/pointwise.def"
+
+Tensor clamp_integers(const Tensor& a, int64_t min, int64_t max) {
+  return call(clamp_scalar_row.record, {a}, Scalars{{double(min), double(max)}, {min, max}});
+}
+
+void clamp_integers_(const Tensor& a, int64_t min, int64_t max) {
+  call_into(a, clamp_scalar_row.record, {a}, Scalars{{double(min), double(max)}, {min, max}});
+}
 
 Tensor where(const Tensor& condition, const Tensor& a, double b) { return where(condition, a, number(b)); }
 Tensor where(const Tensor& condition, double a, const Tensor& b) { return where(condition, number(a), b); }

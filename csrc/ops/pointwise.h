@@ -36,6 +36,9 @@ void pointwise_output(Call& c, const Dims& sizes, DType dtype);
 #define COMPARISON BINARY
 #include "kernels/args/pointwise.def"
 
+// clamp_scalar of an integer tensor by bounds that a double may not hold.
+Tensor clamp_integers(const Tensor& a, int64_t min, int64_t max);
+void clamp_integers_(const Tensor& a, int64_t min, int64_t max);
 Tensor where(const Tensor& condition, const Tensor& a, double b);
 Tensor where(const Tensor& condition, double a, const Tensor& b);
 Tensor zeros_like(const Tensor& t);

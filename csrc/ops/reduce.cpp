@@ -304,6 +304,8 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
   return pow_scalar(sum(pow_scalar(abs(x), p), dims, keepdim), 1.0 / p);
 }
 
+Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(x, 0.0), dims, false, DType::i64); }
+
 bool equal(const Tensor& a, const Tensor& b) { return a.sizes() == b.sizes() && item(all(eq(a, b))).as_int() != 0; }
 
 bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {

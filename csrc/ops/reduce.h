@@ -28,6 +28,7 @@ Tensor std(const Tensor& x, const OptionalDims& dims, double correction, bool ke
 std::tuple<Tensor, Tensor> var_mean(const Tensor& x, const OptionalDims& dims, double correction, bool keepdim);
 Tensor logsumexp(const Tensor& x, const OptionalDims& dims, bool keepdim);
 Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim);
+Tensor count_nonzero(const Tensor& x, const OptionalDims& dims);
 // Same shape and values; and, for allclose, |a - b| <= atol + rtol |b| everywhere.
 bool equal(const Tensor& a, const Tensor& b);
 bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan);

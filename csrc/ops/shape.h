@@ -45,6 +45,7 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim);
 Tensor stack(const std::vector<Tensor>& tensors, int64_t dim);
 Tensor flip(const Tensor& x, const Dims& dims);
 Tensor repeat(const Tensor& x, const Dims& repeats);
+Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims);  // no dims: as one, flattened
 
 // --- creation (csrc/ops/creation.cpp) ---------------------------------------------------------------
 Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype, Device device);

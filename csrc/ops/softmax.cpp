@@ -52,41 +52,43 @@ struct SoftmaxDim {
 
 void same_shape(Call& c) { c.output(0, c.in(0).sizes(), c.in(0).dtype()); }
 
-void softmax_cpu(Call& c) {
+// What both directions say of their rows. All inputs and the output have one shape.
+template <class Args>
+Args row_args(const Call& c) {
   const SoftmaxDim& s = c.attrs<SoftmaxDim>();
+  const Rows rows = rows_of(c.in(0), s.dim);
+  Args args;
+  args.dtype = c.in(0).dtype();
+  args.log = s.log;
+  args.outer = rows.outer;
+  args.n = rows.n;
+  args.inner = rows.inner;
+  return args;
+}
+
+RowStrides strides_along(const Call& c, const Tensor& t) { return rows_of(t, c.attrs<SoftmaxDim>().dim).strides; }
+
+void softmax_cpu(Call& c) {
   const Tensor &x = c.in(0), &out = c.outputs[0];
   if (out.numel() == 0) return;
-  const Rows from = rows_of(x, s.dim), to = rows_of(out, s.dim);
-  SoftmaxArgs args;
-  args.dtype = x.dtype();
-  args.log = s.log;
-  args.outer = from.outer;
-  args.n = from.n;
-  args.inner = from.inner;
+  auto args = row_args<SoftmaxArgs>(c);
   args.x = x.data();
-  args.x_strides = from.strides;
+  args.x_strides = strides_along(c, x);
   args.out = out.data();
-  args.out_strides = to.strides;
+  args.out_strides = strides_along(c, out);
   dispatch::softmax(args);
 }
 
 void softmax_backward_cpu(Call& c) {
-  const SoftmaxDim& s = c.attrs<SoftmaxDim>();
   const Tensor &grad = c.in(0), &out = c.in(1), &grad_x = c.outputs[0];
   if (grad_x.numel() == 0) return;
-  const Rows g = rows_of(grad, s.dim), o = rows_of(out, s.dim), to = rows_of(grad_x, s.dim);
-  SoftmaxBackwardArgs args;
-  args.dtype = grad.dtype();
-  args.log = s.log;
-  args.outer = to.outer;
-  args.n = to.n;
-  args.inner = to.inner;
+  auto args = row_args<SoftmaxBackwardArgs>(c);
   args.out = out.data();
-  args.out_strides = o.strides;
+  args.out_strides = strides_along(c, out);
   args.grad_out = grad.data();
-  args.grad_out_strides = g.strides;
+  args.grad_out_strides = strides_along(c, grad);
   args.grad_x = grad_x.data();
-  args.grad_x_strides = to.strides;
+  args.grad_x_strides = strides_along(c, grad_x);
   dispatch::softmax_backward(args);
 }
 

@@ -1,0 +1,165 @@
+// Pointwise ops with parameters or several forms; the others are rows of a table (bind_pointwise.cpp).
+#include "bindings/arguments.h"
+#include "bindings/tables.h"
+#include "core/error.h"
+#include "ops/arithmetic.h"
+#include "ops/broadcast.h"
+#include "ops/pointwise.h"
+#include "ops/shape.h"
+
+namespace hotloop::bindings {
+
+namespace {
+
+Tensor divide(const Tensor& a, const Tensor& b, const std::optional<std::string>& rounding) {
+  if (!rounding) return ops::div(a, b);
+  if (*rounding == "floor") return ops::floor_divide(a, b);
+  if (*rounding != "trunc")
+    fail<RuntimeError>("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'",
+                       rounding->c_str());
+  return ops::divide_truncated(a, b);
+}
+
+Tensor gelu_named(const Tensor& x, const std::string& approximate) {
+  if (approximate == "none") return ops::gelu(x);
+  if (approximate == "tanh") return ops::gelu_tanh(x);
+  fail<RuntimeError>("gelu: approximate argument must be either none or tanh, got '%s'", approximate.c_str());
+}
+
+template <Tensor (*function)(const Tensor&, double, double), void (*in_place_form)(const Tensor&, double, double)>
+Tensor activation(const Tensor& x, bool in_place) {
+  if (!in_place) return function(x, 0, 0);
+  in_place_form(x, 0, 0);
+  return x;
+}
+
+}  // namespace
+
+void add_arithmetic_rows() {
+  add_rows({
+      HOTLOOP_OP(
+          "add(input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, double alpha) {
+            return alpha == 1 ? ops::add(a, b) : ops::add_scaled(a, b, alpha);
+          },
+          "input + alpha * other, broadcast."),
+      HOTLOOP_METHOD(
+          "add_(input: Tensor, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, double alpha) {
+            alpha == 1 ? ops::add_(a, b) : ops::add_scaled_(a, b, alpha);
+          },
+          "In-place form of add()."),
+      HOTLOOP_OP(
+          "sub(input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, double alpha) {
+            return alpha == 1 ? ops::sub(a, b) : ops::add_scaled(a, b, -alpha);
+          },
+          "input - alpha * other, broadcast."),
+      HOTLOOP_METHOD(
+          "sub_(input: Tensor, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, double alpha) {
+            alpha == 1 ? ops::sub_(a, b) : ops::add_scaled_(a, b, -alpha);
+          },
+          "In-place form of sub()."),
+      HOTLOOP_OP("div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
+                 divide,
+                 "input / other, broadcast; integers give floating results unless rounded by 'trunc' or 'floor'."),
+      HOTLOOP_METHOD(
+          "div_(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
+          [](const Tensor& a, const Tensor& b, const std::optional<std::string>& rounding) {
+            rounding ? ops::copy_(a, divide(a, b, rounding)) : ops::div_(a, b);
+          },
+          "In-place form of div()."),
+      HOTLOOP_OP("pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor", ops::power,
+                 "input to the power of exponent, broadcast."),
+      HOTLOOP_METHOD("pow_(input: Tensor, exponent: Tensor | Number) -> Tensor", ops::power_,
+                     "In-place form of pow()."),
+      HOTLOOP_OP(
+          "clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor",
+          ops::clamp_between, "Elements brought between min and max; NaN stays."),
+      HOTLOOP_METHOD("clamp_(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor",
+                     ops::clamp_between_, "In-place form of clamp()."),
+      HOTLOOP_OP(
+          "clip(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor",
+          ops::clamp_between, "clamp() by NumPy's name."),
+      HOTLOOP_OP(
+          "clamp_min(input: Tensor, min: Tensor | Number) -> Tensor",
+          [](const Tensor& x, const Tensor& min) { return ops::clamp_between(x, min, Tensor()); },
+          "Elements no smaller than min; NaN stays."),
+      HOTLOOP_OP(
+          "clamp_max(input: Tensor, max: Tensor | Number) -> Tensor",
+          [](const Tensor& x, const Tensor& max) { return ops::clamp_between(x, Tensor(), max); },
+          "Elements no larger than max; NaN stays."),
+      HOTLOOP_METHOD(
+          "clamp_min_(input: Tensor, min: Number) -> Tensor",
+          [](const Tensor& x, const Tensor& min) { ops::clamp_between_(x, min, Tensor()); },
+          "In-place form of clamp_min()."),
+      HOTLOOP_METHOD(
+          "clamp_max_(input: Tensor, max: Number) -> Tensor",
+          [](const Tensor& x, const Tensor& max) { ops::clamp_between_(x, Tensor(), max); },
+          "In-place form of clamp_max()."),
+      HOTLOOP_OP(
+          "lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor",
+          [](const Tensor& a, const Tensor& b, const Tensor& c) { return ops::lerp(a, b, c); },
+          "input + weight * (end - input)."),
+      HOTLOOP_OP(
+          "addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { return ops::addcmul(a, b, c, v); },
+          "input + value * tensor1 * tensor2."),
+      HOTLOOP_OP(
+          "addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { return ops::addcdiv(a, b, c, v); },
+          "input + value * tensor1 / tensor2."),
+      HOTLOOP_METHOD(
+          "lerp_(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor",
+          [](const Tensor& a, const Tensor& b, const Tensor& c) { ops::copy_(a, ops::lerp(a, b, c)); },
+          "In-place form of lerp()."),
+      HOTLOOP_METHOD(
+          "addcmul_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { ops::copy_(a, ops::addcmul(a, b, c, v)); },
+          "In-place form of addcmul()."),
+      HOTLOOP_METHOD(
+          "addcdiv_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { ops::copy_(a, ops::addcdiv(a, b, c, v)); },
+          "In-place form of addcdiv()."),
+      HOTLOOP_FUNCTION(
+          "where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor",
+          [](const Tensor& c, const Tensor& a, const Tensor& b) { return ops::where(c, a, b); },
+          "input where condition holds, other elsewhere; broadcast."),
+      HOTLOOP_METHOD(
+          "where(input: Tensor, condition: Tensor, other: Tensor | Number) -> Tensor",
+          [](const Tensor& a, const Tensor& c, const Tensor& b) { return ops::where(c, a, b); },
+          "This tensor where condition holds, other elsewhere; broadcast."),
+      HOTLOOP_OP(
+          "round(input: Tensor, *, decimals: int = 0) -> Tensor",
+          [](const Tensor& x, int64_t decimals) { return ops::round_to(x, decimals); },
+          "Rounded to decimals places after the point (before it where negative), ties to even."),
+      HOTLOOP_METHOD(
+          "round_(input: Tensor, *, decimals: int = 0) -> Tensor",
+          [](const Tensor& x, int64_t decimals) { ops::copy_(x, ops::round_to(x, decimals)); },
+          "In-place form of round()."),
+      HOTLOOP_OP("relu(input: Tensor, inplace: bool = False) -> Tensor", (activation<ops::relu, ops::relu_>),
+                 "Negative elements made zero."),
+      HOTLOOP_OP("silu(input: Tensor, inplace: bool = False) -> Tensor", (activation<ops::silu, ops::silu_>),
+                 "x sigmoid(x) (Elfwing, Uchibe and Doya 2018)."),
+      HOTLOOP_FUNCTION(
+          "logsigmoid(input: Tensor) -> Tensor", [](const Tensor& x) { return ops::log_sigmoid(x); },
+          "log(sigmoid(x)) without overflow."),
+      HOTLOOP_FUNCTION(
+          "softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor",
+          [](const Tensor& a, double beta, double threshold) { return ops::softplus(a, beta, threshold); },
+          "log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."),
+      HOTLOOP_FUNCTION(
+          "gelu(input: Tensor, approximate: str = 'none') -> Tensor", gelu_named,
+          "x times the normal distribution function at x (Hendrycks and Gimpel 2016); 'tanh' approximates it."),
+      HOTLOOP_FUNCTION(
+          "result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> dtype",
+          [](const Tensor& a, const Tensor& b) { return ops::result_type({&a, &b}); },
+          "The dtype that an op of both would compute in."),
+      HOTLOOP_FUNCTION(
+          "promote_types(type1: dtype, type2: dtype) -> dtype", [](DType a, DType b) { return promote(a, b); },
+          "The smallest dtype that both convert to."),
+  });
+}
+
+}  // namespace hotloop::bindings
