@@ -104,56 +104,85 @@ void skinny_rows(const O* a, const S* b, int64_t b_k, int64_t k, int64_t columns
   if (done < k) skinny_steps<O, S, ROWS, 1, true>(a, b + done * b_k, b_k, columns, sums, streamed);
 }
 
-// Squares of k by which each row of a streamed B is fetched ahead: rows of memory, each with a stream of its own,
-// are more than the hardware follows.
-constexpr int64_t kSquaresAhead = 8;
+// How the lines of a streamed B are fetched ahead of its squares. Eight rows of f64, or more work a square, leave memory
+// to be read as it likes best, the rows of the next block one after the other. One row of sums over sixteen rows of f32
+// does better by fetching its own rows: half of them from near into L1, half from farther into L2 alone, because rows a
+// power of two apart share one set of L1, which has fewer ways.
+template <class O, int ROWS>
+constexpr bool kOwnRowsAhead = ROWS == 1 && kLanes<O> > 8;
+constexpr int64_t kSquaresNear = 8, kSquaresFar = 16;
+
+// acc[i] += sum over q of a[q][i] * square[q], in the order of q.
+template <class O, int ROWS>
+inline void multiply_square(const O* a, const Vec<Sum<O>> (&square)[kLanes<O>], Vec<Sum<O>> (&acc)[ROWS]) {
+#pragma GCC unroll 16
+  for (int q = 0; q < kLanes<O>; ++q) {
+#pragma GCC unroll 8
+    for (int i = 0; i < ROWS; ++i)
+      acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
+  }
+}
+
+// The same for a square at b of which `lines` rows and `left` elements of each exist.
+template <class O, class S, int ROWS>
+[[gnu::noinline]] void multiply_edge(const O* a, const S* b, int64_t b_col, int64_t left, int lines,
+                                     Vec<Sum<O>> (&acc)[ROWS]) {
+  constexpr int L = kLanes<O>, kElements = L * kStep<O>;
+  Vec<Sum<O>> square[L];
+  for (int j = 0; j < L; ++j) square[j] = j < lines ? load_along<O>(b + j * b_col, left) : Vec<Sum<O>>{};
+  transpose<Sum<O>>(square);
+  const int steps = left >= kElements ? L : int((left + kStep<O> - 1) / kStep<O>);
+  for (int q = 0; q < steps; ++q)
+    for (int i = 0; i < ROWS; ++i)
+      acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
+}
 
 // B as (n, k), its rows along k: squares of B are transposed in registers, so that the chain of an element stays in
 // its order. GROUPS blocks of a vector's lanes of rows go side by side: a chain waits for each sum before the next,
-// which the other block's chains and squares fill. `lines` rows of the last block exist.
+// which the other block's chains and squares fill.
 template <class O, class S, int ROWS, int GROUPS, bool STREAMED>
-void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, int lines, Sum<O>* sums) {
+void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, Sum<O>* sums) {
   using T = Sum<O>;
   constexpr int L = kLanes<O>, kElements = L * kStep<O>;
-  constexpr int64_t kAhead = kSquaresAhead * kElements;
+  [[maybe_unused]] RunAhead next_rows{(const char*)(b + GROUPS * L * b_col), b_col * int64_t(sizeof(S)),
+                                      k * int64_t(sizeof(S))};
   Vec<T> acc[GROUPS][ROWS] = {};
-  for (int64_t left = k; left > 0; left -= kElements, a += L * ROWS, b += kElements) {
-    const int steps = left >= kElements ? L : int((left + kStep<O> - 1) / kStep<O>);
-    // At the end of its rows, the beginning of the next.
-    [[maybe_unused]] const S* ahead = left > kAhead ? b + kAhead : b + kAhead - k + GROUPS * L * b_col;
-#pragma GCC unroll 1
+  int64_t left = k;
+  for (; left >= kElements; left -= kElements, a += L * ROWS, b += kElements) {
+    if constexpr (STREAMED && kOwnRowsAhead<O, ROWS>) {
+      constexpr int64_t kNear = kSquaresNear * kElements, kFar = kSquaresFar * kElements;
+      // At the end of its rows, the beginning of the next.
+      const int64_t next = GROUPS * L * b_col - k;
+      const S* near = b + kNear + (left > kNear ? 0 : next);
+      const S* far = b + kFar + (left > kFar ? 0 : next);
+#pragma GCC unroll 16
+      for (int j = 0; j < L / 2; ++j) __builtin_prefetch(near + j * b_col);
+#pragma GCC unroll 16
+      for (int j = L / 2; j < L; ++j) __builtin_prefetch(far + j * b_col, 0, 2);
+    }
+    if constexpr (STREAMED && !kOwnRowsAhead<O, ROWS>) next_rows.template fetch<GROUPS * L>();
+#pragma GCC unroll 2
     for (int g = 0; g < GROUPS; ++g) {
-      const S* rows = b + g * L * b_col;
       Vec<T> square[L];
-      if constexpr (STREAMED) {
-#pragma GCC unroll 16
-        for (int j = 0; j < L; ++j) __builtin_prefetch(ahead + (g * L + j) * b_col);
-      }
-      if (left >= kElements && (g + 1 < GROUPS || lines == L)) {
-        load_square<O>(rows, b_col, square);
-        Vec<T> sum[ROWS];
-#pragma GCC unroll 8
-        for (int i = 0; i < ROWS; ++i) sum[i] = acc[g][i];
-#pragma GCC unroll 16
-        for (int q = 0; q < L; ++q) {
-#pragma GCC unroll 8
-          for (int i = 0; i < ROWS; ++i)
-            sum[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], sum[i]);
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < ROWS; ++i) acc[g][i] = sum[i];
-      } else {
-        const int rows_here = g + 1 < GROUPS ? L : lines;
-        for (int j = 0; j < L; ++j) square[j] = j < rows_here ? load_along<O>(rows + j * b_col, left) : Vec<T>{};
-        transpose<T>(square);
-        for (int q = 0; q < steps; ++q)
-          for (int i = 0; i < ROWS; ++i)
-            acc[g][i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[g][i]);
-      }
+      load_square<O>(b + g * L * b_col, b_col, square);
+      multiply_square<O, ROWS>(a, square, acc[g]);
     }
   }
-  for (int g = 0; g < GROUPS; ++g)
+#pragma GCC unroll 2
+  for (int g = 0; g < GROUPS; ++g) {
+    if (left > 0) multiply_edge<O, S, ROWS>(a, b + g * L * b_col, b_col, left, L, acc[g]);
     for (int i = 0; i < ROWS; ++i) store(sums + (g * ROWS + i) * L, acc[g][i]);
+  }
+}
+
+// The last rows of B, fewer than a vector's lanes.
+template <class O, class S, int ROWS>
+void skinny_last_columns(const O* a, const S* b, int64_t b_col, int64_t k, int lines, Sum<O>* sums) {
+  constexpr int L = kLanes<O>, kElements = L * kStep<O>;
+  Vec<Sum<O>> acc[ROWS] = {};
+  for (int64_t left = k; left > 0; left -= kElements, a += L * ROWS, b += kElements)
+    multiply_edge<O, S, ROWS>(a, b, b_col, left, lines, acc);
+  for (int i = 0; i < ROWS; ++i) store(sums + i * L, acc[i]);
 }
 
 // Rows [0, ROWS) of a skinny product. B row-major: column blocks; else blocks of B's rows.
@@ -181,19 +210,22 @@ void skinny_product(const Product<S>& p) {
       __builtin_memset(sums, 0, size_t(vectors * ROWS) * kVectorBytes);
       skinny_rows<O, S, ROWS>(a, p.b + begin, p.b_k, p.k, columns, sums, streamed);
     } else {
+      const int64_t whole = columns / L;
       const auto run = [&]<int GROUPS, bool STREAMED>(int64_t v) {
         skinny_columns<O, S, ROWS, GROUPS, STREAMED>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k,
-                                                     int(smaller(L, columns - (v + GROUPS - 1) * L)),
                                                      sums + v * ROWS * L);
       };
       constexpr int kGroups = ROWS <= 2 ? 2 : 1;
       int64_t v = 0;
       if (streamed) {
-        for (; v < vectors; ++v) run.template operator()<1, true>(v);
+        for (; v < whole; ++v) run.template operator()<1, true>(v);
       } else {
-        for (; v + kGroups <= vectors; v += kGroups) run.template operator()<kGroups, false>(v);
-        for (; v < vectors; ++v) run.template operator()<1, false>(v);
+        for (; v + kGroups <= whole; v += kGroups) run.template operator()<kGroups, false>(v);
+        for (; v < whole; ++v) run.template operator()<1, false>(v);
       }
+      if (v < vectors)
+        skinny_last_columns<O, S, ROWS>(a, p.b + (begin + v * L) * p.b_col, p.b_col, p.k, int(columns - v * L),
+                                        sums + v * ROWS * L);
     }
     finish(p.epilogue, 0, begin, ROWS, columns, sums, L, ROWS * L, p.out, p.out_row);
   });
