@@ -118,8 +118,7 @@ inline void multiply_square(const O* a, const Vec<Sum<O>> (&square)[kLanes<O>], 
 #pragma GCC unroll 16
   for (int q = 0; q < kLanes<O>; ++q) {
 #pragma GCC unroll 8
-    for (int i = 0; i < ROWS; ++i)
-      acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
+    for (int i = 0; i < ROWS; ++i) acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
   }
 }
 
@@ -133,8 +132,7 @@ template <class O, class S, int ROWS>
   transpose<Sum<O>>(square);
   const int steps = left >= kElements ? L : int((left + kStep<O> - 1) / kStep<O>);
   for (int q = 0; q < steps; ++q)
-    for (int i = 0; i < ROWS; ++i)
-      acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
+    for (int i = 0; i < ROWS; ++i) acc[i] = multiply_add(broadcast_operand(a[q * ROWS + i]), (Vec<O>)square[q], acc[i]);
 }
 
 // B as (n, k), its rows along k: squares of B are transposed in registers, so that the chain of an element stays in
@@ -166,6 +164,8 @@ void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, Sum<O>* su
       Vec<T> square[L];
       load_square<O>(b + g * L * b_col, b_col, square);
       multiply_square<O, ROWS>(a, square, acc[g]);
+      // Not the lines of both blocks at once: rows a power of two apart would throw each other out of L1.
+      asm volatile("" ::: "memory");
     }
   }
 #pragma GCC unroll 2
