@@ -56,7 +56,7 @@ const char* refuse_skinny(const MatmulArgs& args) {
   if (args.packed_b) return "B is packed";
   if (args.b_col_stride != 1 && args.b_row_stride != 1) return "no stride of B is 1";
   // One or two rows against lines along k: packing would cost more than the product.
-  const bool lines = args.b_row_stride == 1 && args.m <= 2 && args.n >= 16 && args.k >= 16;
+  const bool lines = args.b_row_stride == 1 && args.m <= 2 && args.n >= 4 && args.k >= 16;
   if (!lines && args.k * args.n * bytes_of(args.dtype) < kSkinnyBytes) return "B fits the caches";
   return nullptr;
 }

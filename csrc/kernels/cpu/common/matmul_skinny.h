@@ -175,13 +175,21 @@ void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, Sum<O>* su
   }
 }
 
-// The last rows of B, fewer than a vector's lanes.
+// The last rows of B, fewer than a vector's lanes: the last one stands for those that do not exist.
 template <class O, class S, int ROWS>
 void skinny_last_columns(const O* a, const S* b, int64_t b_col, int64_t k, int lines, Sum<O>* sums) {
+  using T = Sum<O>;
   constexpr int L = kLanes<O>, kElements = L * kStep<O>;
-  Vec<Sum<O>> acc[ROWS] = {};
-  for (int64_t left = k; left > 0; left -= kElements, a += L * ROWS, b += kElements)
-    multiply_edge<O, S, ROWS>(a, b, b_col, left, lines, acc);
+  Vec<T> acc[ROWS] = {};
+  int64_t left = k;
+  for (; left >= kElements; left -= kElements, a += L * ROWS, b += kElements) {
+    Vec<T> square[L];
+#pragma GCC unroll 16
+    for (int j = 0; j < L; ++j) square[j] = load_along<O>(b + smaller(j, lines - 1) * b_col, kElements);
+    transpose<T>(square);
+    multiply_square<O, ROWS>(a, square, acc);
+  }
+  if (left > 0) multiply_edge<O, S, ROWS>(a, b, b_col, left, lines, acc);
   for (int i = 0; i < ROWS; ++i) store(sums + i * L, acc[i]);
 }
 
