@@ -149,6 +149,28 @@ inline Vec<O> load_columns(const S* p, [[maybe_unused]] int64_t next, int n, [[m
   }
 }
 
+// Whether whole vectors of two rows make the pairs of twice as many columns, without widening each.
+template <class O, class S>
+constexpr bool kLoadsTwo = false;
+#if defined(__AVX512BW__)
+template <>
+constexpr bool kLoadsTwo<Pair, bfloat16_t> = true;
+#endif
+
+// load_columns for two vectors of columns next to each other.
+template <class S, class V>
+inline void load_two_columns([[maybe_unused]] const S* p, [[maybe_unused]] int64_t next, [[maybe_unused]] V& low,
+                             [[maybe_unused]] V& high) {
+#if defined(__AVX512BW__)
+  typedef uint16_t u16v __attribute__((vector_size(kVectorBytes)));
+  const u16v x = load((const uint16_t*)p), y = load((const uint16_t*)(p + next));
+  low = (V)__builtin_shufflevector(x, y, 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 8, 40, 9, 41, 10, 42,
+                                   11, 43, 12, 44, 13, 45, 14, 46, 15, 47);
+  high = (V)__builtin_shufflevector(x, y, 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55, 24, 56, 25,
+                                    57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63);
+#endif
+}
+
 // kLanes<O> operands along contiguous k, of which `elements` elements exist; as lanes of the sums' type.
 template <class O, class S>
 inline Vec<Sum<O>> load_along(const S* p, int64_t elements) {

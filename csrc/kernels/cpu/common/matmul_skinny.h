@@ -42,8 +42,12 @@ inline void skinny_step(const O* a, const S* b, int64_t b_k, Sum<O>* sums, int n
 #pragma GCC unroll 4
   for (int q = 0; q < STEPS; ++q) {
     Vec<O> bv[NV];
+    const S* row = b + q * kStep<O> * b_k;
+    constexpr int kTwos = kLoadsTwo<O, S> && ROWS == 1 && !HALF ? NV : 0;
+#pragma GCC unroll 2
+    for (int j = 0; j < kTwos; j += 2) load_two_columns(row + j * L, b_k, bv[j], bv[j + 1]);
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) bv[j] = load_columns<O>(b + q * kStep<O> * b_k + j * L, b_k, n, !HALF);
+    for (int j = kTwos; j < NV; ++j) bv[j] = load_columns<O>(row + j * L, b_k, n, !HALF);
 #pragma GCC unroll 8
     for (int i = 0; i < ROWS; ++i) {
       const Vec<O> av = broadcast_operand(a[q * ROWS + i]);
