@@ -342,8 +342,10 @@ void blocked_product(const Product<S>& p) {
         Workspace shared_a(pack_a ? size_t(rows * steps + kPackSlack<O>) * sizeof(O) : 0);
         O* tiles = static_cast<O*>(shared_a.data());
         if (pack_a) {
-          // Blocks are whole tiles and packed in order: what spills over a block's end is written again.
-          pack_rows_of_a(tiles, p, first_row, rows, k, depth);
+          // Block by block, each cut into tiles as run_block cuts it. Blocks are packed in order: what spills over a
+          // block's end is written again.
+          for (int64_t begin = 0; begin < rows; begin += block_rows)
+            pack_rows_of_a(tiles + begin * steps, p, first_row + begin, smaller(block_rows, rows - begin), k, depth);
         }
         const int64_t work = rows * smaller(width, p.n - pass * L) * larger<int64_t>(depth, 1);
         const int64_t wanted = work < 4 * kChunkWork ? 1 : smaller<int64_t>(64, work / kChunkWork);

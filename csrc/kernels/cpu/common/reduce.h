@@ -109,8 +109,8 @@ void reduce_as(const ReduceArgs& args, int64_t itemsize, bool same_type, BlockLo
   if (positions * last.size == 0) return;
 
   const int64_t work = larger<int64_t>(source.n * source.outer, 1);
-  const int64_t strip = source.columns ? (same_type ? kStrip<A> : kConvertedStrip)
-                                       : smaller<int64_t>(kStrip<A>, larger<int64_t>(kReduceChunkWork / work, 1));
+  const int64_t rows = larger<int64_t>(kReduceChunkWork / work / kTreeRows * kTreeRows, 1);
+  const int64_t strip = source.columns ? (same_type ? kStrip<A> : kConvertedStrip) : smaller<int64_t>(kStrip<A>, rows);
   const int64_t runs = (last.size + strip - 1) / strip;  // per position
   const int64_t total = positions * runs;
   const int64_t run_work = smaller(strip, last.size) * work;

@@ -9,6 +9,7 @@ namespace hotloop::HOTLOOP_ISA {
 
 constexpr int kTreeLanes = 16;    // element i of a block belongs to lane i % 16
 constexpr int kTreeGroup = 64;    // four elements a lane are combined, then join the lane's accumulator
+constexpr int kTreeRows = 4;      // short rows go side by side: folding lanes waits, for one row at a time
 constexpr int kTreeBlock = 4096;  // blocks are combined pairwise; 16 KB of f32, half an L1
 template <class A>
 constexpr int kStrip = 1024 / int(sizeof(A));  // columns: 16 lanes of them take 16 KB, half an L1
@@ -94,6 +95,7 @@ struct SumExp : Sum<A> {
 template <class A>
 struct TreeOp {
   A (*row_block)(const A* p, int count, A c);
+  void (*row_blocks)(const A* p, int64_t row_stride, int count, const A* c, A* out);  // of kTreeRows outputs
   void (*column_group)(A* acc, bool first, const A* p, int64_t row_stride, int rows, const A* c, int width);
   void (*merge)(A* into, const A* earlier, int64_t width);  // into = combine(earlier, into)
   A identity;
@@ -163,6 +165,29 @@ A reduce_block(const A* p, int count, A constant) {
   return fold_lanes<Op>(acc);
 }
 
+// The same for kTreeRows rows; c: one constant a row, where the op uses it.
+template <class Op, class A>
+void reduce_blocks(const A* p, int64_t row_stride, int count, const A* constants, A* out) {
+  TreeLanes<A> acc[kTreeRows];
+  Vec<A> c[kTreeRows];
+#pragma GCC unroll 4
+  for (int r = 0; r < kTreeRows; ++r) {
+    for (Vec<A>& v : acc[r].v) v = broadcast(Op::identity());
+    c[r] = Op::kUsesConstant ? broadcast(constants[r]) : Vec<A>{};
+  }
+  int i = 0;
+  for (; i + kTreeGroup <= count; i += kTreeGroup) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kTreeRows; ++r) add_group<Op>(acc[r], p + r * row_stride + i, c[r]);
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kTreeRows; ++r) {
+    const A constant = Op::kUsesConstant ? constants[r] : A(0);
+    if (i < count) add_tail<Op>(acc[r], p + r * row_stride + i, count - i, c[r], broadcast(Op::pad(constant)));
+    out[r] = fold_lanes<Op>(acc[r]);
+  }
+}
+
 // Rows l, l + 16, l + 32, l + 48 of a group (the first kRows of them) join lane l's accumulator. Whole vectors
 // of acc and c are touched, whatever the width.
 template <class Op, int kRows, bool kFirst, class A>
@@ -212,7 +237,8 @@ void merge_strips(A* __restrict__ into, const A* __restrict__ earlier, int64_t w
 
 template <class Op, class A>
 constexpr TreeOp<A> tree_op() {
-  return {reduce_block<Op, A>, reduce_column_group<Op, A>, merge_strips<Op, A>, Op::identity(), Op::kUsesConstant};
+  return {reduce_block<Op, A>, reduce_blocks<Op, A>, reduce_column_group<Op, A>,
+          merge_strips<Op, A>, Op::identity(),       Op::kUsesConstant};
 }
 
 // The pairwise tree over a sequence of strips of `width` values, as a binary counter: after k pushes the stack

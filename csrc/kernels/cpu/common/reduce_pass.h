@@ -188,7 +188,13 @@ void reduce_pass(const TreeOp<A>& op, const ReduceSource<A>& source, const char*
   }
   const int width = source.columns ? count : 1;
   const bool whole = source.outer == 1 && source.n * width < 2 * kSplitWork;
-  for (int i = 0; i < count; i += width) {
+  int i = 0;
+  if (whole && !source.columns && source.same_type && source.stride == 1 && source.n <= kTreeBlock) {
+    for (; i + kTreeRows <= count; i += kTreeRows)
+      op.row_blocks(reinterpret_cast<const A*>(source.at(in, i * in_stride)), in_stride, int(source.n),
+                    op.uses_constant ? c + i : nullptr, result + i);
+  }
+  for (; i < count; i += width) {
     if (whole)
       reduce_span(op, source, source.at(in, i * in_stride), 0, source.n, c + i, width, result + i);
     else
