@@ -43,7 +43,8 @@ bool bound_elsewhere(const char* name) {
                             "log_sigmoid",
                             "log_sigmoid_"})
     if (!std::strcmp(name, other)) return true;
-  return std::strstr(name, "_backward") || std::strstr(name, "gelu_tanh") || std::strstr(name, "add_scaled");
+  return std::strstr(name, "_backward") || std::strstr(name, "gelu_tanh") || std::strstr(name, "add_scaled") ||
+         std::strstr(name, "_error") || std::strstr(name, "_through");
 }
 
 }  // namespace

@@ -2,23 +2,33 @@
 
 #include "dispatch/list.h"
 
+// One list an optimizer, the same for all: any floating dtype, no shape refused.
+#define HOTLOOP_OPTIMIZERS(EACH)        \
+  EACH(sgd, SgdArgs)                    \
+  EACH(adam, AdamArgs)                  \
+  EACH(rmsprop, RmspropArgs)            \
+  EACH(adagrad, AdagradArgs)            \
+  EACH(adadelta, AdadeltaArgs)          \
+  EACH(adamax, AdamaxArgs)              \
+  EACH(nadam, NadamArgs)                \
+  EACH(radam, RadamArgs)                \
+  EACH(lion, LionArgs)                  \
+  EACH(muon_momentum, MuonMomentumArgs) \
+  EACH(average, AverageArgs)            \
+  EACH(gradient_norm, GradientNormArgs) \
+  EACH(scale_gradients, ScaleGradientsArgs)
+
 namespace hotloop {
-HOTLOOP_KERNEL(sgd, SgdArgs)
-HOTLOOP_KERNEL(adam, AdamArgs)
-HOTLOOP_KERNEL(gradient_norm, GradientNormArgs)
-HOTLOOP_KERNEL(scale_gradients, ScaleGradientsArgs)
+HOTLOOP_OPTIMIZERS(HOTLOOP_KERNEL)
 }  // namespace hotloop
 
 namespace hotloop::dispatch {
 
-static const Candidate<SgdArgs> kSgd[] = {HOTLOOP_CANDIDATES(sgd, kFloats, nullptr)};
-static const Candidate<AdamArgs> kAdam[] = {HOTLOOP_CANDIDATES(adam, kFloats, nullptr)};
-static const Candidate<GradientNormArgs> kGradientNorm[] = {HOTLOOP_CANDIDATES(gradient_norm, kFloats, nullptr)};
-static const Candidate<ScaleGradientsArgs> kScaleGradients[] = {HOTLOOP_CANDIDATES(scale_gradients, kFloats, nullptr)};
-
-void sgd(const SgdArgs& args) { run("sgd", kSgd, args.list.dtype, args); }
-void adam(const AdamArgs& args) { run("adam", kAdam, args.list.dtype, args); }
-void gradient_norm(const GradientNormArgs& args) { run("gradient_norm", kGradientNorm, args.list.dtype, args); }
-void scale_gradients(const ScaleGradientsArgs& args) { run("scale_gradients", kScaleGradients, args.list.dtype, args); }
+#define HOTLOOP_OPTIMIZER_LIST(name, Args)                                                         \
+  void name(const Args& args) {                                                                    \
+    static constexpr Candidate<Args> kCandidates[] = {HOTLOOP_CANDIDATES(name, kFloats, nullptr)}; \
+    run(#name, kCandidates, args.list.dtype, args);                                                \
+  }
+HOTLOOP_OPTIMIZERS(HOTLOOP_OPTIMIZER_LIST)
 
 }  // namespace hotloop::dispatch

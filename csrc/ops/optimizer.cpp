@@ -2,12 +2,15 @@
 // through hotloop.optim.
 #include "ops/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
 #include "core/host_lock.h"
 #include "core/inline_vector.h"
 #include "dispatch/optimizer.h"
+#include "ops/arithmetic.h"
+#include "ops/matmul.h"
 #include "ops/pointwise.h"
 #include "ops/shape.h"
 
@@ -15,7 +18,7 @@ namespace hotloop::ops {
 
 namespace {
 
-using Tensors = std::vector<Tensor>;
+using Tensors = TensorList;
 
 // Tensors of one step must match their parameter and be plain memory; gradients are made so.
 class StepList {
@@ -40,12 +43,12 @@ class StepList {
       t.param = p.data();
       t.grad = dense_[int(i)].data();
       t.n = p.numel();
-      void** slots[] = {&t.state1, &t.state2, &t.max_state};
+      t.rate = 1;
       int k = 0;
       for (const Tensors* s : states) {
         if (!s->empty()) {
           check("states", (*s)[i], p, i);
-          *slots[k] = (*s)[i].data();
+          t.state[k] = (*s)[i].data();
         }
         ++k;
       }
@@ -57,14 +60,15 @@ class StepList {
   OptimizerTensor& operator[](int i) { return list_[i]; }
   int64_t elements() const { return elements_; }
 
-  // Runs `step` on each stretch of tensors of one dtype.
-  template <class F>
-  void each_dtype(const Tensors& params, F step) {
+  // Runs the kernel on each stretch of tensors of one dtype.
+  template <class Args>
+  void run(const Tensors& params, void (*kernel)(const Args&), Args args) {
     ReleaseHostLock unlock(4 * elements_);
     for (int first = 0; first < size();) {
       int last = first + 1;
       while (last < size() && params[size_t(last)].dtype() == params[size_t(first)].dtype()) ++last;
-      step(OptimizerList{params[size_t(first)].dtype(), last - first, &list_[first]});
+      args.list = {params[size_t(first)].dtype(), last - first, &list_[first]};
+      kernel(args);
       first = last;
     }
     for (const Tensor& p : params) p->storage->bump_version();
@@ -90,30 +94,134 @@ class StepList {
   int64_t elements_ = 0;
 };
 
+// States that a step always keeps.
+void require_states(const char* op, const Tensors& params, std::initializer_list<const Tensors*> states) {
+  for (const Tensors* s : states)
+    if (s->size() != params.size())
+      fail<ValueError>("%s: got %zu params and a list of %zu state tensors", op, params.size(), s->size());
+}
+
+void require_step(const char* op, int64_t step) {
+  if (step < 1) fail<ValueError>("%s: step counts from 1, got %lld", op, static_cast<long long>(step));
+}
+
+double bias_correction(double beta, int64_t step) { return 1 - std::pow(beta, double(step)); }
+
+// The nearest semi-orthogonal matrix to x, roughly: its singular values come near 1. In bf16, as PyTorch has it.
+Tensor orthogonalized(const Tensor& x, const NewtonSchulz& o) {
+  const bool tall = x.size(0) > x.size(1);
+  Tensor y = to_dtype(tall ? t(x) : x, DType::bf16);
+  y = y / clamp_between(total_norm({contiguous(y)}), scalar_tensor(o.eps, DType::bf16), Tensor());
+  for (int64_t i = 0; i < o.steps; ++i) {
+    const Tensor gram = mm(y, t(y));
+    y = addmm(y, addmm(gram, gram, gram, o.b, o.c), y, o.a, 1);
+  }
+  return contiguous(to_dtype(tall ? t(y) : y, x.dtype()));
+}
+
 }  // namespace
 
-void sgd_step(const Tensors& params, const Tensors& grads, const Tensors& buffers, const SgdOptions& o) {
+void sgd_step(const Tensors& params, const Tensors& grads, const Tensors& buffers, SgdArgs args, bool first_step) {
   StepList list("sgd_step", params, grads, {&buffers});
-  for (int i = 0; i < list.size(); ++i) list[i].first = o.first_step;
-  list.each_dtype(params, [&](const OptimizerList& l) {
-    dispatch::sgd({l, o.lr, o.momentum, o.dampening, o.weight_decay, o.nesterov, o.maximize});
-  });
+  for (int i = 0; i < list.size(); ++i) list[i].first = first_step;
+  list.run(params, dispatch::sgd, args);
 }
 
 void adam_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, const Tensors& exp_avg_sqs,
-               const Tensors& max_exp_avg_sqs, const AdamOptions& o) {
-  if (exp_avgs.size() != params.size() || exp_avg_sqs.size() != params.size())
-    fail<ValueError>("adam_step: got %zu params, %zu exp_avgs and %zu exp_avg_sqs", params.size(), exp_avgs.size(),
-                     exp_avg_sqs.size());
-  if (o.step < 1) fail<ValueError>("adam_step: step counts from 1, got %lld", static_cast<long long>(o.step));
+               const Tensors& max_exp_avg_sqs, AdamArgs args, int64_t step) {
+  require_states("adam_step", params, {&exp_avgs, &exp_avg_sqs});
+  require_step("adam_step", step);
   StepList list("adam_step", params, grads, {&exp_avgs, &exp_avg_sqs, &max_exp_avg_sqs});
-  for (int i = 0; i < list.size(); ++i) {
-    list[i].bias_correction1 = 1 - std::pow(o.beta1, double(o.step));
-    list[i].bias_correction2 = 1 - std::pow(o.beta2, double(o.step));
+  args.bias_correction1 = bias_correction(args.beta1, step);
+  args.bias_correction2 = bias_correction(args.beta2, step);
+  list.run(params, dispatch::adam, args);
+}
+
+void rmsprop_step(const Tensors& params, const Tensors& grads, const Tensors& square_avgs,
+                  const Tensors& momentum_buffers, const Tensors& grad_avgs, RmspropArgs args) {
+  require_states("rmsprop_step", params, {&square_avgs});
+  StepList list("rmsprop_step", params, grads, {&square_avgs, &momentum_buffers, &grad_avgs});
+  list.run(params, dispatch::rmsprop, args);
+}
+
+void adagrad_step(const Tensors& params, const Tensors& grads, const Tensors& sums, AdagradArgs args) {
+  require_states("adagrad_step", params, {&sums});
+  StepList("adagrad_step", params, grads, {&sums}).run(params, dispatch::adagrad, args);
+}
+
+void adadelta_step(const Tensors& params, const Tensors& grads, const Tensors& square_avgs, const Tensors& acc_deltas,
+                   AdadeltaArgs args) {
+  require_states("adadelta_step", params, {&square_avgs, &acc_deltas});
+  StepList("adadelta_step", params, grads, {&square_avgs, &acc_deltas}).run(params, dispatch::adadelta, args);
+}
+
+void adamax_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, const Tensors& exp_infs,
+                 AdamaxArgs args, int64_t step) {
+  require_states("adamax_step", params, {&exp_avgs, &exp_infs});
+  require_step("adamax_step", step);
+  args.rate = args.lr / bias_correction(args.beta1, step);
+  StepList("adamax_step", params, grads, {&exp_avgs, &exp_infs}).run(params, dispatch::adamax, args);
+}
+
+double nadam_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, const Tensors& exp_avg_sqs,
+                  NadamArgs args, double momentum_decay, double mu_product, int64_t step) {
+  require_states("nadam_step", params, {&exp_avgs, &exp_avg_sqs});
+  require_step("nadam_step", step);
+  // The momentum warms up (Dozat 2016): mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2).
+  const auto mu = [&](int64_t t) { return args.beta1 * (1 - 0.5 * std::pow(0.96, double(t) * momentum_decay)); };
+  const double now = mu(step), next = mu(step + 1), product = mu_product * now;
+  args.grad_rate = args.lr * (1 - now) / (1 - product);
+  args.mean_rate = args.lr * next / (1 - product * next);
+  args.bias_correction2 = bias_correction(args.beta2, step);
+  StepList("nadam_step", params, grads, {&exp_avgs, &exp_avg_sqs}).run(params, dispatch::nadam, args);
+  return product;
+}
+
+void radam_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, const Tensors& exp_avg_sqs,
+                RadamArgs args, int64_t step) {
+  require_states("radam_step", params, {&exp_avgs, &exp_avg_sqs});
+  require_step("radam_step", step);
+  const double correction2 = bias_correction(args.beta2, step);
+  args.rate = args.lr / bias_correction(args.beta1, step);
+  // The length of the average that the squares make up, at its longest and now; below 5 they are too few to divide by.
+  const double longest = 2 / (1 - args.beta2) - 1;
+  const double length = longest - 2 * double(step) * std::pow(args.beta2, double(step)) / correction2;
+  args.adaptive = length > 5;
+  if (args.adaptive)
+    args.rate *=
+        std::sqrt(correction2 * (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));
+  StepList("radam_step", params, grads, {&exp_avgs, &exp_avg_sqs}).run(params, dispatch::radam, args);
+}
+
+void lion_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, LionArgs args) {
+  require_states("lion_step", params, {&exp_avgs});
+  StepList("lion_step", params, grads, {&exp_avgs}).run(params, dispatch::lion, args);
+}
+
+void muon_step(const Tensors& params, const Tensors& grads, const Tensors& momentum_buffers, MuonMomentumArgs args,
+               const NewtonSchulz& iteration, MuonRate rate) {
+  require_states("muon_step", params, {&momentum_buffers});
+  Tensors updates(params.size());
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (params[i].ndim() != 2)
+      fail<ValueError>("muon_step: params[%zu] must be 2-dimensional, got shape %s", i,
+                       to_string(params[i].sizes()).c_str());
+    updates[i] = empty(params[i].sizes(), params[i].dtype(), params[i].device());
   }
-  list.each_dtype(params, [&](const OptimizerList& l) {
-    dispatch::adam({l, o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.decoupled, o.amsgrad, o.maximize});
-  });
+  StepList("muon_step", params, grads, {&momentum_buffers, &updates}).run(params, dispatch::muon_momentum, args);
+  for (Tensor& update : updates)
+    if (update.numel() > 0) update = orthogonalized(update, iteration);
+  StepList list("muon_step", params, updates, {});
+  for (int i = 0; i < list.size(); ++i) {
+    const double rows = double(params[size_t(i)].size(0)), columns = double(params[size_t(i)].size(1));
+    list[i].rate = rate == MuonRate::original ? std::sqrt(std::max(1.0, rows / columns))
+                                              : 0.2 * std::sqrt(std::max(rows, columns));
+  }
+  list.run(params, dispatch::sgd, SgdArgs{{}, {}, args.lr, 0, 0, false});
+}
+
+void lerp_tensors(const Tensors& tensors, const Tensors& ends, double weight) {
+  StepList("lerp_tensors", tensors, ends, {}).run(tensors, dispatch::average, AverageArgs{{}, {}, 0, weight});
 }
 
 Tensor total_norm(const Tensors& tensors) {
@@ -128,6 +236,18 @@ Tensor total_norm(const Tensors& tensors) {
     sum += part;
   }
   return scalar_tensor(std::sqrt(sum), widest);
+}
+
+void scale_tensors(const Tensors& tensors, double scale) {
+  // Every tensor stands for its own gradient; one that isn't plain memory is multiplied by itself.
+  Tensors plain;
+  for (const Tensor& t : tensors) {
+    if (t.is_contiguous() && is_floating(t.dtype()))
+      plain.push_back(t);
+    else
+      mul_(t, scalar_tensor(scale, t.dtype()));
+  }
+  StepList("scale_tensors", plain, plain, {}).run(plain, dispatch::scale_gradients, ScaleGradientsArgs{{}, scale});
 }
 
 }  // namespace hotloop::ops

@@ -1,21 +1,21 @@
 // Optimizer steps over a list of tensors in one call, in place. Within a call all tensors have one dtype: param, grad
-// and states alike; f16 and bf16 are computed in f32. Every tensor is contiguous. The formulas are those of torch.optim.
+// and states alike; f16 and bf16 are computed in f32. Every tensor is contiguous. The formulas are those of torch.optim,
+// and Lion's of Chen et al. 2023 (https://arxiv.org/abs/2302.06675).
 #pragma once
 
 #include "core/dtype.h"
 
 namespace hotloop {
 
+constexpr int kMaxOptimizerStates = 3;
+
 struct OptimizerTensor {
   void* param;
-  void* grad;       // written only by scale_gradients
-  void* state1;     // SGD: momentum buffer; Adam: mean of gradients
-  void* state2;     // Adam: mean of their squares
-  void* max_state;  // Adam with amsgrad: largest state2 so far
+  void* grad;                        // written only by scale_gradients
+  void* state[kMaxOptimizerStates];  // null where the step keeps none
   int64_t n;
-  bool first;               // SGD with momentum: the buffer becomes the gradient itself
-  double bias_correction1;  // Adam: 1 - beta1^step, 1 - beta2^step
-  double bias_correction2;
+  bool first;   // SGD with momentum: the buffer becomes the gradient itself
+  double rate;  // SGD: what lr is multiplied by for this tensor
 };
 
 struct OptimizerList {
@@ -24,23 +24,112 @@ struct OptimizerList {
   const OptimizerTensor* tensors;
 };
 
-//   g = grad (-grad: maximize) + weight_decay param
-//   with momentum: buffer = momentum buffer + (1 - dampening) g; g = g + momentum buffer (nesterov) or buffer
-//   param -= lr g
-struct SgdArgs {
-  OptimizerList list;
-  double lr, momentum, dampening, weight_decay;
-  bool nesterov, maximize;
+// What every step does first, with sign(0) = 0:
+//   g = grad (-grad: maximize) + weight_decay param + l1_decay sign(param)
+// decoupled, without these two terms in g:
+//   param = param (1 - lr weight_decay) - lr l1_decay sign(param)
+struct Penalty {
+  double weight_decay, l1_decay;
+  bool decoupled, maximize;
 };
 
-//   g = grad (-grad: maximize) + weight_decay param (decoupled instead: param *= 1 - lr weight_decay)
-//   m += (1 - beta1)(g - m); v = beta2 v + (1 - beta2) g g; amsgrad: v below is max_v = max(max_v, v)
+// states: buffer, where momentum isn't 0
+//   buffer = momentum buffer + (1 - dampening) g; g = g + momentum buffer (nesterov) or buffer
+//   param -= lr rate g
+struct SgdArgs {
+  OptimizerList list;
+  Penalty penalty;
+  double lr, momentum, dampening;
+  bool nesterov;
+};
+
+// states: m, v, with amsgrad the largest v
+//   m += (1 - beta1)(g - m); v = beta2 v + (1 - beta2) g g; amsgrad: v below is largest = max(largest, v)
 //   param -= lr / bias_correction1 * m / (sqrt(v) / sqrt(bias_correction2) + eps)
 struct AdamArgs {
   OptimizerList list;
-  double lr, beta1, beta2, eps, weight_decay;
-  bool decoupled;  // AdamW
-  bool amsgrad, maximize;
+  Penalty penalty;
+  double lr, beta1, beta2, eps;
+  double bias_correction1, bias_correction2;  // 1 - beta1^step, 1 - beta2^step
+};
+
+// states: v, with momentum the buffer, centered: the mean gradient m
+//   v = alpha v + (1 - alpha) g g; centered: m += (1 - alpha)(g - m), and v - m m in place of v below
+//   u = g / (sqrt(v) + eps); momentum: u = buffer = momentum buffer + u
+//   param -= lr u
+struct RmspropArgs {
+  OptimizerList list;
+  Penalty penalty;
+  double lr, alpha, eps, momentum;
+};
+
+// states: sum
+//   sum += g g; param -= lr g / (sqrt(sum) + eps)
+struct AdagradArgs {
+  OptimizerList list;
+  Penalty penalty;
+  double lr, eps;
+};
+
+// states: v, a
+//   v = rho v + (1 - rho) g g; u = sqrt(a + eps) / sqrt(v + eps) g; a = rho a + (1 - rho) u u; param -= lr u
+struct AdadeltaArgs {
+  OptimizerList list;
+  Penalty penalty;
+  double lr, rho, eps;
+};
+
+// states: m, u
+//   m += (1 - beta1)(g - m); u = max(beta2 u, |g| + eps); param -= rate m / u
+struct AdamaxArgs {
+  OptimizerList list;
+  Penalty penalty;
+  double lr, beta1, beta2, eps;
+  double rate;  // lr / (1 - beta1^step)
+};
+
+// states: m, v
+//   m, v as Adam's; param -= (grad_rate g + mean_rate m) / (sqrt(v / bias_correction2) + eps)
+struct NadamArgs {
+  OptimizerList list;
+  Penalty penalty;
+  double lr, beta1, beta2, eps;
+  double grad_rate, mean_rate, bias_correction2;
+};
+
+// states: m, v
+//   m, v as Adam's; param -= rate m, where adaptive rate m / (sqrt(v) + eps)
+struct RadamArgs {
+  OptimizerList list;
+  Penalty penalty;
+  double lr, beta1, beta2, eps;
+  double rate;
+  bool adaptive;
+};
+
+// states: m
+//   param -= lr sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g
+struct LionArgs {
+  OptimizerList list;
+  Penalty penalty;
+  double lr, beta1, beta2;
+};
+
+// What Muon does before the orthogonalisation: the penalty and the momentum. states: buffer, and u, only written
+//   buffer += (1 - momentum)(g - buffer); u = g + momentum (buffer - g) (nesterov) or buffer
+struct MuonMomentumArgs {
+  OptimizerList list;
+  Penalty penalty;
+  double lr, momentum;
+  bool nesterov;
+};
+
+// Averaged weights: param += weight (grad - param), grad standing for the newest weights. No states.
+struct AverageArgs {
+  OptimizerList list;
+  Penalty penalty;  // none
+  double lr;        // not read
+  double weight;
 };
 
 // The sum of the squares of all gradients: blocks in the compute type, added in double in the list's order.

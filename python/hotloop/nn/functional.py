@@ -1,64 +1,169 @@
 """The functions behind the layers: those of the core, under the names they have in PyTorch.
 
-Bound straight from C++, but for ``embedding``, which takes its arguments in PyTorch's order.
+Bound straight from C++, but for those that take a function or draw random numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hotloop import _core
 from hotloop._core import (
     Tensor,
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    cosine_similarity,
     cross_entropy,
-    dropout,
+    gaussian_nll_loss,
     gelu,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
     l1_loss,
     layer_norm,
     linear,
     log_softmax,
     logsigmoid,
+    margin_ranking_loss,
     mse_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
     nll_loss,
+    normalize,
     one_hot,
+    pairwise_distance,
+    poisson_nll_loss,
     relu,
     sigmoid,
     silu,
+    smooth_l1_loss,
+    soft_margin_loss,
     softmax,
     softplus,
     tanh,
+    triplet_margin_loss,
 )
+from hotloop.nn._dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
+from hotloop.nn._embedding import embedding, embedding_bag
 
 __all__ = [
+    "alpha_dropout",
+    "bilinear",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "embedding",
+    "embedding_bag",
+    "feature_alpha_dropout",
+    "gaussian_nll_loss",
     "gelu",
+    "hinge_embedding_loss",
+    "huber_loss",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "linear",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
+    "normalize",
     "one_hot",
+    "pairwise_distance",
+    "poisson_nll_loss",
     "relu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softplus",
     "tanh",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """weight[input]: (..., dim) for integers of shape (...) and a table (rows, dim).
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input1 @ weight[k] @ input2 + bias[k] for every k.
 
-    The row ``padding_idx`` collects no gradient; a negative one counts from the end.
+    Args:
+        input1: (..., in1).
+        input2: (..., in2), the other dims as those of input1.
+        weight: (out, in1, in2).
+        bias: (out).
+
+    Returns:
+        (..., out).
     """
-    if padding_idx is None:
-        return _core.embedding(weight, input)
-    rows = weight.shape[0]
-    if not -rows <= padding_idx < rows:
-        raise ValueError(f"embedding: padding_idx must lie within the {rows} rows of weight, got {padding_idx}")
-    return _core.embedding(weight, input, padding_idx % rows)
+    if weight.ndim != 3:
+        raise RuntimeError(f"bilinear: weight must be 3-dimensional, got shape {weight.shape}")
+    out, in1, in2 = weight.shape
+    if input1.shape[:-1] != input2.shape[:-1]:
+        raise RuntimeError(
+            "bilinear(): input batch dimensions do not match: got input1 of shape "
+            f"{input1.shape} and input2 of shape {input2.shape}"
+        )
+    if input1.shape[-1] != in1 or input2.shape[-1] != in2:
+        raise RuntimeError(
+            f"bilinear(): expected inputs of last size {in1} and {in2} for weight of shape {weight.shape}, got "
+            f"{input1.shape} and {input2.shape}"
+        )
+    halves = input1.reshape(-1, in1) @ weight.permute(1, 0, 2).reshape(in1, out * in2)  # (n, out * in2)
+    result = (halves.reshape(-1, out, in2) @ input2.reshape(-1, in2, 1)).reshape(*input1.shape[:-1], out)
+    return result if bias is None else result + bias
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin) for any distance d.
+
+    Args:
+        anchor, positive, negative: of as many dims.
+        distance_function: d; ``pairwise_distance`` where left out.
+        margin: above 0.
+        swap: take d(positive, negative) for d(anchor, negative) where it is smaller (Balntas et al. 2016).
+        reduction: "mean", "sum" or "none".
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs"
+        )
+    distance = pairwise_distance if distance_function is None else distance_function
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = _core.minimum(far, distance(positive, negative))
+    loss = (margin + near - far).clamp_min(0)
+    return loss if reduction == "none" else loss.sum() if reduction == "sum" else loss.mean()

@@ -7,11 +7,22 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
-from hotloop.optim.optimizer import Optimizer, check_not_negative
+from hotloop.optim.optimizer import (
+    CountedOptimizer,
+    check_betas,
+    check_not_differentiable,
+    check_not_negative,
+    fresh_state,
+    of_all,
+)
 
 
-class Adam(Optimizer):
-    """Adam: steps of the mean gradient over the root of the mean square gradient, both exponentially averaged.
+class Adam(CountedOptimizer):
+    """Adam (Kingma and Ba 2014): steps of the mean gradient over the root of the mean square gradient.
+
+    With g the gradient plus ``weight_decay`` times the parameter, both averages are exponential: m += (1 - beta1) * (g
+    - m) and v = beta2 * v + (1 - beta2) * g^2. The parameter goes down by ``lr * m' / (sqrt(v') + eps)``, where m' = m
+    / (1 - beta1^t) and v' = v / (1 - beta2^t) at step t.
 
     Args:
         params: parameters, or dicts of "params" and settings.
@@ -19,10 +30,13 @@ class Adam(Optimizer):
         betas: shares of the two averages that stay at each step.
         eps: added to the denominator.
         weight_decay: factor of the L2 penalty, which goes through the averages (unlike AdamW's decay).
-        amsgrad: divide by the largest mean square so far.
+        amsgrad: divide by the largest mean square so far (Reddi, Kale and Kumar 2018).
         maximize: go up.
         decoupled_weight_decay: AdamW's weight decay.
-        foreach, fused: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        foreach, fused, capturable: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        differentiable: must be false.
+        l1_decay: factor of the L1 penalty, which goes the way of weight decay: ``l1_decay * sign(parameter)`` joins the
+            gradient; decoupled, the parameter goes down by ``lr`` times that.
     """
 
     def __init__(
@@ -34,17 +48,20 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
         *,
-        maximize: bool = False,
-        decoupled_weight_decay: bool = False,
         foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
         fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+        l1_decay: float = 0.0,
     ) -> None:
+        check_not_differentiable(differentiable)
         check_not_negative("learning rate", lr)
         check_not_negative("epsilon value", eps)
-        for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+        check_betas(betas)
         check_not_negative("weight_decay value", weight_decay)
+        check_not_negative("l1_decay value", l1_decay)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -53,45 +70,23 @@ class Adam(Optimizer):
             "amsgrad": amsgrad,
             "maximize": maximize,
             "decoupled_weight_decay": decoupled_weight_decay,
+            "l1_decay": l1_decay,
         }
         super().__init__(params, defaults)
 
-    def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
-        all_state = self.state
-        states = [all_state[param] for param in params]
-        try:
-            steps = {state["step"] for state in states}
-        except KeyError:
-            for param, state in zip(params, states, strict=True):
-                if not state:
-                    self._start(param, state, group["amsgrad"])
-            steps = {state["step"] for state in states}
-        if len(steps) == 1:
-            self._launch(group, params, grads, states)
-            return
-        # Some parameters joined later, or had no gradient at times. A launch counts its steps up: the highest go first.
-        for step in sorted(steps, reverse=True):
-            part = [i for i, state in enumerate(states) if state["step"] == step]
-            self._launch(group, [params[i] for i in part], [grads[i] for i in part], [states[i] for i in part])
+    def _start(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        return fresh_state(param, "exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
 
-    @staticmethod
-    def _start(param: Tensor, state: dict[str, Any], amsgrad: bool) -> None:
-        keys = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq")
-        # All or nothing: memory may run out between two of them.
-        state.update({"step": 0, **{key: _core.zeros_like(param.detach()) for key in keys}})
-
-    @staticmethod
-    def _launch(group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]) -> None:
-        """One step of parameters that have made the same number of steps."""
-        step = states[0]["step"] + 1
+    def _step(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+    ) -> None:
         beta1, beta2 = group["betas"]
-        amsgrad = group["amsgrad"]
         _core.adam_step(
             params,
             grads,
-            [state["exp_avg"] for state in states],
-            [state["exp_avg_sq"] for state in states],
-            [state["max_exp_avg_sq"] for state in states] if amsgrad else [],
+            of_all(states, "exp_avg"),
+            of_all(states, "exp_avg_sq"),
+            of_all(states, "max_exp_avg_sq") if group["amsgrad"] else [],
             step,
             group["lr"],
             beta1,
@@ -99,15 +94,16 @@ class Adam(Optimizer):
             group["eps"],
             group["weight_decay"],
             group["decoupled_weight_decay"],
-            amsgrad,
             group["maximize"],
+            group["l1_decay"],
         )
-        for state in states:
-            state["step"] = step
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: each step first scales the parameter by ``1 - lr * weight_decay``."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2017).
+
+    Each step first scales the parameter by ``1 - lr * weight_decay``, and lets ``lr * l1_decay * sign(parameter)`` off.
+    """
 
     def __init__(
         self,
@@ -120,6 +116,20 @@ class AdamW(Adam):
         *,
         maximize: bool = False,
         foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
         fused: bool | None = None,
+        l1_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            differentiable=differentiable,
+            decoupled_weight_decay=True,
+            l1_decay=l1_decay,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,9 @@ from typing import Any
 from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.autograd import enable_grad
+
+# Entries of a state that are numbers here and 0-d tensors in PyTorch.
+_NUMBERS: dict[str, Callable[[Any], float]] = {"step": int, "mu_product": float}
 
 
 class Optimizer(ABC):
@@ -24,6 +28,8 @@ class Optimizer(ABC):
         param_groups: dicts of settings and, under "params", parameters; settings may be changed at any time.
         state: parameter -> dict of what the optimizer keeps for it.
     """
+
+    _opt_called = False  # schedules ask for it
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -79,6 +85,7 @@ class Optimizer(ABC):
 
         ``closure``, where given, is called first to compute gradients anew; its result is returned.
         """
+        self._opt_called = True
         loss = None
         if closure is not None:
             with enable_grad():
@@ -104,7 +111,7 @@ class Optimizer(ABC):
     def state_dict(self) -> dict[str, Any]:
         """The state and the settings, with a number in place of each parameter, in the order of the groups.
 
-        Step counts appear as 0-d float32 tensors, as PyTorch has them.
+        Numbers such as step counts appear as 0-d float32 tensors, as PyTorch has them.
         """
         numbers: dict[int, int] = {}
         groups = []
@@ -113,7 +120,7 @@ class Optimizer(ABC):
                 numbers[id(param)] = len(numbers)
             groups.append({**group, "params": [numbers[id(param)] for param in group["params"]]})
         state = {
-            numbers[id(param)]: {key: _core.tensor(float(v)) if key == "step" else v for key, v in kept.items()}
+            numbers[id(param)]: {key: _core.tensor(float(v)) if key in _NUMBERS else v for key, v in kept.items()}
             for param, kept in self.state.items()
             if id(param) in numbers
         }
@@ -156,12 +163,83 @@ class Optimizer(ABC):
 
 def _restored(key: str, value: Any, param: Tensor) -> Any:
     """An entry of a loaded state, as the optimizer keeps it."""
-    if key == "step":
-        return int(value)
+    if key in _NUMBERS:
+        return _NUMBERS[key](value)
     if isinstance(value, Tensor):
         dtype = param.dtype if value.dtype.is_floating_point else value.dtype
         return value.detach().to(device=param.device, dtype=dtype).clone()
     return copy.deepcopy(value)
+
+
+class CountedOptimizer(Optimizer):
+    """An optimizer that keeps, for every parameter, a count of steps and some tensors like the parameter.
+
+    Parameters whose counts are the same are updated by one launch of a kernel: all of a group, unless some joined later
+    or had no gradient at times.
+    """
+
+    #: What must be equal among the parameters of a launch.
+    _key: Callable[[dict[str, Any]], Any] = operator.itemgetter("step")
+
+    def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
+        all_state = self.state
+        states = [all_state[param] for param in params]
+        try:
+            keys = [self._key(state) for state in states]
+        except KeyError:
+            for param, state in zip(params, states, strict=True):
+                if not state:
+                    state.update(self._start(param, group))  # all or nothing: memory may run out in between
+            keys = [self._key(state) for state in states]
+        if keys.count(keys[0]) == len(keys):
+            self._launch(group, params, grads, states)
+            return
+        parts: dict[Any, list[int]] = {}
+        for i, key in enumerate(keys):
+            parts.setdefault(key, []).append(i)
+        for part in parts.values():
+            self._launch(group, [params[i] for i in part], [grads[i] for i in part], [states[i] for i in part])
+
+    def _launch(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
+    ) -> None:
+        step = states[0]["step"] + 1
+        self._step(group, params, grads, states, step)
+        for state in states:  # only now: a step that memory ran out in is a step still to make
+            state["step"] = step
+
+    @abstractmethod
+    def _start(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        """The state of a parameter before its first step."""
+
+    @abstractmethod
+    def _step(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+    ) -> None:
+        """Launches the kernel, for parameters that have made ``step - 1`` steps."""
+
+
+def fresh_state(param: Tensor, *names: str) -> dict[str, Any]:
+    """No steps made, and zeros under these names."""
+    return {"step": 0, **{name: _core.zeros_like(param.detach()) for name in names}}
+
+
+def of_all(states: list[dict[str, Any]], name: str) -> list[Tensor]:
+    """One state tensor of every parameter."""
+    return [state[name] for state in states]
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    """Refuses shares of an average outside of [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+def check_not_differentiable(differentiable: bool) -> None:
+    """Refuses PyTorch's steps inside of a graph."""
+    if differentiable:
+        raise ValueError("differentiable=True is not supported: a step is one fused kernel outside of the graph")
 
 
 def check_not_negative(name: str, value: float) -> None:

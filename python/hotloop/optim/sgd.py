@@ -7,7 +7,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
-from hotloop.optim.optimizer import Optimizer, check_not_negative
+from hotloop.optim.optimizer import Optimizer, check_not_differentiable, check_not_negative
 
 
 class SGD(Optimizer):
@@ -26,6 +26,8 @@ class SGD(Optimizer):
         nesterov: look ahead by one step of momentum.
         maximize: go up.
         foreach, fused: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        differentiable: must be false.
+        l1_decay: factor of the L1 penalty: ``l1_decay * sign(parameter)`` joins the gradient as weight decay does.
     """
 
     def __init__(
@@ -39,11 +41,15 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
         foreach: bool | None = None,
+        differentiable: bool = False,
         fused: bool | None = None,
+        l1_decay: float = 0.0,
     ) -> None:
+        check_not_differentiable(differentiable)
         check_not_negative("learning rate", lr)
         check_not_negative("momentum value", momentum)
         check_not_negative("weight_decay value", weight_decay)
+        check_not_negative("l1_decay value", l1_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = {
@@ -53,6 +59,7 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
             "maximize": maximize,
+            "l1_decay": l1_decay,
         }
         super().__init__(params, defaults)
 
@@ -94,4 +101,5 @@ class SGD(Optimizer):
             group["nesterov"],
             group["maximize"],
             first_step,
+            group["l1_decay"],
         )

@@ -70,68 +70,234 @@ template <class T, int kOperands, class F>
   }
 }
 
+// The gradient with its penalty, and the parameter after a decoupled one.
 template <class A>
-void sgd_elements(const SgdArgs& args, bool first, A* __restrict__ param, const A* __restrict__ grad,
-                  A* __restrict__ buffer, int64_t n) {
-  const A sign = args.maximize ? A(-1) : A(1), lr = A(args.lr), decay = A(args.weight_decay);
-  const A momentum = A(args.momentum), share = A(1 - args.dampening);
-  for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
-    const Vec<A> p = load_some(param + i, count);
-    Vec<A> g = load_some(grad + i, count) * sign + p * decay;
-    if (buffer) {
-      const Vec<A> b = first ? g : load_some(buffer + i, count) * momentum + g * share;
-      store_some<A>(buffer + i, b, count);
-      g = args.nesterov ? g + b * momentum : b;
-    }
-    store_some<A>(param + i, p - g * lr, count);
-  });
-}
+struct Penalize {
+  bool any;
+  A sign, decay, lasso, keep, shrink;
 
+  Penalize(const Penalty& p, double lr)
+      : any(p.maximize || p.weight_decay != 0 || p.l1_decay != 0),
+        sign(p.maximize ? A(-1) : A(1)),
+        decay(A(p.decoupled ? 0 : p.weight_decay)),
+        lasso(A(p.decoupled ? 0 : p.l1_decay)),
+        keep(A(p.decoupled ? 1 - lr * p.weight_decay : 1)),
+        shrink(A(p.decoupled ? lr * p.l1_decay : 0)) {}
+
+  void apply(Vec<A>& param, Vec<A>& g) const {
+    const Vec<A> side = sign_of(param);
+    g = g * sign + param * decay + side * lasso;
+    param = param * keep - side * shrink;
+  }
+  static Vec<A> sign_of(Vec<A> x) {
+    const Vec<A> zero{}, one = broadcast(A(1));
+    return x > zero ? one : x < zero ? -one : zero;
+  }
+};
+
+// Each rule takes one vector of parameters p, gradients g and states s to what they are after the step.
 template <class A>
-void adam_elements(const AdamArgs& args, const OptimizerTensor& tensor, A* __restrict__ param,
-                   const A* __restrict__ grad, A* __restrict__ mean, A* __restrict__ square, A* __restrict__ largest,
-                   int64_t n) {
-  const A sign = args.maximize ? A(-1) : A(1);
-  const A keep = A(args.decoupled ? 1 - args.lr * args.weight_decay : 1);
-  const A decay = A(args.decoupled ? 0 : args.weight_decay);
-  const A mean_share = A(1 - args.beta1), beta2 = A(args.beta2), square_share = A(1 - args.beta2);
-  const A step = A(args.lr / tensor.bias_correction1), eps = A(args.eps);
-  const A root_scale = A(1 / __builtin_sqrt(tensor.bias_correction2));
-  for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
-    Vec<A> p = load_some(param + i, count);
-    const Vec<A> g = load_some(grad + i, count) * sign + p * decay;
-    p *= keep;
-    Vec<A> m = load_some(mean + i, count);
+struct SgdRule {
+  static constexpr int kStates = 1;
+  const bool momentous, first, nesterov;
+  const A rate, momentum, share;
+  SgdRule(const SgdArgs& a, const OptimizerTensor& t)
+      : momentous(t.state[0]),
+        first(t.first),
+        nesterov(a.nesterov),
+        rate(A(a.lr * t.rate)),
+        momentum(A(a.momentum)),
+        share(A(1 - a.dampening)) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>* s) const {
+    if (momentous) {
+      s[0] = first ? g : s[0] * momentum + g * share;
+      g = nesterov ? g + s[0] * momentum : s[0];
+    }
+    p -= g * rate;
+  }
+};
+
+// Adam's two averages, which others share.
+template <class A>
+struct Moments {
+  const A mean_share, beta2, square_share;
+  Moments(double b1, double b2) : mean_share(A(1 - b1)), beta2(A(b2)), square_share(A(1 - b2)) {}
+  void apply(Vec<A> g, Vec<A>& m, Vec<A>& v) const {
     m += (g - m) * mean_share;
-    Vec<A> v = load_some(square + i, count) * beta2 + g * g * square_share;
-    store_some<A>(mean + i, m, count);
-    store_some<A>(square + i, v, count);
-    if (largest) {
-      const Vec<A> seen = load_some(largest + i, count);
-      v = (v > seen) | (v != v) ? v : seen;
-      store_some<A>(largest + i, v, count);
+    v = v * beta2 + g * g * square_share;
+  }
+};
+
+template <class A>
+struct AdamRule {
+  static constexpr int kStates = 3;
+  const bool amsgrad;
+  const Moments<A> moments;
+  const A step, root_scale, eps;
+  AdamRule(const AdamArgs& a, const OptimizerTensor& t)
+      : amsgrad(t.state[2]),
+        moments(a.beta1, a.beta2),
+        step(A(a.lr / a.bias_correction1)),
+        root_scale(A(1 / __builtin_sqrt(a.bias_correction2))),
+        eps(A(a.eps)) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>* s) const {
+    moments.apply(g, s[0], s[1]);
+    Vec<A> v = s[1];
+    if (amsgrad) v = s[2] = (v > s[2]) | (v != v) ? v : s[2];
+    p -= s[0] * step / (sqrt(v) * root_scale + eps);
+  }
+};
+
+template <class A>
+struct RmspropRule {
+  static constexpr int kStates = 3;
+  const bool momentous, centered;
+  const A lr, alpha, share, eps, momentum;
+  RmspropRule(const RmspropArgs& a, const OptimizerTensor& t)
+      : momentous(t.state[1]),
+        centered(t.state[2]),
+        lr(A(a.lr)),
+        alpha(A(a.alpha)),
+        share(A(1 - a.alpha)),
+        eps(A(a.eps)),
+        momentum(A(a.momentum)) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>* s) const {
+    Vec<A> v = s[0] = s[0] * alpha + g * g * share;
+    if (centered) {
+      s[2] += (g - s[2]) * share;
+      v -= s[2] * s[2];
     }
-    store_some<A>(param + i, p - m * step / (sqrt(v) * root_scale + eps), count);
-  });
-}
+    Vec<A> u = g / (sqrt(v) + eps);
+    if (momentous) u = s[1] = s[1] * momentum + u;
+    p -= u * lr;
+  }
+};
 
-template <class T>
-void sgd_as(const SgdArgs& args) {
-  using A = Compute<T>;
-  for_list(args.list, [&](const OptimizerTensor& t, int64_t begin, int64_t end, int64_t) {
-    void* const operands[] = {t.param, t.grad, args.momentum != 0 ? t.state1 : nullptr};
-    with_operands<T>(operands, 0b101, begin, end,
-                     [&](A* const* p, int64_t n) { sgd_elements(args, t.first, p[0], p[1], p[2], n); });
-  });
-}
+template <class A>
+struct AdagradRule {
+  static constexpr int kStates = 1;
+  const A lr, eps;
+  AdagradRule(const AdagradArgs& a, const OptimizerTensor&) : lr(A(a.lr)), eps(A(a.eps)) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>* s) const {
+    s[0] += g * g;
+    p -= g * lr / (sqrt(s[0]) + eps);
+  }
+};
 
-template <class T>
-void adam_as(const AdamArgs& args) {
+template <class A>
+struct AdadeltaRule {
+  static constexpr int kStates = 2;
+  const A lr, rho, share, eps;
+  AdadeltaRule(const AdadeltaArgs& a, const OptimizerTensor&)
+      : lr(A(a.lr)), rho(A(a.rho)), share(A(1 - a.rho)), eps(A(a.eps)) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>* s) const {
+    s[0] = s[0] * rho + g * g * share;
+    const Vec<A> u = sqrt(s[1] + eps) / sqrt(s[0] + eps) * g;
+    s[1] = s[1] * rho + u * u * share;
+    p -= u * lr;
+  }
+};
+
+template <class A>
+struct AdamaxRule {
+  static constexpr int kStates = 2;
+  const A mean_share, beta2, eps, rate;
+  AdamaxRule(const AdamaxArgs& a, const OptimizerTensor&)
+      : mean_share(A(1 - a.beta1)), beta2(A(a.beta2)), eps(A(a.eps)), rate(A(a.rate)) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>* s) const {
+    s[0] += (g - s[0]) * mean_share;
+    const Vec<A> old = s[1] * beta2, now = (g < Vec<A>{} ? -g : g) + eps;
+    s[1] = (old > now) | (old != old) ? old : now;  // NaN stays
+    p -= s[0] * rate / s[1];
+  }
+};
+
+template <class A>
+struct NadamRule {
+  static constexpr int kStates = 2;
+  const Moments<A> moments;
+  const A grad_rate, mean_rate, root_scale, eps;
+  NadamRule(const NadamArgs& a, const OptimizerTensor&)
+      : moments(a.beta1, a.beta2),
+        grad_rate(A(a.grad_rate)),
+        mean_rate(A(a.mean_rate)),
+        root_scale(A(1 / __builtin_sqrt(a.bias_correction2))),
+        eps(A(a.eps)) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>* s) const {
+    moments.apply(g, s[0], s[1]);
+    p -= (g * grad_rate + s[0] * mean_rate) / (sqrt(s[1]) * root_scale + eps);
+  }
+};
+
+template <class A>
+struct RadamRule {
+  static constexpr int kStates = 2;
+  const Moments<A> moments;
+  const A rate, eps;
+  const bool adaptive;
+  RadamRule(const RadamArgs& a, const OptimizerTensor&)
+      : moments(a.beta1, a.beta2), rate(A(a.rate)), eps(A(a.eps)), adaptive(a.adaptive) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>* s) const {
+    moments.apply(g, s[0], s[1]);
+    p -= adaptive ? s[0] * rate / (sqrt(s[1]) + eps) : s[0] * rate;
+  }
+};
+
+template <class A>
+struct LionRule {
+  static constexpr int kStates = 1;
+  const A lr, beta1, grad_share, beta2, memory_share;
+  LionRule(const LionArgs& a, const OptimizerTensor&)
+      : lr(A(a.lr)), beta1(A(a.beta1)), grad_share(A(1 - a.beta1)), beta2(A(a.beta2)), memory_share(A(1 - a.beta2)) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>* s) const {
+    const Vec<A> u = s[0] * beta1 + g * grad_share;
+    p -= (u != u ? u : Penalize<A>::sign_of(u)) * lr;
+    s[0] = s[0] * beta2 + g * memory_share;
+  }
+};
+
+template <class A>
+struct MuonMomentumRule {
+  static constexpr int kStates = 2;
+  const A momentum, share;
+  const bool nesterov;
+  MuonMomentumRule(const MuonMomentumArgs& a, const OptimizerTensor&)
+      : momentum(A(a.momentum)), share(A(1 - a.momentum)), nesterov(a.nesterov) {}
+  void operator()(Vec<A>&, Vec<A> g, Vec<A>* s) const {
+    s[0] += (g - s[0]) * share;
+    s[1] = nesterov ? g + (s[0] - g) * momentum : s[0];
+  }
+};
+
+template <class A>
+struct AverageRule {
+  static constexpr int kStates = 1;
+  const A weight;
+  AverageRule(const AverageArgs& a, const OptimizerTensor&) : weight(A(a.weight)) {}
+  void operator()(Vec<A>& p, Vec<A> g, Vec<A>*) const { p += (g - p) * weight; }
+};
+
+// One step by a rule: each vector of a tensor and its states is read once and written once.
+template <template <class> class Rule, class T, class Args>
+void step_as(const Args& args) {
   using A = Compute<T>;
+  constexpr int kStates = Rule<A>::kStates;
+  const Penalize<A> penalty(args.penalty, args.lr);
   for_list(args.list, [&](const OptimizerTensor& t, int64_t begin, int64_t end, int64_t) {
-    void* const operands[] = {t.param, t.grad, t.state1, t.state2, args.amsgrad ? t.max_state : nullptr};
-    with_operands<T>(operands, 0b11101, begin, end,
-                     [&](A* const* p, int64_t n) { adam_elements(args, t, p[0], p[1], p[2], p[3], p[4], n); });
+    const Rule<A> rule(args, t);
+    void* operands[2 + kStates] = {t.param, t.grad};
+    for (int k = 0; k < kStates; ++k) operands[2 + k] = t.state[k];
+    with_operands<T>(operands, ~0b10u, begin, end, [&](A* const* x, int64_t n) __attribute__((always_inline)) {
+      for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
+        Vec<A> p = load_some(x[0] + i, count), g = load_some(x[1] + i, count), s[kStates];
+        for (int k = 0; k < kStates; ++k) s[k] = x[2 + k] ? load_some(x[2 + k] + i, count) : Vec<A>{};
+        if (penalty.any) penalty.apply(p, g);
+        rule(p, g, s);
+        store_some<A>(x[0] + i, p, count);
+        for (int k = 0; k < kStates; ++k)
+          if (x[2 + k]) store_some<A>(x[2 + k] + i, s[k], count);
+      });
+    });
   });
 }
 
@@ -167,19 +333,29 @@ void scale_gradients_as(const ScaleGradientsArgs& args) {
   });
 }
 
-#define HOTLOOP_OPTIMIZER(kernel, Args)                       \
-  void kernel(const Args& args) {                             \
-    switch (args.list.dtype) {                                \
-      case DType::f16: return kernel##_as<half_t>(args);      \
-      case DType::bf16: return kernel##_as<bfloat16_t>(args); \
-      case DType::f64: return kernel##_as<double>(args);      \
-      default: return kernel##_as<float>(args);               \
-    }                                                         \
+#define HOTLOOP_OPTIMIZER(kernel, Args, ...)                           \
+  void kernel(const Args& args) {                                      \
+    const auto run = [&]<class T>(T*) { __VA_ARGS__; };                \
+    switch (args.list.dtype) {                                         \
+      case DType::f16: return run(static_cast<half_t*>(nullptr));      \
+      case DType::bf16: return run(static_cast<bfloat16_t*>(nullptr)); \
+      case DType::f64: return run(static_cast<double*>(nullptr));      \
+      default: return run(static_cast<float*>(nullptr));               \
+    }                                                                  \
   }
-HOTLOOP_OPTIMIZER(sgd, SgdArgs)
-HOTLOOP_OPTIMIZER(adam, AdamArgs)
-HOTLOOP_OPTIMIZER(gradient_norm, GradientNormArgs)
-HOTLOOP_OPTIMIZER(scale_gradients, ScaleGradientsArgs)
+HOTLOOP_OPTIMIZER(sgd, SgdArgs, step_as<SgdRule, T>(args))
+HOTLOOP_OPTIMIZER(adam, AdamArgs, step_as<AdamRule, T>(args))
+HOTLOOP_OPTIMIZER(rmsprop, RmspropArgs, step_as<RmspropRule, T>(args))
+HOTLOOP_OPTIMIZER(adagrad, AdagradArgs, step_as<AdagradRule, T>(args))
+HOTLOOP_OPTIMIZER(adadelta, AdadeltaArgs, step_as<AdadeltaRule, T>(args))
+HOTLOOP_OPTIMIZER(adamax, AdamaxArgs, step_as<AdamaxRule, T>(args))
+HOTLOOP_OPTIMIZER(nadam, NadamArgs, step_as<NadamRule, T>(args))
+HOTLOOP_OPTIMIZER(radam, RadamArgs, step_as<RadamRule, T>(args))
+HOTLOOP_OPTIMIZER(lion, LionArgs, step_as<LionRule, T>(args))
+HOTLOOP_OPTIMIZER(muon_momentum, MuonMomentumArgs, step_as<MuonMomentumRule, T>(args))
+HOTLOOP_OPTIMIZER(average, AverageArgs, step_as<AverageRule, T>(args))
+HOTLOOP_OPTIMIZER(gradient_norm, GradientNormArgs, gradient_norm_as<T>(args))
+HOTLOOP_OPTIMIZER(scale_gradients, ScaleGradientsArgs, scale_gradients_as<T>(args))
 #undef HOTLOOP_OPTIMIZER
 
 }  // namespace hotloop::HOTLOOP_ISA

@@ -10,9 +10,21 @@ from hotloop._core import Tensor
 from hotloop.autograd import no_grad
 
 
-def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
-    """The norm of all tensors seen as one vector: a 0-d tensor."""
-    parts = [t.detach() for t in tensors]
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The norm of all tensors seen as one vector: a 0-d tensor. The 2-norm is one kernel over all of them.
+
+    Args:
+        tensors: one or several.
+        norm_type: order of the norm; inf for the largest absolute value.
+        error_if_nonfinite: raise a RuntimeError where the norm is infinite or NaN.
+        foreach: taken for PyTorch's sake.
+    """
+    parts = [t.detach() for t in ([tensors] if isinstance(tensors, Tensor) else tensors)]
     order = float(norm_type)
     if not parts:
         return _core.tensor(0.0)
@@ -34,25 +46,37 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Scales all gradients by one factor, in place, so that their common norm is at most ``max_norm``.
 
-    Returns the norm before: a 0-d tensor.
+    Returns the norm before: a 0-d tensor (Pascanu, Mikolov and Bengio 2012).
     """
     grads = _grads(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
-    with no_grad():
-        scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
-        for grad in grads:
-            grad.mul_(scale)
+    _scale(grads, max_norm, total)
     return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """``clip_grad_norm_`` by a norm that is known already."""
+    _scale(_grads(parameters), float(max_norm), total_norm)
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Clamps every element of the gradients to [-clip_value, clip_value], in place."""
     with no_grad():
         for grad in _grads(parameters):
             grad.clamp_(-float(clip_value), float(clip_value))
+
+
+def _scale(grads: list[Tensor], max_norm: float, total: Tensor) -> None:
+    scale = max_norm / (total.item() + 1e-6)
+    if grads and not scale >= 1.0:  # NaN scales too: the error shows
+        with no_grad():
+            _core.scale_tensors(grads, scale)
 
 
 def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:

@@ -1,0 +1,143 @@
+// Losses that ask for a margin, and count nothing beyond it.
+#include "core/error.h"
+#include "ops/broadcast.h"
+#include "ops/distance.h"
+#include "ops/index.h"
+#include "ops/loss.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/shape.h"
+
+namespace hotloop::ops {
+
+namespace {
+
+Tensor at_least_zero(const Tensor& x) { return clamp_scalar(x, 0, __builtin_inf()); }
+
+// (N, C) or (C) as (N, C), for losses over the classes of the last dim.
+Tensor batched(const char* op, const Tensor& input) {
+  if (input.ndim() != 1 && input.ndim() != 2)
+    fail<RuntimeError>("%s: Expected non-empty vector or matrix with optional 0-dim batch size, but got: %s", op,
+                       to_string(input.sizes()).c_str());
+  return input.ndim() == 1 ? unsqueeze(input, 0) : input;
+}
+
+Tensor reduced_rows(const Tensor& rows, const Tensor& input, LossReduction reduction) {
+  if (reduction == LossReduction::none) return input.ndim() == 1 ? squeeze(rows, {0}) : rows;
+  return reduced(rows, reduction);
+}
+
+}  // namespace
+
+Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double margin, LossReduction reduction) {
+  const Tensor apart = where(ne(target, 1.0), at_least_zero(margin - input), 0.0);
+  const Tensor alike = where(ne(target, -1.0), input, 0.0);
+  return reduced(apart + alike, reduction);
+}
+
+Tensor soft_margin_loss(const Tensor& input, const Tensor& target, LossReduction reduction) {
+  return reduced(-log_sigmoid(input * target), reduction);
+}
+
+Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
+                           LossReduction reduction) {
+  if (input1.ndim() != input2.ndim() || input1.ndim() != target.ndim())
+    fail<RuntimeError>(
+        "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: %s, input2: %s, "
+        "target: %s",
+        to_string(input1.sizes()).c_str(), to_string(input2.sizes()).c_str(), to_string(target.sizes()).c_str());
+  return reduced(at_least_zero(-target * (input1 - input2) + margin), reduction);
+}
+
+Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
+                             LossReduction reduction) {
+  constexpr const char* op = "cosine_embedding_loss";
+  constexpr double kEps = 1e-12f;  // of this value in PyTorch, too
+  if (target.ndim() > 1)
+    fail<RuntimeError>("%s: 0D or 1D target tensor expected, multi-target not supported, got shape %s", op,
+                       to_string(target.sizes()).c_str());
+  if (input1.ndim() != target.ndim() + 1 || input2.ndim() != target.ndim() + 1)
+    fail<RuntimeError>("%s: %dD target tensor expects %dD input tensors, but found inputs with sizes %s and %s.", op,
+                       target.ndim(), target.ndim() + 1, to_string(input1.sizes()).c_str(),
+                       to_string(input2.sizes()).c_str());
+  const Dims along = {target.ndim()};
+  const Tensor square1 = sum(square(input1), along) + kEps, square2 = sum(square(input2), along) + kEps;
+  const Tensor cosine = sum(input1 * input2, along) / sqrt(square1 * square2);
+  const Tensor alike = where(eq(target, 1.0), 1.0 - cosine, 0.0);
+  const Tensor apart = where(eq(target, -1.0), at_least_zero(cosine - margin), 0.0);
+  return reduced(alike + apart, reduction);
+}
+
+Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative, double margin,
+                           double p, double eps, bool swap, LossReduction reduction) {
+  constexpr const char* op = "triplet_margin_loss";
+  if (!(margin > 0)) fail<ValueError>("%s: margin must be greater than 0, got %g", op, margin);
+  if (anchor.ndim() != positive.ndim() || anchor.ndim() != negative.ndim())
+    fail<RuntimeError>(
+        "%s: The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+        "anchor %dD, positive %dD, and negative %dD inputs",
+        op, anchor.ndim(), positive.ndim(), negative.ndim());
+  const Tensor near = pairwise_distance(anchor, positive, p, eps, false);
+  Tensor far = pairwise_distance(anchor, negative, p, eps, false);
+  if (swap) far = minimum(far, pairwise_distance(positive, negative, p, eps, false));
+  return reduced(at_least_zero(margin + near - far), reduction);
+}
+
+// Row i: sum over c != y of weight[y] max(0, margin - x[y] + x[c])^p / C, y = target[i].
+Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, double margin, const Tensor& weight,
+                         LossReduction reduction) {
+  constexpr const char* op = "multi_margin_loss";
+  if (p != 1 && p != 2)
+    fail<ValueError>("%s: only p == 1 and p == 2 supported, got %lld", op, static_cast<long long>(p));
+  const Tensor x = batched(op, input);
+  const int64_t rows = x.size(0), classes = x.size(1);
+  if (target.ndim() > 1 || target.numel() != rows)
+    fail<RuntimeError>("%s: inconsistent target size, expected %lld but got %s", op, static_cast<long long>(rows),
+                       to_string(target.sizes()).c_str());
+  if (weight.defined() && (weight.ndim() != 1 || weight.size(0) != classes))
+    fail<ValueError>("%s: weight must be one-dimensional with %lld classes, got shape %s", op,
+                     static_cast<long long>(classes), to_string(weight.sizes()).c_str());
+  const Tensor y = reshape(target, {rows, 1});
+  if (rows > 0 && (item(amin(y)).as_int() < 0 || item(amax(y)).as_int() >= classes))
+    fail<IndexError>("%s: target must be classes 0 to %lld, got %lld to %lld", op, static_cast<long long>(classes - 1),
+                     static_cast<long long>(item(amin(y)).as_int()), static_cast<long long>(item(amax(y)).as_int()));
+  Tensor loss = relu(x - gather(x, 1, y) + margin);  // no gradient at the margin itself
+  if (p == 2) loss = square(loss);
+  const Tensor number = arange(int64_t(0), classes, int64_t(1), DType::i64, x.device());
+  loss = sum(where(eq(y, number), 0.0, loss), Dims{1}) / double(classes);
+  if (weight.defined()) loss = loss * index_select(weight, 0, reshape(y, {rows}));
+  return reduced_rows(loss, input, reduction);
+}
+
+// Row i: with Y the classes before the first -1 of target[i], sum over y in Y and c outside of
+// max(0, 1 - x[y] + x[c]) / C.
+Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, LossReduction reduction) {
+  constexpr const char* op = "multilabel_margin_loss";
+  const Tensor x = batched(op, input);
+  if (!(target.sizes() == input.sizes()))
+    fail<RuntimeError>("%s: inconsistent target size: %s for input of size: %s", op, to_string(target.sizes()).c_str(),
+                       to_string(input.sizes()).c_str());
+  const int64_t classes = x.size(1);
+  const Tensor named = batched(op, target);
+  if (named.numel() > 0 && (item(amin(named)).as_int() < -1 || item(amax(named)).as_int() >= classes))
+    fail<RuntimeError>("%s: target must be -1 or classes 0 to %lld, got %lld to %lld", op,
+                       static_cast<long long>(classes - 1), static_cast<long long>(item(amin(named)).as_int()),
+                       static_cast<long long>(item(amax(named)).as_int()));
+  const Tensor counts = eq(cumsum(to_dtype(lt(named, 0.0), DType::i64), 1), 0.0);
+  const Tensor y = where(counts, named, 0.0);
+  const Tensor index = to_dtype(y, DType::i64), valid = to_dtype(counts, x.dtype());
+  const Tensor outside = eq(scatter_add(zeros_like(valid), 1, index, valid), 0.0);
+  // (N, C of Y, C outside)
+  const Tensor each = relu(unsqueeze(x, 1) - unsqueeze(gather(x, 1, index), 2) + 1.0);
+  const Tensor kept = logical_and(unsqueeze(counts, 2), unsqueeze(outside, 1));
+  return reduced_rows(sum(where(kept, each, 0.0), Dims{1, 2}) / double(classes), input, reduction);
+}
+
+Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
+                                   LossReduction reduction) {
+  Tensor loss = -(target * log_sigmoid(input) + (1.0 - target) * log_sigmoid(-input));
+  if (weight.defined()) loss = loss * weight;
+  return reduced(sum(loss, Dims{-1}) / double(input.size(input.ndim() - 1)), reduction);
+}
+
+}  // namespace hotloop::ops
