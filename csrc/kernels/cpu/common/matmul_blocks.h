@@ -297,9 +297,10 @@ void small_product(const Product<S>& p) {
   run(static_cast<O*>(workspace.data()));
 }
 
-// Any product: blocks over a grid fixed by the shape, shared among threads. Per pass of columns and block of k,
-// B's panels are packed once for all rows (by the chunk itself where there is one block of rows); per pass
-// of rows, those of A that cannot be read in place are packed once for all panels.
+// Any product: blocks over a grid fixed by the shape, shared among threads. Per pass of columns and block of k, B's
+// panels are packed once for all rows: by the first tiles of the first block of rows, which then comes before the
+// others, or beforehand where they must be transposed. Per pass of rows, those of A that cannot be read in place are
+// packed once for all panels.
 template <class S, class O = Compute<S>>
 void blocked_product(const Product<S>& p) {
   using T = Sum<O>;
@@ -351,7 +352,6 @@ void blocked_product(const Product<S>& p) {
         const int64_t wanted = work < 4 * kChunkWork ? 1 : smaller<int64_t>(64, work / kChunkWork);
         const int64_t group = ceil_div(panels, smaller(panels, ceil_div(wanted, row_blocks)));
         const int64_t groups = ceil_div(panels, group);
-        // The first blocks of rows may pack B's panels as they go, and come first.
         const auto run = [&](int64_t chunk) {
           const int64_t begin = chunk / groups * block_rows, first = chunk % groups * group;
           const int64_t row = first_row + begin;
