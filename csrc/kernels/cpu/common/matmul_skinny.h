@@ -43,7 +43,7 @@ inline void skinny_step(const O* a, const S* b, int64_t b_k, Sum<O>* sums, int n
   for (int q = 0; q < STEPS; ++q) {
     Vec<O> bv[NV];
     const S* row = b + q * kStep<O> * b_k;
-    constexpr int kTwos = kLoadsTwo<O, S> && ROWS == 1 && !HALF ? NV : 0;
+    constexpr int kTwos = kLoadsTwo<O, S> && ROWS == 1 && !HALF ? NV / 2 * 2 : 0;
 #pragma GCC unroll 2
     for (int j = 0; j < kTwos; j += 2) load_two_columns(row + j * L, b_k, bv[j], bv[j + 1]);
 #pragma GCC unroll 4

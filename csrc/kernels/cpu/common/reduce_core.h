@@ -9,7 +9,7 @@ namespace hotloop::HOTLOOP_ISA {
 
 constexpr int kTreeLanes = 16;    // element i of a block belongs to lane i % 16
 constexpr int kTreeGroup = 64;    // four elements a lane are combined, then join the lane's accumulator
-constexpr int kTreeRows = 4;      // short rows go side by side: folding lanes waits, for one row at a time
+constexpr int kTreeRows = 4;      // blocks that go side by side: folding the lanes of one waits for each step
 constexpr int kTreeBlock = 4096;  // blocks are combined pairwise; 16 KB of f32, half an L1
 template <class A>
 constexpr int kStrip = 1024 / int(sizeof(A));  // columns: 16 lanes of them take 16 KB, half an L1

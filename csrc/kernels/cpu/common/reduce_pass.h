@@ -49,10 +49,11 @@ struct ReduceSource {
   int outer_count;
 
   const char* at(const char* in, int64_t elements) const { return in + elements * itemsize; }
+  bool in_place() const { return same_type && stride == 1; }  // as rows are read
   // `count` elements from position `start` of the innermost reduced dim, contiguous.
   const A* block(const char* in, int64_t start, int64_t count, A* buffer) const {
     const char* p = at(in, start * stride);
-    if (same_type && stride == 1) return reinterpret_cast<const A*>(p);
+    if (in_place()) return reinterpret_cast<const A*>(p);
     load(buffer, p, stride, count);
     return buffer;
   }
@@ -66,7 +67,19 @@ A reduce_row_span(const TreeOp<A>& op, const ReduceSource<A>& source, const char
   if (count <= kTreeBlock) return op.row_block(source.block(in, start, count, buffer), int(count), c);
   A levels[kTreeLevels];
   Pairwise<A> tree{op, levels, 1};
-  for (int64_t i = 0; i < count; i += kTreeBlock) {
+  int64_t i = 0;
+  if (source.in_place()) {
+    A constants[kTreeRows], blocks[kTreeRows];
+    for (A& constant : constants) constant = c;
+    for (; i + kTreeRows * kTreeBlock <= count; i += kTreeRows * kTreeBlock) {
+      op.row_blocks(source.block(in, start + i, kTreeBlock, buffer), kTreeBlock, kTreeBlock, constants, blocks);
+      for (A block : blocks) {
+        *tree.next() = block;
+        tree.push();
+      }
+    }
+  }
+  for (; i < count; i += kTreeBlock) {
     const int size = int(smaller<int64_t>(count - i, kTreeBlock));
     *tree.next() = op.row_block(source.block(in, start + i, size, buffer), size, c);
     tree.push();
@@ -189,7 +202,7 @@ void reduce_pass(const TreeOp<A>& op, const ReduceSource<A>& source, const char*
   const int width = source.columns ? count : 1;
   const bool whole = source.outer == 1 && source.n * width < 2 * kSplitWork;
   int i = 0;
-  if (whole && !source.columns && source.same_type && source.stride == 1 && source.n <= kTreeBlock) {
+  if (whole && !source.columns && source.in_place() && source.n <= kTreeBlock) {
     for (; i + kTreeRows <= count; i += kTreeRows)
       op.row_blocks(reinterpret_cast<const A*>(source.at(in, i * in_stride)), in_stride, int(source.n),
                     op.uses_constant ? c + i : nullptr, result + i);
