@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy
+from hotloop._types import MinAndMax, ValuesAndIndices
 from typing_extensions import Buffer
 
 Number: TypeAlias = builtins.bool | int | float

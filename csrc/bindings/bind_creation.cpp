@@ -3,6 +3,7 @@
 #include "bindings/tables.h"
 #include "bindings/types.h"
 #include "core/error.h"
+#include "ops/broadcast.h"
 #include "ops/pointwise.h"
 #include "ops/random.h"
 #include "ops/shape.h"
@@ -118,6 +119,58 @@ Tensor randint(int64_t first, const py::object& second, const py::object& third,
   Tensor t = empty(sizes, dtype.value_or(DType::i64), device_or_cpu(device));
   ops::randint_(t, low, high, *generator);
   return t;
+}
+
+Tensor randint_like(const Tensor& x, int64_t first, const std::optional<int64_t>& second, const MaybeDType& dtype,
+                    const MaybeDevice& device, bool requires_grad) {
+  const Tensor t = empty(x.sizes(), dtype.value_or(x.dtype()), device.value_or(x.device()));
+  ops::randint_(t, second ? first : 0, second.value_or(first), default_generator());
+  return finished(t, requires_grad);
+}
+
+// normal(mean, std), either a tensor, and normal(mean, std, size).
+Tensor normal(const Tensor& mean, const Tensor& std, const std::optional<Dims>& size, Generator* generator,
+              const MaybeDType& dtype, const MaybeDevice& device, bool requires_grad) {
+  if (!size) {
+    if (mean->wrapped_number && std->wrapped_number)
+      fail<TypeError>("normal(): expected a tensor as mean or std, or size");
+    return ops::normal(mean, std, *generator);
+  }
+  check_sizes("normal", *size);
+  const Tensor t = empty(*size, floating_or_default("normal", dtype), device_or_cpu(device));
+  ops::normal_(t, ops::item(mean).as_double(), ops::item(std).as_double(), *generator);
+  return finished(t, requires_grad);
+}
+
+Tensor bernoulli(const Tensor& x, const std::optional<double>& p, Generator* generator) {
+  if (!p) return ops::bernoulli(x, *generator);
+  const Tensor t = empty(x.sizes(), x.dtype(), x.device());
+  ops::bernoulli_(t, *p, *generator);
+  return t;
+}
+
+void bernoulli_(const Tensor& x, const Tensor& p, Generator* generator) {
+  if (p->wrapped_number) return ops::bernoulli_(x, ops::item(p).as_double(), *generator);
+  ops::copy_(x, ops::bernoulli(ops::expand(p, x.sizes()), *generator));
+}
+
+// random_(), random_(to) and random_(from, to): all values of the dtype that it holds exactly, or [0, to).
+void random_(const Tensor& x, const std::optional<int64_t>& first, const std::optional<int64_t>& second,
+             Generator* generator) {
+  if (first) return ops::randint_(x, second ? *first : 0, second.value_or(*first), *generator);
+  int64_t most = INT64_MAX;
+  switch (x.dtype()) {
+    case DType::bool_: most = 2; break;
+    case DType::u8: most = 256; break;
+    case DType::i8: most = 128; break;
+    case DType::i32: most = int64_t(1) << 31; break;
+    case DType::i64: break;
+    case DType::f16: most = (1 << 11) + 1; break;
+    case DType::bf16: most = (1 << 8) + 1; break;
+    case DType::f32: most = (1 << 24) + 1; break;
+    case DType::f64: most = (int64_t(1) << 53) + 1; break;
+  }
+  ops::randint_(x, 0, most, *generator);
 }
 
 }  // namespace
@@ -249,15 +302,83 @@ void add_creation_rows() {
           },
           "Overwrites with normal numbers."),
       HOTLOOP_METHOD(
-          "bernoulli_(self: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor",
-          [](const Tensor& x, double p, Generator* generator) { ops::bernoulli_(x, p, *generator); },
-          "Overwrites with 1 (probability p) and 0."),
+          "bernoulli_(self: Tensor, p: Tensor | Number = 0.5, *, generator: Generator | None = None) -> Tensor",
+          bernoulli_, "Overwrites with 1 (probability p) and 0."),
+      HOTLOOP_METHOD("random_(self: Tensor, from_: int | None = None, to: int | None = None, *, "
+                     "generator: Generator | None = None) -> Tensor",
+                     random_,
+                     "Overwrites with integers of [from_, to), of [0, from_) where it is alone, or of all that fit."),
       HOTLOOP_METHOD(
-          "random_(self: Tensor, from_: int, to: int, *, generator: Generator | None = None) -> Tensor",
-          [](const Tensor& x, int64_t low, int64_t high, Generator* generator) {
-            ops::randint_(x, low, high, *generator);
+          "exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor",
+          [](const Tensor& x, double lambda, Generator* generator) { ops::exponential_(x, lambda, *generator); },
+          "Overwrites with numbers of the density lambd exp(-lambd x)."),
+      HOTLOOP_METHOD(
+          "geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Tensor",
+          [](const Tensor& x, double p, Generator* generator) { ops::geometric_(x, p, *generator); },
+          "Overwrites with how many trials of probability p the first success takes."),
+      HOTLOOP_METHOD(
+          "cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) "
+          "-> Tensor",
+          [](const Tensor& x, double median, double sigma, Generator* generator) {
+            ops::cauchy_(x, median, sigma, *generator);
           },
-          "Overwrites with integers of [from_, to)."),
+          "Overwrites with numbers of the Cauchy distribution."),
+      HOTLOOP_METHOD(
+          "log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) "
+          "-> Tensor",
+          [](const Tensor& x, double mean, double std, Generator* generator) {
+            ops::log_normal_(x, mean, std, *generator);
+          },
+          "Overwrites with exponentials of normal numbers."),
+      HOTLOOP_OP("bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor",
+                 bernoulli, "1 with the probability that each element of input says (or p), else 0."),
+      HOTLOOP_FUNCTION(
+          "normal(mean: Tensor | Number, std: Tensor | Number = 1.0, size: Sequence[int] | None = None, *, "
+          "generator: Generator | None = None, dtype: dtype | None = None, "
+          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          normal, "Normal numbers, of a mean and a deviation for each element or of one for all of size."),
+      HOTLOOP_OP(
+          "multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, "
+          "generator: Generator | None = None) -> Tensor",
+          [](const Tensor& x, int64_t count, bool replacement, Generator* generator) {
+            return ops::multinomial(x, count, replacement, *generator);
+          },
+          "Indices drawn by weight from a vector, or from each row of a matrix."),
+      HOTLOOP_FUNCTION("randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: dtype | None = None, "
+                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+                       randint_like, "Integers of [low, high), or of [0, low), shaped like input."),
+      HOTLOOP_FUNCTION(
+          "logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: dtype | None = None, "
+          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          [](double start, double end, int64_t steps, double base, const MaybeDType& dtype, const MaybeDevice& device,
+             bool requires_grad) {
+            const Tensor exponents = ops::linspace(start, end, steps, DType::f64, device_or_cpu(device));
+            return finished(ops::to_dtype(ops::pow(ops::number(base), exponents), dtype.value_or(ops::default_dtype())),
+                            requires_grad);
+          },
+          "base to the power of numbers evenly from start to end."),
+      HOTLOOP_FUNCTION(
+          "empty_strided(size: Sequence[int], stride: Sequence[int], *, dtype: dtype | None = None, "
+          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          [](const Dims& sizes, const Dims& strides, const MaybeDType& dtype, const MaybeDevice& device,
+             bool requires_grad) {
+            check_sizes("empty_strided", sizes);
+            if (sizes.n != strides.n)
+              fail<RuntimeError>("empty_strided: expected as many strides as sizes, got %s and %s",
+                                 to_string(strides).c_str(), to_string(sizes).c_str());
+            return finished(
+                ops::empty_strided(sizes, strides, dtype.value_or(ops::default_dtype()), device_or_cpu(device)),
+                requires_grad);
+          },
+          "Uninitialised memory laid out by the given strides."),
+      HOTLOOP_FUNCTION(
+          "scalar_tensor(s: Number, *, dtype: dtype | None = None, device: device | str | None = None, "
+          "requires_grad: bool = False) -> Tensor",
+          [](const Scalar& value, const MaybeDType& dtype, const MaybeDevice& device, bool requires_grad) {
+            return finished(filled("scalar_tensor", {}, value, dtype.value_or(ops::default_dtype()), device),
+                            requires_grad);
+          },
+          "A number as a 0-d tensor."),
       HOTLOOP_FUNCTION(
           "dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor",
           [](const Tensor& x, double p, bool training) { return ops::dropout(x, p, training, default_generator()); },

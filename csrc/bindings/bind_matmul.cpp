@@ -1,4 +1,4 @@
-#include "bindings/arguments.h"
+#include "bindings/in_place.h"
 #include "bindings/tables.h"
 #include "core/error.h"
 #include "ops/matmul.h"
@@ -21,6 +21,34 @@ Tensor linear_packed(const Tensor& x, const ops::PackedWeight* weight, const Ten
   return ops::linear_packed(x, *weight, bias, activation_named(activation));
 }
 
+// dims: how many, or two lists of them (or one number in each list's place).
+Tensor tensordot(const Tensor& a, const Tensor& b, const py::object& dims) {
+  Dims of_a, of_b;
+  if (PyIndex_Check(dims.ptr())) {
+    const int64_t count = integer_of("tensordot", "dims", dims);
+    if (count < 0 || count > a.ndim() || count > b.ndim())
+      fail<RuntimeError>("tensordot expects dims >= 0 and no more than the inputs have, but got dims=%lld",
+                         static_cast<long long>(count));
+    for (int64_t d = 0; d < count; ++d) {
+      of_a.push(a.ndim() - count + d);
+      of_b.push(d);
+    }
+    return ops::tensordot(a, b, of_a, of_b);
+  }
+  if (!PySequence_Check(dims.ptr()) || PySequence_Size(dims.ptr()) != 2)
+    fail<TypeError>("tensordot(): argument 'dims' must be int | Sequence[Sequence[int]], not %s",
+                    Py_TYPE(dims.ptr())->tp_name);
+  for (int side = 0; side < 2; ++side) {
+    const py::object list = owned(PySequence_GetItem(dims.ptr(), side));
+    Dims& to = side ? of_b : of_a;
+    if (PyIndex_Check(list.ptr()))
+      to.push(integer_of("tensordot", "dims", list));
+    else
+      for (int64_t d : integers_of("tensordot", "dims", list)) to.push(d);
+  }
+  return ops::tensordot(a, b, of_a, of_b);
+}
+
 }  // namespace
 
 void add_matmul_rows() {
@@ -39,6 +67,60 @@ void add_matmul_rows() {
       HOTLOOP_OP("baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1.0, alpha: float = 1.0) "
                  "-> Tensor",
                  ops::baddbmm, "beta * input + alpha * (batch1 @ batch2), batch by batch."),
+      HOTLOOP_OP("vdot(input: Tensor, other: Tensor) -> Tensor", ops::dot, "dot() of real vectors."),
+      HOTLOOP_OP("inner(input: Tensor, other: Tensor) -> Tensor", ops::inner,
+                 "Sums of products over the last dims, (..., K) and (..., K)."),
+      HOTLOOP_OP("ger(input: Tensor, vec2: Tensor) -> Tensor", ops::outer, "outer() by another name."),
+      HOTLOOP_OP("addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1.0, alpha: float = 1.0) -> Tensor",
+                 ops::addmv, "beta * input + alpha * (mat @ vec)."),
+      HOTLOOP_OP("addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1.0, alpha: float = 1.0) -> Tensor",
+                 ops::addr, "beta * input + alpha * outer(vec1, vec2)."),
+      HOTLOOP_OP("addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1.0, alpha: float = 1.0) "
+                 "-> Tensor",
+                 ops::addbmm, "beta * input + alpha * the sum of batch1 @ batch2 over the batch."),
+      HOTLOOP_METHOD("addmm_(self: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1.0, alpha: float = 1.0) "
+                     "-> Tensor",
+                     in_place<ops::addmm>, "In-place form of addmm()."),
+      HOTLOOP_METHOD("addmv_(self: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1.0, alpha: float = 1.0) "
+                     "-> Tensor",
+                     in_place<ops::addmv>, "In-place form of addmv()."),
+      HOTLOOP_METHOD("addr_(self: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1.0, alpha: float = 1.0) "
+                     "-> Tensor",
+                     in_place<ops::addr>, "In-place form of addr()."),
+      HOTLOOP_METHOD("addbmm_(self: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1.0, alpha: float = 1.0) "
+                     "-> Tensor",
+                     in_place<ops::addbmm>, "In-place form of addbmm()."),
+      HOTLOOP_METHOD("baddbmm_(self: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1.0, alpha: float = 1.0) "
+                     "-> Tensor",
+                     in_place<ops::baddbmm>, "In-place form of baddbmm()."),
+      HOTLOOP_FUNCTION("einsum(equation: str, *operands: Tensor) -> Tensor", ops::einsum,
+                       "Sums of products by named dims: 'bij,bjk->bik'; without an arrow, over the letters that occur "
+                       "more than once."),
+      HOTLOOP_FUNCTION("tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor", tensordot,
+                       "Sums of products over the last `dims` dims of a and first of b, or over two lists of dims."),
+      HOTLOOP_OP("kron(input: Tensor, other: Tensor) -> Tensor", ops::kron, "The Kronecker product."),
+      HOTLOOP_OP(
+          "cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor",
+          [](const Tensor& a, const Tensor& b, std::optional<int64_t> dim) { return ops::cross("cross", a, b, dim); },
+          "The cross product of vectors along dim, or along the first dim of size 3."),
+      HOTLOOP_FUNCTION(
+          "linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor",
+          [](const Tensor& a, const Tensor& b, int64_t dim) { return ops::cross("linalg.cross", a, b, dim); },
+          "The cross product of vectors along dim."),
+      HOTLOOP_OP("matrix_power(input: Tensor, n: int) -> Tensor", ops::matrix_power,
+                 "A square matrix (or a batch) times itself, n >= 0 times."),
+      HOTLOOP_FUNCTION(
+          "chain_matmul(*matrices: Tensor) -> Tensor",
+          [](const std::vector<Tensor>& tensors) {
+            return tensors.size() == 1 ? tensors[0] : ops::multi_dot("chain_matmul", tensors);
+          },
+          "The product of matrices in the cheapest order."),
+      HOTLOOP_FUNCTION(
+          "linalg_multi_dot(tensors: Sequence[Tensor]) -> Tensor",
+          [](const std::vector<Tensor>& tensors) { return ops::multi_dot("linalg.multi_dot", tensors); },
+          "The product of matrices in the cheapest order; the first and the last may be vectors."),
+      HOTLOOP_FUNCTION("vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor", ops::vander,
+                       "Powers of x as columns, the highest first unless increasing."),
       HOTLOOP_FUNCTION(
           "linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor",
           [](const Tensor& x, const Tensor& weight, const Tensor& bias) { return ops::linear(x, weight, bias); },

@@ -1,9 +1,11 @@
-#include "bindings/arguments.h"
+#include "bindings/results.h"
 #include "bindings/tables.h"
 #include "core/error.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
+#include "ops/shape.h"
 #include "ops/softmax.h"
+#include "ops/statistics.h"
 
 namespace hotloop::bindings {
 
@@ -20,10 +22,7 @@ template <Tensor (*of_all)(const Tensor&, const OptionalDims&, bool),
 py::object extreme(const Tensor& x, const py::object& dim, bool keepdim) {
   if (dim.is_none()) return owned(wrap(of_all(x, {}, false)));
   if (is_tensor(dim.ptr())) return owned(wrap(pair(x, as_tensor(dim.ptr()), 0, 0)));
-  const std::tuple<Tensor, Tensor> both = along(x, integer_of("max", "dim", dim), keepdim);
-  static const py::object type = imported("hotloop._types", "ValuesAndIndices");
-  const py::object values = owned(wrap(std::get<0>(both))), indices = owned(wrap(std::get<1>(both)));
-  return owned(PyObject_CallFunctionObjArgs(type.ptr(), values.ptr(), indices.ptr(), nullptr));
+  return values_and_indices(along(x, integer_of("max", "dim", dim), keepdim));
 }
 
 // PyTorch's two forms: var(dim, *, correction, keepdim), and the older var(dim, unbiased, keepdim), which
@@ -52,6 +51,18 @@ Tensor norm(const Tensor& x, const py::object& p, const OptionalDims& dims, bool
   const double order = PyFloat_AsDouble(p.ptr());
   if (order == -1 && PyErr_Occurred()) throw PythonError();
   return ops::norm(x, order, dims, keepdim);
+}
+
+Tensor matrix_norm(const Tensor& x, const py::object& order, const Dims& dims, bool keepdim, const MaybeDType& dtype) {
+  if (!PyUnicode_Check(order.ptr())) {
+    const double value = PyFloat_AsDouble(order.ptr());
+    if (value == -1 && PyErr_Occurred()) throw PythonError();
+    return ops::matrix_norm(x, value, dims, keepdim, dtype);
+  }
+  const std::string text = py::str(order);
+  if (text != "fro")
+    fail<RuntimeError>("linalg.matrix_norm: order must be one of 'fro', 1, -1, inf and -inf, got '%s'", text.c_str());
+  return ops::frobenius_norm(x, dims, keepdim, dtype);
 }
 
 }  // namespace
@@ -123,6 +134,46 @@ void add_reduce_rows() {
                  norm, "The p-norm of the elements as a vector; 'fro' and None are the 2-norm."),
       HOTLOOP_OP("count_nonzero(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor", ops::count_nonzero,
                  "How many elements are not zero, over the given dims or all."),
+      HOTLOOP_OP("nansum(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
+                 "dtype: dtype | None = None) -> Tensor",
+                 ops::nansum, "sum() of the elements that are not NaN."),
+      HOTLOOP_OP("nanmean(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
+                 "dtype: dtype | None = None) -> Tensor",
+                 ops::nanmean, "mean() of the elements that are not NaN."),
+      HOTLOOP_OP(
+          "aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> MinAndMax",
+          [](const Tensor& x, MaybeInt dim, bool keepdim) { return min_and_max(ops::aminmax(x, dim, keepdim)); },
+          "amin() and amax()."),
+      HOTLOOP_FUNCTION(
+          "std_mean(input: Tensor, dim: int | Sequence[int] | None = None, *, "
+          "correction: float | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]",
+          [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
+            return ops::std_mean(x, dims, correction.value_or(1), keepdim);
+          },
+          "Standard deviation and mean."),
+      HOTLOOP_FUNCTION("linalg_vector_norm(x: Tensor, ord: float = 2.0, dim: int | Sequence[int] | None = None, "
+                       "keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor",
+                       ops::vector_norm, "The norm of order `ord` over the given dims, or all."),
+      HOTLOOP_FUNCTION("linalg_matrix_norm(A: Tensor, ord: float | str = 'fro', dim: Sequence[int] = (-2, -1), "
+                       "keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor",
+                       matrix_norm, "A norm of matrices in two dims: fro, 1, -1, inf, -inf."),
+      HOTLOOP_OP("cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, "
+                 "aweights: Tensor | None = None) -> Tensor",
+                 ops::cov, "Covariances of the rows of (variables, observations)."),
+      HOTLOOP_OP("corrcoef(input: Tensor) -> Tensor", ops::corrcoef,
+                 "Correlation coefficients of the rows of (variables, observations)."),
+      HOTLOOP_OP("renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor", ops::renorm,
+                 "input with slices of dim whose p-norm is above maxnorm scaled down to it."),
+      HOTLOOP_METHOD(
+          "renorm_(self: Tensor, p: float, dim: int, maxnorm: float) -> Tensor",
+          [](const Tensor& x, double p, int64_t dim, double most) { ops::copy_(x, ops::renorm(x, p, dim, most)); },
+          "In-place form of renorm()."),
+      HOTLOOP_FUNCTION(
+          "cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor",
+          [](const Tensor& a, const Tensor& b, double p, const std::optional<std::string>&) {
+            return ops::cdist(a, b, p);
+          },
+          "p-norm distances of the rows (..., n, k) from the rows (..., m, k), as (..., n, m)."),
       HOTLOOP_OP("equal(input: Tensor, other: Tensor) -> bool", ops::equal,
                  "Whether shapes and all elements are equal."),
       HOTLOOP_OP("allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, "

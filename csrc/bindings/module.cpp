@@ -29,6 +29,8 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   add_creation_rows();
   add_reduce_rows();
   add_matmul_rows();
+  add_order_rows();
+  add_rearrange_rows();
   add_index_rows();
   add_nn_rows();
   add_optimizer_rows();

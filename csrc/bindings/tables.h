@@ -13,6 +13,8 @@ void add_shape_rows();
 void add_creation_rows();
 void add_reduce_rows();
 void add_matmul_rows();
+void add_order_rows();
+void add_rearrange_rows();
 void add_index_rows();
 void add_nn_rows();
 void add_optimizer_rows();

@@ -1,4 +1,4 @@
-// Indexing, selection by mask, cumulative sums: from a problem to a kernel.
+// Indexing and selection by mask: from a problem to a kernel.
 #pragma once
 
 #include "kernels/args/index.h"
@@ -8,9 +8,9 @@ namespace hotloop::dispatch {
 void index_read(const IndexArgs& args);
 void index_write(const IndexArgs& args);
 void index_add(const IndexArgs& args);
+void index_combine(const IndexArgs& args);
 void count_mask(const MaskArgs& args);
 void mask_select(const MaskArgs& args);
 void mask_nonzero(const MaskArgs& args);
-void cumsum(const CumsumArgs& args);
 
 }  // namespace hotloop::dispatch

@@ -134,7 +134,7 @@ const OpRecord add_into_zeros_op{.name = "index_accumulate",
                                  .attributes_bytes = sizeof(Indexing)};
 
 // --- writing over a copy: inputs (array, index, source) ---------------------------------------------
-enum class Write : uint8_t { put, add };
+enum class Write : uint8_t { put, add, multiply, max, min };
 
 struct Writing {
   Indexing indexing;
@@ -166,7 +166,11 @@ void write_cpu(Call& c) {
   IndexArgs args;
   IndexFault fault{-1, 0};
   describe(args, fault, w.indexing, out, c.in(2), c.in(1));
-  w.write == Write::put ? dispatch::index_write(args) : dispatch::index_add(args);
+  switch (w.write) {
+    case Write::put: dispatch::index_write(args); break;
+    case Write::add: dispatch::index_add(args); break;
+    default: args.combine = IndexCombine(int(w.write) - int(Write::multiply)); dispatch::index_combine(args);
+  }
   check_fault(c.op.name, fault, w.indexing, out.sizes());
 }
 
@@ -175,6 +179,7 @@ Tensor write(const OpRecord& op, const Tensor& array, const Tensor& index, const
 }
 
 void write_gradient(Gradient& g);
+extern const OpRecord scatter_reduce_op;
 
 constexpr OpRecord writing(const char* name) {
   return {.name = name,
@@ -209,6 +214,45 @@ void write_gradient(Gradient& g) {
     g.set(2, whole);
   }
 }
+
+// Products and extremes: the results at the indices have the slopes of each of their parts.
+void combine_gradient(Gradient& g) {
+  if (!g.grad(0).defined()) return;
+  const Writing& w = g.attrs<Writing>();
+  const Tensor x = g.in(0), index = g.in(1), source = g.in(2), out = g.out(0), grad = g.grad(0);
+  const auto at_index = [&](const Tensor& t) { return read(gather_op, w.indexing, t, index); };
+  const auto added_up = [&](const Tensor& t, const Tensor& src) {
+    return add_into_zeros(w.indexing, t.sizes(), index, to_dtype(src, grad.dtype())) + t;
+  };
+  if (w.write != Write::multiply) {
+    // Whoever is the extreme shares the gradient alike.
+    const Tensor own = to_dtype(eq(x, out), grad.dtype()), theirs = to_dtype(eq(source, at_index(out)), grad.dtype());
+    const Tensor share = grad / added_up(own, theirs);
+    if (g.needs(0)) g.set(0, own * share);
+    if (g.needs(2)) g.set(2, theirs * at_index(share));
+    return;
+  }
+  if (g.needs(0)) {
+    const Tensor factor = where(eq(x, 0.0), 1.0, x);
+    const Tensor others = write(scatter_reduce_op, factor, index, source, w);
+    g.set(0, grad * others / factor);
+  }
+  if (!g.needs(2)) return;
+  // A lone zero among the sources of a place has the product of the others as its slope.
+  const Tensor is_zero = eq(source, 0.0);
+  const Tensor zeros_there = at_index(added_up(zeros(x.sizes(), grad.dtype(), grad.device()), is_zero));
+  const Tensor lone = logical_and(is_zero, eq(zeros_there, 1.0));
+  const Tensor without = write(scatter_reduce_op, x, index, where(lone, 1.0, source), w);
+  g.set(2, where(lone, at_index(grad * without), at_index(grad * out) / where(is_zero, 1.0, source)));
+}
+
+constexpr OpRecord combining(const char* name) {
+  OpRecord record = writing(name);
+  record.gradient = combine_gradient;
+  record.saves = Saves::of(0b111, 1);
+  return record;
+}
+const OpRecord scatter_reduce_op = combining("scatter_reduce");
 
 // --- fronts -----------------------------------------------------------------------------------------
 Tensor add_into_zeros(const Indexing& x, const Dims& sizes, const Tensor& index, const Tensor& source) {
@@ -277,6 +321,44 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& 
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
   const Indexing i = along_elements("scatter_add", x, dim, index);
   return write(scatter_add_op, x, as_index("scatter_add", index), source, {i, Write::add});
+}
+
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                      const std::string& reduce, bool include_self) {
+  const char* op = "scatter_reduce";
+  const Indexing i = along_elements(op, x, dim, index);
+  const bool product = reduce == "prod", mean = reduce == "mean", sums = mean || reduce == "sum";
+  if (!sums && !product && reduce != "amax" && reduce != "amin")
+    fail<RuntimeError>("reduce argument must be either sum, prod, mean, amax or amin, got %s", reduce.c_str());
+  const Tensor places = as_index(op, index);
+  // Of a source larger than the index, the corner is read.
+  Tensor values = source;
+  if (index.ndim() == source.ndim())
+    for (int d = 0; d < index.ndim(); ++d)
+      if (source.size(d) > index.size(d)) values = narrow(values, d, 0, index.size(d));
+  const auto filled = [&](double value) { return expand(scalar_tensor(value, x.dtype()), places.sizes()); };
+  const bool largest = reduce == "amax";
+  Tensor base = x;
+  if (!include_self) {
+    double neutral = product;
+    if (!sums && !product) neutral = largest ? -__builtin_inf() : __builtin_inf();
+    Tensor none = filled(is_floating(x.dtype()) || sums || product ? neutral : 0);
+    if (!is_floating(x.dtype()) && !sums && !product)  // an extreme of the values themselves
+      none = expand(largest ? amin(values) : amax(values), places.sizes());
+    base = write(scatter_op, x, places, none, {i, Write::put});
+  }
+  if (!sums)
+    return write(scatter_reduce_op, base, places, values,
+                 {i, product   ? Write::multiply
+                     : largest ? Write::max
+                               : Write::min});
+  const Tensor total = write(scatter_add_op, base, places, values, {i, Write::add});
+  if (!mean) return total;
+  Tensor count = full(x.sizes(), int64_t(1), x.dtype(), x.device());
+  if (!include_self) count = write(scatter_op, count, places, filled(0), {i, Write::put});
+  count = write(scatter_add_op, count, places, filled(1), {i, Write::add});
+  count = where(eq(count, 0.0), scalar_tensor(1, x.dtype()), count);
+  return is_floating(x.dtype()) ? total / count : floor_divide(total, count);
 }
 
 Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx) {
@@ -360,42 +442,6 @@ Tensor nonzero(const Tensor& x) {
 
 namespace {
 
-struct Along {
-  int dim;
-};
-
-const OpRecord cumsum_op{.name = "cumsum",
-                         .shape =
-                             [](Call& c) {
-                               const DType in = c.in(0).dtype();
-                               c.output(0, c.in(0).sizes(), is_floating(in) ? in : DType::i64);
-                             },
-                         .kernel = {[](Call& c) {
-                           const Tensor &x = c.in(0), &out = c.outputs[0];
-                           if (x.numel() == 0) return;
-                           const int dim = c.attrs<Along>().dim;
-                           CumsumArgs args{};
-                           args.dtype = x.dtype();
-                           args.out_dtype = out.dtype();
-                           args.outer = args.n = args.inner = 1;
-                           for (int d = 0; d < x.ndim(); ++d)
-                             (d < dim ? args.outer : d == dim ? args.n : args.inner) *= x.size(d);
-                           args.x = x.data();  // contiguous
-                           args.x_strides = {args.n * args.inner, args.inner, 1};
-                           args.out = out.data();
-                           args.out_strides = args.x_strides;
-                           dispatch::cumsum(args);
-                         }},
-                         // The sum of the gradients from here on: a cumulative sum from the other end.
-                         .gradient =
-                             [](Gradient& g) {
-                               if (!g.grad(0).defined()) return;
-                               const int dim = g.attrs<Along>().dim;
-                               if (g.in_sizes(0).n == 0) return g.set(0, g.grad(0));
-                               g.set(0, flip(cumsum(flip(g.grad(0), {dim}), dim), {dim}));
-                             },
-                         .attributes_bytes = sizeof(Along)};
-
 // Zero on one side of the diagonal, by a mask of row and column numbers.
 Tensor triangle(const char* op, const Tensor& x, int64_t diagonal, bool lower) {
   if (x.ndim() < 2) fail<RuntimeError>("%s: input tensor must have at least 2 dimensions, got %d", op, x.ndim());
@@ -407,10 +453,6 @@ Tensor triangle(const char* op, const Tensor& x, int64_t diagonal, bool lower) {
 }
 
 }  // namespace
-
-Tensor cumsum(const Tensor& x, int64_t dim) {
-  return call(cumsum_op, {contiguous(x)}, Along{wrap_dim("cumsum", dim, x.ndim())});
-}
 
 Tensor tril(const Tensor& x, int64_t diagonal) { return triangle("tril", x, diagonal, true); }
 Tensor triu(const Tensor& x, int64_t diagonal) { return triangle("triu", x, diagonal, false); }

@@ -1,6 +1,7 @@
 // Ops that address elements by index tensors. Negative indices wrap; others out of range raise IndexError.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "ops/op.h"
@@ -12,13 +13,15 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
 Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+// reduce: sum, prod, mean, amax or amin, of the elements of source and, with include_self, of x.
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                      const std::string& reduce, bool include_self);
 // Rows of weight (rows, width) by index of any shape; the gradient skips rows equal to padding_idx (-1: none).
 Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx);
 Tensor masked_select(const Tensor& x, const Tensor& mask);  // 1-d; both broadcast
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value);
 Tensor one_hot(const Tensor& index, int64_t classes);  // classes -1: the largest index + 1
 Tensor nonzero(const Tensor& x);                       // (count, ndim) int64
-Tensor cumsum(const Tensor& x, int64_t dim);
 Tensor tril(const Tensor& x, int64_t diagonal);
 Tensor triu(const Tensor& x, int64_t diagonal);
 

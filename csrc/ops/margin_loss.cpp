@@ -6,6 +6,7 @@
 #include "ops/loss.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
+#include "ops/scan.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {

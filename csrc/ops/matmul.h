@@ -1,6 +1,10 @@
 // Matrix products and what is made of one: mm, bmm, mv, dot, addmm, baddbmm, linear, outer.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "kernels/args/matmul.h"
 #include "ops/op.h"
 
@@ -20,5 +24,20 @@ Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double bet
 
 // activation(x weight^T + bias); x (..., in), weight (out, in) or (in), bias (out) or undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation = Activation::none);
+
+// --- sums of products by named dims (csrc/ops/einsum.cpp) -------------------------------------------
+Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands);
+Tensor tensordot(const Tensor& a, const Tensor& b, const Dims& dims_a, const Dims& dims_b);
+
+// --- products made of the above (csrc/ops/products.cpp) ---------------------------------------------
+Tensor inner(const Tensor& a, const Tensor& b);
+Tensor addmv(const Tensor& input, const Tensor& matrix, const Tensor& vector, double beta, double alpha);
+Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha);
+Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha);
+Tensor kron(const Tensor& a, const Tensor& b);
+Tensor cross(const char* op, const Tensor& a, const Tensor& b, std::optional<int64_t> dim);  // no dim: the first of 3
+Tensor matrix_power(const Tensor& x, int64_t n);
+Tensor multi_dot(const char* op, const std::vector<Tensor>& tensors);
+Tensor vander(const Tensor& x, std::optional<int64_t> columns, bool increasing);
 
 }  // namespace hotloop::ops

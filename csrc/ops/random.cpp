@@ -2,11 +2,17 @@
 // target is filled by way of a contiguous one, so that element i always gets number i.
 #include "ops/random.h"
 
+#include <cmath>
+
 #include "core/error.h"
 #include "dispatch/random.h"
+#include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/scan.h"
 #include "ops/shape.h"
+#include "ops/sort.h"
 
 namespace hotloop::ops {
 
@@ -142,6 +148,98 @@ void bernoulli_(const Tensor& out, double p, Generator& generator) {
   RandomArgs args{};
   args.scale = p;
   run_random(out, bernoulli_op, args, bernoulli_words(out.numel()), generator);
+}
+
+namespace {
+
+// Uniform numbers of (0, 1]: logarithms of them are finite.
+Tensor positive_uniform(const Tensor& like, Generator& generator) {
+  const Tensor u = empty(like.sizes(), like.dtype(), like.device());
+  uniform_(u, 0, 1, generator);
+  return 1.0 - u;
+}
+
+}  // namespace
+
+void exponential_(const Tensor& out, double lambda, Generator& generator) {
+  require_floating("exponential_", out);
+  if (!(lambda > 0)) fail<RuntimeError>("exponential_ expects lambda > 0.0, but found lambda=%g", lambda);
+  copy_(out, log(positive_uniform(out, generator)) * (-1 / lambda));
+}
+
+void geometric_(const Tensor& out, double p, Generator& generator) {
+  if (!(p > 0 && p < 1)) fail<RuntimeError>("geometric_ expects p to be in (0, 1), but got p=%g", p);
+  const Tensor like = is_floating(out.dtype()) ? out : empty(out.sizes(), default_dtype(), out.device());
+  copy_(out, ceil(log(positive_uniform(like, generator)) * (1 / std::log1p(-p))));
+}
+
+void cauchy_(const Tensor& out, double median, double sigma, Generator& generator) {
+  require_floating("cauchy_", out);
+  if (!(sigma > 0)) fail<RuntimeError>("cauchy_ expects sigma > 0.0, but found sigma=%g", sigma);
+  const Tensor u = positive_uniform(out, generator);
+  copy_(out, tan((u - 0.5) * 3.141592653589793) * sigma + median);
+}
+
+void log_normal_(const Tensor& out, double mean, double std, Generator& generator) {
+  require_floating("log_normal_", out);
+  if (!(std > 0)) fail<RuntimeError>("log_normal_ expects std > 0.0, but found std=%g", std);
+  const Tensor z = empty(out.sizes(), out.dtype(), out.device());
+  normal_(z, mean, std, generator);
+  copy_(out, exp(z));
+}
+
+Tensor bernoulli(const Tensor& p, Generator& generator) {
+  require_floating("bernoulli", p);
+  if (p.numel() > 0 && item(all(logical_and(ge(p, 0.0), le(p, 1.0)))).as_int() == 0)
+    fail<RuntimeError>("bernoulli: Expected p_in >= 0 && p_in <= 1 to be true, but got a value outside");
+  const Tensor u = empty(p.sizes(), p.dtype(), p.device());
+  uniform_(u, 0, 1, generator);
+  return to_dtype(lt(u, p), p.dtype());
+}
+
+Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator) {
+  const Dims sizes = broadcast_shape("normal", mean.sizes(), std.sizes());
+  const Tensor typed = mean->wrapped_number ? std : mean;
+  const Tensor z = empty(sizes, is_floating(typed.dtype()) ? typed.dtype() : default_dtype(), typed.device());
+  normal_(z, 0, 1, generator);
+  if (std.numel() > 0 && item(amin(std)).as_double() < 0)
+    fail<RuntimeError>("normal expects all elements of std >= 0.0");
+  return z * std + mean;
+}
+
+Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Generator& generator) {
+  require_floating("multinomial", weights);
+  const int ndim = weights.ndim();
+  if (ndim != 1 && ndim != 2)
+    fail<RuntimeError>("multinomial: prob_dist must be 1 or 2 dim, got shape %s", to_string(weights.sizes()).c_str());
+  const int64_t n = weights.size(ndim - 1);
+  if (count <= 0)
+    fail<RuntimeError>("multinomial: cannot sample n_sample <= 0 samples, got %lld", static_cast<long long>(count));
+  if (!replacement && count > n)
+    fail<RuntimeError>(
+        "multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement, got %lld "
+        "of %lld",
+        static_cast<long long>(count), static_cast<long long>(n));
+  const Dims last{-1};
+  const Tensor total = sum(weights, last, true);
+  if (item(all(logical_and(ge(weights, 0.0), isfinite(weights)))).as_int() == 0)
+    fail<RuntimeError>("multinomial: probability tensor contains either `inf`, `nan` or element < 0");
+  if (item(all(gt(total, 0.0))).as_int() == 0)
+    fail<RuntimeError>("multinomial: invalid multinomial distribution (sum of probabilities <= 0)");
+  if (!replacement) {
+    // The largest of w / e, e exponential, is an index drawn by weight (Efraimidis and Spirakis 2006).
+    const Tensor e = empty(weights.sizes(), weights.dtype() == DType::f64 ? DType::f64 : DType::f32, weights.device());
+    exponential_(e, 1, generator);
+    return std::get<1>(topk(weights / maximum(e, number(1e-30)), count, -1, true));
+  }
+  const Tensor wide = weights.dtype() == DType::f64 ? weights : to_dtype(weights, DType::f64);
+  const Tensor totals = cumsum(wide, -1);
+  Dims sizes = weights.sizes();
+  sizes[ndim - 1] = count;
+  const Tensor u = empty(sizes, DType::f64, weights.device());
+  uniform_(u, 0, 1, generator);
+  const Tensor drawn = searchsorted("multinomial", totals, u * narrow(totals, -1, n - 1, 1), true, Tensor());
+  return minimum(drawn, number(n - 1));
 }
 
 Tensor randperm(int64_t n, DType dtype, Generator& generator) {

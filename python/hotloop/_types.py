@@ -8,7 +8,14 @@ from hotloop._core import Tensor
 
 
 class ValuesAndIndices(NamedTuple):
-    """What max and min along a dim return."""
+    """What max, sort and their kin along a dim return."""
 
     values: Tensor
     indices: Tensor
+
+
+class MinAndMax(NamedTuple):
+    """What aminmax returns."""
+
+    min: Tensor
+    max: Tensor

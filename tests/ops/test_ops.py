@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 import hotloop
-from ops import samples_index, samples_join, samples_matmul, samples_nn, samples_pointwise, samples_reduce, samples_view
+from ops import (
+    samples_index,
+    samples_join,
+    samples_matmul,
+    samples_nn,
+    samples_order,
+    samples_pointwise,
+    samples_rearrange,
+    samples_reduce,
+    samples_view,
+)
 from ops.oracle import Differentiated, assert_same_gradients, assert_values, double, inputs_of, run, torch_values
 from ops.samples import Op, Sample, map_inputs, parameters
 from support.tolerance import dtype_name
@@ -22,6 +32,8 @@ OPS = [
     *samples_view.OPS,
     *samples_join.OPS,
     *samples_index.OPS,
+    *samples_order.OPS,
+    *samples_rearrange.OPS,
 ]
 PAIRS, NAMES = parameters(OPS)
 NUMPY = [(pair, name) for pair, name in zip(PAIRS, NAMES, strict=True) if pair[0].numpy]

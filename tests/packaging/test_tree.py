@@ -14,7 +14,8 @@ CODE_LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve",
 
 
 def test_no_file_is_too_long():
-    lengths = {path: len(path.read_text().splitlines()) for path in source_files()}
+    written = (path for path in source_files() if path.name != "_core.pyi")  # which tools/make_stub.py writes
+    lengths = {path: len(path.read_text().splitlines()) for path in written}
     too_long = [f"{path.relative_to(ROOT)}: {n} lines" for path, n in lengths.items() if n > LONGEST_FILE]
     assert not too_long, "\n".join(too_long)
 

@@ -1,4 +1,4 @@
-// Indexed reading and writing, selection by mask, cumulative sums.
+// Indexed reading and writing, selection by mask.
 //
 // One contract carries embedding, index_select, index_add, gather, scatter, scatter_add, batches of a data loader
 // and advanced indexing. There is an array, which is indexed, and values, which are dense. Positions run over the
@@ -8,8 +8,9 @@
 //   values + sum_d p[d] values_stride(d) + sum_e s[e] values_stride(e)
 #pragma once
 
+#include <cstdint>
+
 #include "core/dtype.h"
-#include "kernels/args/softmax.h"
 
 namespace hotloop {
 
@@ -39,6 +40,9 @@ struct IndexFault {
   int64_t value;
 };
 
+// What index_combine does with an element of the array and one of the values.
+enum class IndexCombine : uint8_t { multiply, max, min };
+
 struct IndexArgs {
   DType dtype;  // of array and values; reading and writing move bits and see its size only
   void* array;
@@ -53,6 +57,8 @@ struct IndexArgs {
   // Where there is a fault, nothing is written to the array, and values is not to be used; memory outside is never
   // touched. index_read: values = array. index_write: array = values, the last position in row-major order wins.
   // index_add: array += values, in row-major order of positions, each sum rounded to dtype (bool: or).
+  // index_combine: the same with the product or the extreme (NaN propagates; bool: and, or, and).
+  IndexCombine combine;  // index_combine only
   IndexFault* fault;
 };
 
@@ -71,17 +77,6 @@ struct MaskArgs {
   int ndim;
   const int64_t* sizes;
   int64_t* indices;
-};
-
-// Cumulative sum over the middle dim of (outer, n, inner). Floating dtypes add in f64, the others in i64.
-struct CumsumArgs {
-  DType dtype;      // of x
-  DType out_dtype;  // x's where floating; i64 otherwise
-  int64_t outer, n, inner;
-  const void* x;
-  RowStrides x_strides;
-  void* out;
-  RowStrides out_strides;
 };
 
 }  // namespace hotloop

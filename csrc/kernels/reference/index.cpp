@@ -78,6 +78,22 @@ void index_add(const IndexArgs& args) {
   });
 }
 
+void index_combine(const IndexArgs& args) {
+  const auto combined = [&]<class A>(A a, A b) -> A {
+    if (args.combine == IndexCombine::multiply) return A(a * b);
+    if (args.combine == IndexCombine::max) return a > b || a != a ? a : b;
+    return a < b || a != a ? a : b;
+  };
+  const DType dtype = args.dtype;
+  for_elements(args, true, [&](int64_t a, int64_t v) {
+    if (is_float(dtype))
+      put(args.array, dtype, a, combined(get(args.array, dtype, a), get(args.values, dtype, v)));
+    else
+      put_integer(args.array, dtype, a,
+                  combined(get_integer(args.array, dtype, a), get_integer(args.values, dtype, v)));
+  });
+}
+
 void count_mask(const MaskArgs& args) {
   const int64_t chunks = (args.n + kMaskChunk - 1) / kMaskChunk;
   for (int64_t c = 0; c <= chunks; ++c) {
@@ -101,24 +117,6 @@ void mask_nonzero(const MaskArgs& args) {
     }
     ++k;
   }
-}
-
-void cumsum(const CumsumArgs& args) {
-  for (int64_t o = 0; o < args.outer; ++o)
-    for (int64_t j = 0; j < args.inner; ++j) {
-      double sum = 0;
-      uint64_t integer_sum = 0;
-      for (int64_t i = 0; i < args.n; ++i) {
-        const int64_t x = o * args.x_strides.outer + i * args.x_strides.n + j * args.x_strides.inner;
-        const int64_t out = o * args.out_strides.outer + i * args.out_strides.n + j * args.out_strides.inner;
-        if (is_float(args.dtype)) {
-          put(args.out, args.out_dtype, out, sum += get(args.x, args.dtype, x));
-        } else {
-          put_integer(args.out, args.out_dtype, out,
-                      int64_t(integer_sum += uint64_t(get_integer(args.x, args.dtype, x))));
-        }
-      }
-    }
 }
 
 }  // namespace hotloop::reference

@@ -36,6 +36,7 @@ from hotloop.nn.parameter_containers import ParameterDict, ParameterList
 from hotloop.nn.triplet_loss import TripletMarginLoss, TripletMarginWithDistanceLoss
 
 __all__ = [
+    "GELU",
     "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -51,7 +52,6 @@ __all__ = [
     "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
-    "GELU",
     "GaussianNLLLoss",
     "HingeEmbeddingLoss",
     "HuberLoss",

@@ -47,6 +47,29 @@ struct AddElement {
   }
 };
 
+template <class T, IndexCombine kHow>
+struct CombineElement {
+  using Type = T;
+  static constexpr bool kReads = false, kMoves = false;
+  template <class A>
+  static A combined(A a, A b) {
+    if constexpr (kHow == IndexCombine::multiply)
+      return A(a * b);
+    else if constexpr (kHow == IndexCombine::max)
+      return a > b || a != a ? a : b;
+    else
+      return a < b || a != a ? a : b;
+  }
+  static void apply(T& array, const T& value) {
+    if constexpr (__is_same(T, half_t))
+      array = to_f16(combined(to_f32(array), to_f32(value)));
+    else if constexpr (__is_same(T, bfloat16_t))
+      array = to_bf16(combined(to_f32(array), to_f32(value)));
+    else
+      array = combined(array, value);
+  }
+};
+
 // Contiguous elements; short copies without a call.
 template <class Op, class T = typename Op::Type>
 inline void move_contiguous(T* __restrict__ array, T* __restrict__ values, int64_t count) {
@@ -318,6 +341,29 @@ void index_add(const IndexArgs& args) {
     case DType::bf16: return move_all(index_op<AddElement<bfloat16_t>>(), args);
     case DType::f32: return move_all(index_op<AddElement<float>>(), args);
     case DType::f64: return move_all(index_op<AddElement<double>>(), args);
+  }
+}
+
+template <IndexCombine kHow>
+void combine_as(const IndexArgs& args) {
+  switch (args.dtype) {
+    case DType::bool_: return move_all(index_op<CombineElement<bool, kHow>>(), args);
+    case DType::u8: return move_all(index_op<CombineElement<uint8_t, kHow>>(), args);
+    case DType::i8: return move_all(index_op<CombineElement<int8_t, kHow>>(), args);
+    case DType::i32: return move_all(index_op<CombineElement<int32_t, kHow>>(), args);
+    case DType::i64: return move_all(index_op<CombineElement<int64_t, kHow>>(), args);
+    case DType::f16: return move_all(index_op<CombineElement<half_t, kHow>>(), args);
+    case DType::bf16: return move_all(index_op<CombineElement<bfloat16_t, kHow>>(), args);
+    case DType::f32: return move_all(index_op<CombineElement<float, kHow>>(), args);
+    case DType::f64: return move_all(index_op<CombineElement<double, kHow>>(), args);
+  }
+}
+
+void index_combine(const IndexArgs& args) {
+  switch (args.combine) {
+    case IndexCombine::multiply: return combine_as<IndexCombine::multiply>(args);
+    case IndexCombine::max: return combine_as<IndexCombine::max>(args);
+    case IndexCombine::min: return combine_as<IndexCombine::min>(args);
   }
 }
 

@@ -1,0 +1,23 @@
+#include "dispatch/sort.h"
+
+#include "dispatch/list.h"
+
+namespace hotloop {
+HOTLOOP_KERNEL(sort, SortArgs)
+HOTLOOP_KERNEL(search, SearchArgs)
+}  // namespace hotloop
+
+namespace hotloop::dispatch {
+
+// Positions share a word with their keys, and counters have 32 bits.
+static const char* too_long(const SortArgs& args) {
+  return args.n > INT64_C(0xffffffff) ? "lines of 2^32 elements or more" : nullptr;
+}
+
+static const Candidate<SortArgs> kSort[] = {HOTLOOP_CANDIDATES(sort, kAllDTypes, too_long)};
+static const Candidate<SearchArgs> kSearch[] = {HOTLOOP_CANDIDATES(search, kAllDTypes, nullptr)};
+
+void sort(const SortArgs& args) { run("sort", kSort, args.dtype, args); }
+void search(const SearchArgs& args) { run("search", kSearch, args.dtype, args); }
+
+}  // namespace hotloop::dispatch

@@ -1,0 +1,31 @@
+// Sorting, selecting and searching lines.
+#pragma once
+
+#include "core/dtype.h"
+
+namespace hotloop {
+
+// The first k elements of each sorted line of (rows, n). Always stable: of equal elements, the one that came first;
+// -0 equals 0; NaN is larger than every number, so it comes last, or first where descending.
+struct SortArgs {
+  DType dtype;
+  bool descending;
+  int64_t rows, n, k;  // 0 < k <= n
+  const void* x;       // (rows, n), contiguous
+  void* values;        // (rows, k), contiguous, of dtype; not x
+  int64_t* indices;    // (rows, k), contiguous: where each was in its line
+};
+
+// out[r, j] = how many elements of line r of `sorted` are below values[r, j] (right: not above it), by bisection.
+// Lines are ascending; what is not ordered compares false, so that a NaN value is beyond all.
+struct SearchArgs {
+  DType dtype;  // of sorted and values
+  bool right;
+  bool one_line;  // `sorted` has one line (n), which serves all rows
+  int64_t rows, n, m;
+  const void* sorted;  // (rows, n), contiguous
+  const void* values;  // (rows, m), contiguous
+  int64_t* out;        // (rows, m), contiguous
+};
+
+}  // namespace hotloop

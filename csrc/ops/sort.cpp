@@ -1,0 +1,146 @@
+// Sorting, selection and search along a dim. The gradient of a sorted line goes back to where its elements were.
+#include "ops/sort.h"
+
+#include "core/error.h"
+#include "dispatch/sort.h"
+#include "ops/broadcast.h"
+#include "ops/call.h"
+#include "ops/index.h"
+#include "ops/pointwise.h"
+#include "ops/shape.h"
+
+namespace hotloop::ops {
+
+namespace {
+
+struct Sort {
+  int64_t k;  // of each line, the first k
+  bool descending;
+};
+
+// x (..., n), contiguous -> values, indices (..., k)
+const OpRecord sort_op{
+    .name = "sort",
+    .shape =
+        [](Call& c) {
+          Dims sizes = c.in(0).sizes();
+          sizes[sizes.n - 1] = c.attrs<Sort>().k;
+          c.output(0, sizes, c.in(0).dtype());
+          c.output(1, sizes, DType::i64);
+        },
+    .kernel = {[](Call& c) {
+      const Tensor& x = c.in(0);
+      if (c.outputs[0].numel() == 0) return;
+      const Sort& s = c.attrs<Sort>();
+      const int64_t n = x.size(x.ndim() - 1);
+      dispatch::sort({x.dtype(), s.descending, x.numel() / n, n, s.k, x.data(), c.outputs[0].data(),
+                      c.outputs[1].data<int64_t>()});
+    }},
+    .gradient =
+        [](Gradient& g) {
+          if (!g.grad(0).defined()) return;
+          g.set(0, scatter(zeros(g.in_sizes(0), g.grad(0).dtype(), g.grad(0).device()), -1, g.out(1), g.grad(0)));
+        },
+    .saves = Saves::of(0, 2),
+    .cost =
+        [](const Call& c) {
+          const double n = double(c.in(0).numel());
+          return Cost{8 * n, 16 * n};
+        },
+    .attributes_bytes = sizeof(Sort)};
+
+ValuesIndices first_sorted(const Tensor& x, int dim, int64_t k, bool descending) {
+  if (x.ndim() == 0) {
+    const auto [values, indices] = first_sorted(unsqueeze(x, 0), 0, k, descending);
+    if (k == 1) return {squeeze(values, {0}), squeeze(indices, {0})};
+    return {values, indices};
+  }
+  const bool last = dim == x.ndim() - 1;
+  const Tensor lines = contiguous(last ? x : movedim(x, {dim}, {-1}));
+  const Sort s{k, descending};
+  Call c{sort_op, &lines, 1, &s};
+  run(c);
+  if (last) return {c.outputs[0], c.outputs[1]};
+  return {movedim(c.outputs[0], {-1}, {dim}), movedim(c.outputs[1], {-1}, {dim})};
+}
+
+}  // namespace
+
+ValuesIndices sort(const Tensor& x, int64_t dim, bool descending) {
+  const int d = wrap_dim("sort", dim, x.ndim());
+  return first_sorted(x, d, x.ndim() ? x.size(d) : 1, descending);
+}
+
+ValuesIndices topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
+  const int d = wrap_dim("topk", dim, x.ndim());
+  const int64_t n = x.ndim() ? x.size(d) : 1;
+  if (k < 0 || k > n)
+    fail<RuntimeError>("topk: selected index k out of range: k %lld, dimension of size %lld", static_cast<long long>(k),
+                       static_cast<long long>(n));
+  return first_sorted(x, d, k, largest);
+}
+
+ValuesIndices kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
+  const int d = wrap_dim("kthvalue", dim, x.ndim());
+  const int64_t n = x.ndim() ? x.size(d) : 1;
+  if (k < 1 || k > n)
+    fail<RuntimeError>("kthvalue(): selected number k out of range for dimension %d: k %lld, size %lld", d,
+                       static_cast<long long>(k), static_cast<long long>(n));
+  const auto [values, indices] = first_sorted(x, d, k, false);
+  if (x.ndim() == 0) return {values, indices};
+  const auto at_k = [&](const Tensor& t) { return keepdim ? narrow(t, d, k - 1, 1) : select(t, d, k - 1); };
+  return {at_k(values), at_k(indices)};
+}
+
+namespace {
+
+struct Search {
+  bool right;
+};
+
+// Inputs: sorted lines and values, contiguous and of one dtype.
+const OpRecord search_op{.name = "searchsorted",
+                         .shape = [](Call& c) { c.output(0, c.in(1).sizes(), DType::i64); },
+                         .kernel = {[](Call& c) {
+                           const Tensor &sorted = c.in(0), &values = c.in(1);
+                           if (values.numel() == 0) return;
+                           SearchArgs args{};
+                           args.dtype = sorted.dtype();
+                           args.right = c.attrs<Search>().right;
+                           args.one_line = sorted.ndim() == 1;
+                           args.n = sorted.size(sorted.ndim() - 1);
+                           args.m = args.one_line ? values.numel() : values.size(values.ndim() - 1);
+                           args.rows = values.numel() / args.m;
+                           args.sorted = sorted.data();
+                           args.values = values.data();
+                           args.out = c.outputs[0].data<int64_t>();
+                           dispatch::search(args);
+                         }},
+                         .attributes_bytes = sizeof(Search)};
+
+}  // namespace
+
+Tensor searchsorted(const char* op, const Tensor& sorted, const Tensor& values, bool right, const Tensor& sorter) {
+  if (sorted.ndim() == 0) fail<RuntimeError>("%s: the sorted sequence must have at least one dim", op);
+  bool fits = sorted.ndim() == 1 || sorted.ndim() == values.ndim();
+  for (int d = 0; fits && d < sorted.ndim() - 1; ++d) fits = sorted.size(d) == values.size(d);
+  if (!fits)
+    fail<RuntimeError>(
+        "%s: boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value "
+        "tensor must match, but we got boundaries tensor %s and input value tensor %s",
+        op, to_string(sorted.sizes()).c_str(), to_string(values.sizes()).c_str());
+  Tensor lines = sorted;
+  if (sorter.defined()) {
+    if (!(sorter.sizes() == sorted.sizes()))
+      fail<RuntimeError>("%s: boundary and sorter must have the same size, but got %s and %s", op,
+                         to_string(sorted.sizes()).c_str(), to_string(sorter.sizes()).c_str());
+    if (sorter.dtype() != DType::i64)
+      fail<RuntimeError>("%s: sorter must be a tensor of dtype int64, got %s", op, name(sorter.dtype()));
+    lines = gather(sorted, -1, sorter);
+  }
+  const DType dtype = values->wrapped_number ? result_type({&lines, &values}) : promote(lines.dtype(), values.dtype());
+  const auto ready = [&](const Tensor& t) { return contiguous(t.dtype() == dtype ? t : to_dtype(t, dtype)); };
+  return call(search_op, {ready(lines), ready(values)}, Search{right});
+}
+
+}  // namespace hotloop::ops

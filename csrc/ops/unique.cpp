@@ -1,0 +1,155 @@
+// Sets and counts: unique values by sorting and by the places where neighbours differ.
+#include "core/error.h"
+#include "ops/broadcast.h"
+#include "ops/index.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/scan.h"
+#include "ops/shape.h"
+#include "ops/sort.h"
+
+namespace hotloop::ops {
+
+namespace {
+
+using ll = long long;
+
+// Which rows differ from the one before them; the first does.
+Tensor begins_run(const Tensor& rows) {
+  const int64_t n = rows.size(0);
+  Tensor differs = ne(narrow(rows, 0, 1, n - 1), narrow(rows, 0, 0, n - 1));
+  if (rows.ndim() == 2) differs = any(differs, Dims{1});
+  return cat({full({1}, int64_t(1), DType::bool_, rows.device()), differs}, 0);
+}
+
+// Runs of rows (n) or (n, width), each row's run, and the lengths of the runs.
+Unique runs_of(const Tensor& rows) {
+  const int64_t n = rows.size(0);
+  if (n == 0) {
+    const Tensor none = empty({0}, DType::i64, rows.device());
+    return {rows, none, none};
+  }
+  const Tensor begins = begins_run(rows), starts = reshape(nonzero(begins), {-1});
+  const Tensor ends = cat({narrow(starts, 0, 1, starts.size(0) - 1), full({1}, n, DType::i64, rows.device())}, 0);
+  return {index_select(rows, 0, starts), cumsum(begins, 0) + number(int64_t(-1)), ends - starts};
+}
+
+// The order of rows (n, width), the first column first: stable sorts from the last column on.
+Tensor lexicographic(const Tensor& rows) {
+  Tensor order = arange(int64_t(0), rows.size(0), int64_t(1), DType::i64, rows.device());
+  for (int64_t column = rows.size(1) - 1; column >= 0; --column) {
+    const Tensor keys = index_select(select(rows, 1, column), 0, order);
+    order = index_select(order, 0, std::get<1>(sort(keys, 0, false)));
+  }
+  return order;
+}
+
+// Rows of the slices along a dim, and slices of such rows.
+struct Slices {
+  Tensor rows;
+  Dims sizes;  // of the dims in the rows' order
+  int dim;
+
+  Slices(const char* op, const Tensor& x, int64_t along) : dim(wrap_dim(op, along, x.ndim())) {
+    const Tensor first = movedim(x, {dim}, {0});
+    sizes = first.sizes();
+    const int64_t n = sizes[0], width = n ? x.numel() / n : 0;
+    if (n == 0 || width == 0)
+      for (int d = 1; d < sizes.n; ++d)
+        if (sizes[d] == 0 || n > 0)
+          fail<RuntimeError>("%s: There are 0 sized dimensions, and they aren't selected, so unique cannot be applied",
+                             op);
+    rows = reshape(first, {n, width});
+  }
+  Tensor back(const Tensor& some) const {
+    Dims to = sizes;
+    to[0] = some.size(0);
+    return movedim(reshape(some, to), {0}, {dim});
+  }
+};
+
+}  // namespace
+
+Unique unique_consecutive(const Tensor& x, std::optional<int64_t> dim) {
+  if (dim && x.ndim() > 0) {
+    const Slices slices("unique_consecutive", x, *dim);
+    Unique runs = runs_of(slices.rows);
+    runs.values = slices.back(runs.values);
+    return runs;
+  }
+  Unique runs = runs_of(reshape(x, {-1}));
+  runs.inverse = reshape(runs.inverse, x.sizes());
+  return runs;
+}
+
+Unique unique(const Tensor& x, std::optional<int64_t> dim) {
+  std::optional<Slices> slices;
+  if (dim && x.ndim() > 0) slices.emplace("unique_dim", x, *dim);
+  Tensor rows, order;
+  if (slices) {
+    order = lexicographic(slices->rows);
+    rows = index_select(slices->rows, 0, order);
+  } else {
+    std::tie(rows, order) = sort(reshape(x, {-1}), 0, false);
+  }
+  Unique runs = runs_of(rows);
+  runs.inverse = scatter(runs.inverse, 0, order, runs.inverse);
+  if (slices)
+    runs.values = slices->back(runs.values);
+  else
+    runs.inverse = reshape(runs.inverse, x.sizes());
+  return runs;
+}
+
+Tensor isin(const Tensor& elements, const Tensor& test_elements, bool invert) {
+  const DType dtype = result_type({&elements, &test_elements});
+  const Tensor x = to_dtype(elements, dtype), tests = reshape(to_dtype(test_elements, dtype), {-1});
+  const int64_t n = tests.size(0);
+  if (n == 0) return full(x.sizes(), int64_t(invert), DType::bool_, x.device());
+  const Tensor sorted = std::get<0>(sort(tests, 0, false));
+  const Tensor place = minimum(searchsorted("isin", sorted, x, false, Tensor()), number(n - 1));
+  const Tensor nearest = reshape(index_select(sorted, 0, reshape(place, {-1})), x.sizes());
+  return invert ? ne(nearest, x) : eq(nearest, x);
+}
+
+Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
+  if (x.ndim() != 1 || !is_integral(x.dtype()))
+    fail<RuntimeError>("bincount only supports 1-d non-negative integral inputs, got shape %s and dtype %s",
+                       to_string(x.sizes()).c_str(), name(x.dtype()));
+  if (minlength < 0) fail<RuntimeError>("bincount: minlength should be >= 0, got %lld", ll(minlength));
+  if (weights.defined() && !(weights.sizes() == x.sizes()))
+    fail<RuntimeError>("bincount: weights should be 1-d and have the same length as input, got %s and %s",
+                       to_string(weights.sizes()).c_str(), to_string(x.sizes()).c_str());
+  int64_t bins = minlength;
+  if (x.numel() > 0) {
+    if (item(amin(x)).as_int() < 0)
+      fail<RuntimeError>("bincount only supports 1-d non-negative integral inputs, got a negative one");
+    const int64_t needed = item(amax(x)).as_int() + 1;
+    if (needed > bins) bins = needed;
+  }
+  const DType dtype = !weights.defined() ? DType::i64 : weights.dtype() == DType::f32 ? DType::f32 : DType::f64;
+  const Tensor amounts = weights.defined() ? to_dtype(weights, dtype) : full(x.sizes(), int64_t(1), dtype, x.device());
+  return index_add(zeros({bins}, dtype, x.device()), 0, to_dtype(x, DType::i64), amounts);
+}
+
+Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
+  if (!is_floating(x.dtype())) fail<RuntimeError>("histc: expected a floating point input, got %s", name(x.dtype()));
+  if (bins <= 0) fail<RuntimeError>("histc: bins must be > 0, got %lld", ll(bins));
+  const Tensor values = reshape(x, {-1});
+  if (min == max && x.numel() > 0) {
+    min = item(amin(values)).as_double();
+    max = item(amax(values)).as_double();
+  }
+  if (min == max) {
+    min -= 1;
+    max += 1;
+  }
+  if (!(min < max) || !__builtin_isfinite(min) || !__builtin_isfinite(max))
+    fail<RuntimeError>("histc: range of [%g, %g] is not finite or not ascending", min, max);
+  const Tensor inside = masked_select(values, logical_and(ge(values, min), le(values, max)));
+  const Tensor bin = to_dtype((inside - min) * (double(bins) / (max - min)), DType::i64);
+  return index_add(zeros({bins}, x.dtype(), x.device()), 0, minimum(bin, number(bins - 1)),
+                   full(bin.sizes(), 1.0, x.dtype(), x.device()));
+}
+
+}  // namespace hotloop::ops
