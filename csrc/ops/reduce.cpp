@@ -301,7 +301,13 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
   if (p == __builtin_inf()) return amax(abs(x), dims, keepdim);
   if (p == -__builtin_inf()) return amin(abs(x), dims, keepdim);
   if (p == 0) return sum(to_dtype(ne(x, 0.0), x.dtype()), dims, keepdim);
-  return pow_scalar(sum(pow_scalar(abs(x), p), dims, keepdim), 1.0 / p);
+  if (!x->requires_grad || p < 0) return pow_scalar(sum(pow_scalar(abs(x), p), dims, keepdim), 1.0 / p);
+  // Where powers have no finite slope, at zero, the gradient is zero.
+  const auto power = [](const Tensor& t, double q) {
+    const Tensor at_zero = eq(t, 0.0);
+    return where(at_zero, 0.0, pow_scalar(where(at_zero, 1.0, t), q));
+  };
+  return power(sum(power(abs(x), p), dims, keepdim), 1.0 / p);
 }
 
 Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(x, 0.0), dims, false, DType::i64); }

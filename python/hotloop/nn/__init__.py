@@ -1,7 +1,7 @@
 """Layers, losses, and the base class of both."""
 
 from hotloop.nn import functional, init, utils
-from hotloop.nn.activation import GELU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from hotloop.nn.activation import GELU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softmax2d, Softmin, Tanh
 from hotloop.nn.containers import ModuleDict, ModuleList, Sequential
 from hotloop.nn.distance import CosineSimilarity, PairwiseDistance
 from hotloop.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
@@ -83,6 +83,8 @@ __all__ = [
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
+    "Softmax2d",
+    "Softmin",
     "Tanh",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",

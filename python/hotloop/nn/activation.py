@@ -1,6 +1,8 @@
-"""Activations. Each maps any shape to the same shape."""
+"""The activations of everyday use, and softmaxes. Each maps any shape to the same shape."""
 
 from __future__ import annotations
+
+import warnings
 
 from hotloop._core import Tensor, gelu, is_grad_enabled, log_softmax, relu, relu_, sigmoid, silu, silu_, softmax, tanh
 from hotloop.nn.module import Module
@@ -70,31 +72,58 @@ class Sigmoid(Module):
         return sigmoid(input)
 
 
-class Softmax(Module):
-    """exp(x) / sum(exp(x)) along ``dim``."""
+class _AlongDim(Module):
+    """What softmaxes share. Left out, ``dim`` is guessed as PyTorch does, with its warning."""
 
-    def __init__(self, dim: int) -> None:
+    dim: int | None
+
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
+
+    def _dim(self, input: Tensor) -> int:
+        if self.dim is not None:
+            return self.dim
+        warnings.warn(
+            f"Implicit dimension choice for {type(self).__name__.lower()} has been deprecated. Change the call to "
+            "include dim=X as an argument.",
+            stacklevel=3,
+        )
+        return 0 if input.ndim in (0, 1, 3) else 1
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Softmax(_AlongDim):
+    """exp(x) / sum(exp(x)) along ``dim``."""
 
     def forward(self, input: Tensor) -> Tensor:
         """input, any shape -> the same shape; sums to one along ``dim``."""
-        return softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
+        return softmax(input, self._dim(input))
 
 
-class LogSoftmax(Module):
+class Softmin(_AlongDim):
+    """softmax(-x) along ``dim``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input, any shape -> the same shape; sums to one along ``dim``."""
+        return softmax(-input, self._dim(input))
+
+
+class LogSoftmax(_AlongDim):
     """log(softmax(x)) along ``dim``."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
         """input, any shape -> the same shape."""
-        return log_softmax(input, self.dim)
+        return log_softmax(input, self._dim(input))
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
+
+class Softmax2d(Module):
+    """Softmax over the channels of images."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """input (N, C, H, W) or (C, H, W) -> the same shape; sums to one over the channels."""
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
+        return softmax(input, -3)
