@@ -77,6 +77,12 @@ void muon(const Tensors& params, const Tensors& grads, const Tensors& momentum_b
                  adjust_lr == "original" ? ops::MuonRate::original : ops::MuonRate::match_rms_adamw);
 }
 
+Tensor total_norm(const Tensors& tensors, double order) {
+  if (order != 1 && order != 2 && order != __builtin_inf())
+    fail<ValueError>("total_norm: order must be 1, 2 or infinity, got %g", order);
+  return ops::total_norm(tensors, order == 1 ? NormOrder::one : order == 2 ? NormOrder::two : NormOrder::infinity);
+}
+
 }  // namespace
 
 void add_optimizer_rows() {
@@ -126,8 +132,8 @@ void add_optimizer_rows() {
                        muon, "One step over all matrices, in place; optim.Muon's kernels."),
       HOTLOOP_FUNCTION("lerp_tensors(tensors: Sequence[Tensor], ends: Sequence[Tensor], weight: float) -> None",
                        ops::lerp_tensors, "tensors + weight * (ends - tensors), in place; averages of weights."),
-      HOTLOOP_FUNCTION("total_norm(tensors: Sequence[Tensor]) -> Tensor", ops::total_norm,
-                       "The 2-norm over the elements of all tensors."),
+      HOTLOOP_FUNCTION("total_norm(tensors: Sequence[Tensor], order: float = 2.0) -> Tensor", total_norm,
+                       "The norm of order 1, 2 or infinity over the elements of all tensors."),
       HOTLOOP_FUNCTION("scale_tensors(tensors: Sequence[Tensor], scale: float) -> None", ops::scale_tensors,
                        "Multiplies all tensors, in place."),
   });

@@ -33,6 +33,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   add_rearrange_rows();
   add_index_rows();
   add_nn_rows();
+  add_loss_rows();
   add_optimizer_rows();
   bind_autograd(module);
   bind_interop();

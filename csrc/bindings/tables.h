@@ -17,6 +17,7 @@ void add_order_rows();
 void add_rearrange_rows();
 void add_index_rows();
 void add_nn_rows();
+void add_loss_rows();
 void add_optimizer_rows();
 void bind_packed_weight(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);  // threads, memory, instruction sets, seeds, build

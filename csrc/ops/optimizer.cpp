@@ -111,7 +111,7 @@ double bias_correction(double beta, int64_t step) { return 1 - std::pow(beta, do
 Tensor orthogonalized(const Tensor& x, const NewtonSchulz& o) {
   const bool tall = x.size(0) > x.size(1);
   Tensor y = to_dtype(tall ? t(x) : x, DType::bf16);
-  y = y / clamp_between(total_norm({contiguous(y)}), scalar_tensor(o.eps, DType::bf16), Tensor());
+  y = y / clamp_between(total_norm({contiguous(y)}, NormOrder::two), scalar_tensor(o.eps, DType::bf16), Tensor());
   for (int64_t i = 0; i < o.steps; ++i) {
     const Tensor gram = mm(y, t(y));
     y = addmm(y, addmm(gram, gram, gram, o.b, o.c), y, o.a, 1);
@@ -224,18 +224,18 @@ void lerp_tensors(const Tensors& tensors, const Tensors& ends, double weight) {
   StepList("lerp_tensors", tensors, ends, {}).run(tensors, dispatch::average, AverageArgs{{}, {}, 0, weight});
 }
 
-Tensor total_norm(const Tensors& tensors) {
+Tensor total_norm(const Tensors& tensors, NormOrder order) {
   if (tensors.empty()) return full({}, 0.0, default_dtype(), Device{});
   StepList list("total_norm", tensors, tensors, {});
-  double sum = 0;
+  double total = 0;
   DType widest = tensors[0].dtype();
   for (const Tensor& t : tensors) widest = promote(widest, t.dtype());
   for (int i = 0; i < list.size(); ++i) {
     double part = 0;
-    dispatch::gradient_norm({OptimizerList{tensors[size_t(i)].dtype(), 1, &list[i]}, &part});
-    sum += part;
+    dispatch::gradient_norm({OptimizerList{tensors[size_t(i)].dtype(), 1, &list[i]}, order, &part});
+    total = order != NormOrder::infinity ? total + part : part > total || std::isnan(part) ? part : total;
   }
-  return scalar_tensor(std::sqrt(sum), widest);
+  return scalar_tensor(order == NormOrder::two ? std::sqrt(total) : total, widest);
 }
 
 void scale_tensors(const Tensors& tensors, double scale) {

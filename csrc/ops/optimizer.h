@@ -46,8 +46,8 @@ void muon_step(const TensorList& params, const TensorList& grads, const TensorLi
 // tensors += weight (ends - tensors), in place: averages of weights.
 void lerp_tensors(const TensorList& tensors, const TensorList& ends, double weight);
 
-// The 2-norm over all tensors, a 0-d tensor; for clipping.
-Tensor total_norm(const TensorList& tensors);
+// The norm over the elements of all tensors, a 0-d tensor; for clipping.
+Tensor total_norm(const TensorList& tensors, NormOrder order);
 // Multiplies every tensor, in place.
 void scale_tensors(const TensorList& tensors, double scale);
 

@@ -72,6 +72,10 @@ def families() -> dict[str, Call]:
         "softmax": with_gradients(lambda a: F.softmax(a, dim=-1), x),
         "log_softmax_rows": with_gradients(lambda a: F.log_softmax(a, dim=0), x),
         "cross_entropy": with_gradients(lambda a: F.cross_entropy(a, labels), x),
+        "smooth_l1": with_gradients(F.smooth_l1_loss, x, y),
+        "binary_cross_entropy": with_gradients(lambda a: F.binary_cross_entropy(a.sigmoid(), mask.to(a.dtype)), x),
+        "multi_margin": with_gradients(lambda a: F.multi_margin_loss(a, labels), x),
+        "triplet_margin": with_gradients(lambda a, b: F.triplet_margin_loss(a, b, b * 2.0, swap=True), x, y),
         "layer_norm": with_gradients(lambda a, w, b: F.layer_norm(a, (1031,), w, b), x, norm_weight, norm_bias),
         "embedding": with_gradients(lambda w: F.embedding(indices, w), table),
         "index": with_gradients(lambda a: a[indices % 613], x),
@@ -83,6 +87,9 @@ def families() -> dict[str, Call]:
         "randn": lambda: _seeded(lambda: hotloop.randn(100_003)),
         "adamw": _optimizer_steps(lambda p: hotloop.optim.AdamW(p, lr=1e-2)),
         "sgd": _optimizer_steps(lambda p: hotloop.optim.SGD(p, lr=1e-2, momentum=0.9, nesterov=True)),
+        "rmsprop": _optimizer_steps(lambda p: hotloop.optim.RMSprop(p, momentum=0.9, centered=True)),
+        "nadam": _optimizer_steps(lambda p: hotloop.optim.NAdam(p, weight_decay=0.1, l1_decay=0.1)),
+        "muon": _optimizer_steps(lambda p: hotloop.optim.Muon([m for m in p if m.ndim == 2])),
     }
 
 

@@ -132,10 +132,14 @@ struct AverageArgs {
   double weight;
 };
 
-// The sum of the squares of all gradients: blocks in the compute type, added in double in the list's order.
+enum class NormOrder : uint8_t { one, two, infinity };
+
+// Of all gradients the sum of absolute values (one), of squares (two), or the largest absolute value: blocks in the
+// compute type, combined in double in the list's order. NaN stays.
 struct GradientNormArgs {
   OptimizerList list;
-  double* sum_of_squares;
+  NormOrder order;
+  double* total;
 };
 
 struct ScaleGradientsArgs {

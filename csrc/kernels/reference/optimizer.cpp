@@ -133,12 +133,16 @@ void average(const AverageArgs& args) {
 }
 
 void gradient_norm(const GradientNormArgs& args) {
-  double sum = 0;
+  double total = 0;
   for_elements(args.list, [&](const OptimizerTensor& t, int64_t i) {
-    const double g = get(t.grad, args.list.dtype, i);
-    sum += g * g;
+    const double g = std::abs(get(t.grad, args.list.dtype, i));
+    switch (args.order) {
+      case NormOrder::one: total += g; break;
+      case NormOrder::two: total += g * g; break;
+      case NormOrder::infinity: total = larger(g, total); break;
+    }
   });
-  *args.sum_of_squares = sum;
+  *args.total = total;
 }
 
 void scale_gradients(const ScaleGradientsArgs& args) {

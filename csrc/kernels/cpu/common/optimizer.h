@@ -301,24 +301,55 @@ void step_as(const Args& args) {
   });
 }
 
-template <class T>
-void gradient_norm_as(const GradientNormArgs& args) {
+template <class A>
+struct SumAbs : Sum<A> {
+  template <class V>
+  static V map(V x, V) {
+    return x < V{} ? -x : x;
+  }
+};
+template <class A>
+struct LargestAbs : Extreme<A, true> {
+  template <class V>
+  static V map(V x, V) {
+    return x < V{} ? -x : x;
+  }
+  static constexpr A identity() { return A(0); }
+  static A pad(A) { return A(0); }
+};
+
+template <class Reducer, class T>
+void gradient_norm_by(const GradientNormArgs& args) {
   using A = Compute<T>;
   const int64_t chunks = list_chunks(args.list);
   Workspace workspace(size_t(chunks) * sizeof(double));
   double* partial = static_cast<double*>(workspace.data());
+  const auto combine = [&](double a, double b) {
+    return args.order == NormOrder::infinity ? (b > a || b != b ? b : a) : a + b;
+  };
   for (int64_t i = 0; i < chunks; ++i) partial[i] = 0;
   for_list(args.list, [&](const OptimizerTensor& t, int64_t begin, int64_t end, int64_t chunk) {
     void* const operands[] = {t.grad};
     with_operands<T>(operands, 0, begin, end, [&](A* const* p, int64_t n) {
-      for (int64_t i = 0; i < n; i += kTreeBlock)
-        partial[chunk] +=
-            double(reduce_block<SumSquares<A>, A>(p[0] + i, int(smaller<int64_t>(kTreeBlock, n - i)), A(0)));
+      for (int64_t i = 0; i < n; i += kTreeBlock) {
+        const int count = int(smaller<int64_t>(kTreeBlock, n - i));
+        partial[chunk] = combine(partial[chunk], double(reduce_block<Reducer, A>(p[0] + i, count, A(0))));
+      }
     });
   });
-  double sum = 0;
-  for (int64_t i = 0; i < chunks; ++i) sum += partial[i];
-  *args.sum_of_squares = sum;
+  double total = 0;
+  for (int64_t i = 0; i < chunks; ++i) total = combine(total, partial[i]);
+  *args.total = total;
+}
+
+template <class T>
+void gradient_norm_as(const GradientNormArgs& args) {
+  using A = Compute<T>;
+  switch (args.order) {
+    case NormOrder::one: return gradient_norm_by<SumAbs<A>, T>(args);
+    case NormOrder::two: return gradient_norm_by<SumSquares<A>, T>(args);
+    case NormOrder::infinity: return gradient_norm_by<LargestAbs<A>, T>(args);
+  }
 }
 
 template <class T>

@@ -16,7 +16,7 @@ def get_total_norm(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """The norm of all tensors seen as one vector: a 0-d tensor. The 2-norm is one kernel over all of them.
+    """The norm of all tensors seen as one vector: a 0-d tensor. Orders 1, 2 and inf are one pass over all of them.
 
     Args:
         tensors: one or several.
@@ -28,8 +28,8 @@ def get_total_norm(
     order = float(norm_type)
     if not parts:
         return _core.tensor(0.0)
-    if order == 2.0:
-        total = _core.total_norm(parts)
+    if order in (1.0, 2.0, math.inf):
+        total = _core.total_norm(parts, order)
     else:
         total = _norm(_core.stack([_norm(part, order) for part in parts]), order)
     if error_if_nonfinite and not math.isfinite(total.item()):
@@ -86,8 +86,4 @@ def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
 
 def _norm(x: Tensor, order: float) -> Tensor:
     """The vector norm of all elements: ()."""
-    if order == math.inf:
-        return x.abs().amax()
-    if order == 1.0:
-        return x.abs().sum()
     return x.abs().pow(order).sum().pow(1.0 / order)
