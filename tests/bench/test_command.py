@@ -33,7 +33,7 @@ def test_the_childs_command_line_says_the_same(options):
     assert parse(*command_line(options)) == options
 
 
-@pytest.mark.parametrize("words", [["--threads=0"], ["--peers=tinygrad"], ["--quick", "--full"]])
+@pytest.mark.parametrize("words", [["--threads=0"], ["--peers=tinygrad"], ["--quick", "--full"], ["--filter=("]])
 def test_bad_options_are_usage_errors(words, capsys):
     with pytest.raises(SystemExit) as ended:
         parse(*words)

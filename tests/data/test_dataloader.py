@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hotloop.data import (
     BatchSampler,
     DataLoader,
     Dataset,
+    IterableDataset,
     RandomSampler,
     SequentialSampler,
     Subset,
@@ -216,3 +218,24 @@ def test_options_are_checked() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             DataLoader(data, **options)  # type: ignore[arg-type]
+
+
+class Numbers(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(5))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_streams_come_in_their_order(workers: int) -> None:
+    assert [b.tolist() for b in DataLoader(Numbers(), 2, num_workers=workers)] == [[0, 1], [2, 3], [4]]
+    assert [b.tolist() for b in DataLoader(Numbers(), 2, num_workers=workers, drop_last=True)] == [[0, 1], [2, 3]]
+    assert list(DataLoader(Numbers(), None, num_workers=workers)) == [0, 1, 2, 3, 4]
+    with pytest.raises(TypeError, match="has no len"):
+        len(DataLoader(Numbers(), 2))
+    with pytest.raises(ValueError, match="IterableDataset has an order of its own"):
+        DataLoader(Numbers(), 2, shuffle=True)
+
+
+def test_options_of_processes_are_taken() -> None:
+    loader = DataLoader([1, 2, 3], 2, pin_memory=True, persistent_workers=True, prefetch_factor=None)
+    assert [b.tolist() for b in loader] == [[1, 2], [3]]

@@ -116,8 +116,11 @@ def test_runs_that_cannot_be_loaded(trained: tuple[Path, str], tmp_path: Path) -
         ([], "the following arguments are required: command"),
         (["fly"], "invalid choice: 'fly'"),
         (["train"], "the following arguments are required: model"),
-        (["train", "mlp", "--epochs", "0"], "argument --epochs: 0 is not a positive number"),
-        (["train", "mlp", "--lr", "x"], "argument --lr"),
+        (["train", "mlp", "--epochs", "0"], "argument --epochs: 0 is not a positive whole number"),
+        (["train", "mlp", "--epochs", "x"], "argument --epochs: x is not a positive whole number"),
+        (["train", "mlp", "--lr", "x"], "argument --lr: x is not a positive finite number"),
+        (["train", "mlp", "--lr", "inf"], "argument --lr: inf is not a positive finite number"),
+        (["predict", "runs/mlp", "--count", "-3"], "'-3': a count of digits, 0 or more, is wanted"),
         (["predict"], "the following arguments are required: run"),
     ],
 )

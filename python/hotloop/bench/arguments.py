@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from hotloop.bench.libraries import PEERS
 from hotloop.bench.session import Options
@@ -11,7 +12,9 @@ from hotloop.bench.session import Options
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What both commands take."""
     parser.add_argument("families", nargs="*", metavar="family", help="families of rows; all where none is named")
-    parser.add_argument("--filter", default="", metavar="RE", help="only rows whose name this expression matches")
+    parser.add_argument(
+        "--filter", type=_expression, default="", metavar="RE", help="only rows whose name this expression matches"
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the results as JSON")
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument("--quick", action="store_const", const="quick", dest="tier", help="few rows, within a minute")
@@ -27,6 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", choices=("cpu",), default="cpu", help="where hotloop runs")
     parser.add_argument("--list", action="store_true", help="name the rows of this run, each with its reason, and end")
+
+
+def _expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from None
+    return text
 
 
 def _threads(text: str) -> int:

@@ -24,7 +24,13 @@ _PER_ROW = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options of the command."""
     parser.add_argument("run", type=Path, help="the directory of a run, such as runs/mlp")
-    parser.add_argument("--count", type=int, default=8, help="how many digits to draw (%(default)s)")
+    parser.add_argument("--count", type=_count, default=8, help="how many digits to draw (%(default)s)")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: a count of digits, 0 or more, is wanted")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

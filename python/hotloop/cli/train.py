@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -36,9 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _positive(kind: type) -> Any:
     def parse(text: str) -> Any:
-        value = kind(text)
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not 0 < value < math.inf:
+            wanted = "whole number" if kind is int else "finite number"
+            raise argparse.ArgumentTypeError(f"{text} is not a positive {wanted}")
         return value
 
     return parse

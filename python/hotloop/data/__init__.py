@@ -2,7 +2,7 @@
 
 from hotloop.data.collate import default_collate
 from hotloop.data.dataloader import DataLoader
-from hotloop.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
+from hotloop.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
 from hotloop.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "IterableDataset",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",

@@ -8,7 +8,7 @@ from typing import Any
 
 from hotloop._core import Generator, Tensor
 from hotloop.data.collate import default_collate
-from hotloop.data.dataset import native_gather
+from hotloop.data.dataset import IterableDataset, native_gather
 from hotloop.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 
 
@@ -16,7 +16,7 @@ class DataLoader:
     """Iterates over a dataset in batches.
 
     Args:
-        dataset: anything with ``__getitem__`` and ``__len__``.
+        dataset: anything with ``__getitem__`` and ``__len__``; or an ``IterableDataset``, in its own order.
         batch_size: samples a batch; None yields single samples, not collated.
         shuffle: visit the samples in a new random order at every pass.
         sampler: the order to visit them in, in place of ``shuffle``: an iterable of indices.
@@ -28,6 +28,7 @@ class DataLoader:
         generator: of the shuffling; the one that ``hotloop.manual_seed`` seeds where left out.
         seed: of the shuffling, in place of a generator: the order of pass e depends on (seed, e) alone.
         prefetch_factor: how many batches a worker keeps ready.
+        pin_memory, persistent_workers: taken for PyTorch's sake; threads share memory and start at once.
 
     Batches of a ``TensorDataset``, and of a ``Subset`` of one, are gathered natively, tensor by tensor. An exception in
     a worker is raised where its batch would have come, with the worker's traceback. Threads end with the iteration,
@@ -47,8 +48,11 @@ class DataLoader:
         drop_last: bool = False,
         generator: Generator | None = None,
         seed: int | None = None,
-        prefetch_factor: int = 2,
+        prefetch_factor: int | None = None,
+        pin_memory: bool = False,
+        persistent_workers: bool = False,
     ) -> None:
+        prefetch_factor = 2 if prefetch_factor is None else prefetch_factor
         if num_workers < 0:
             raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multithreading.")
         if prefetch_factor < 1:
@@ -63,6 +67,13 @@ class DataLoader:
             batch_size = None
         elif batch_size is None and drop_last:
             raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+        if isinstance(dataset, IterableDataset):
+            if shuffle or sampler is not None or batch_sampler is not None:
+                raise ValueError(
+                    "an IterableDataset has an order of its own: DataLoader takes no shuffle, sampler or batch_sampler "
+                    "with it"
+                )
+            sampler = dataset  # of samples, which batch_sampler groups as it does indices
         if sampler is None:
             sampler = RandomSampler(dataset, generator=generator, seed=seed) if shuffle else SequentialSampler(dataset)
         if batch_sampler is None and batch_size is not None:
@@ -88,6 +99,10 @@ class DataLoader:
     def _plan(self) -> tuple[Callable[[Any], Any], Iterable[Any]]:
         """How to fetch a piece of work, and the pieces of one pass."""
         dataset, collate = self.dataset, self.collate_fn
+        if isinstance(dataset, IterableDataset):
+            if self.batch_sampler is None:
+                return collate or _same, dataset
+            return collate or default_collate, self.batch_sampler
         if self.batch_sampler is None:
             if collate is None:
                 return dataset.__getitem__, self.sampler
@@ -109,6 +124,10 @@ class DataLoader:
         whole = len(order) - len(order) % size
         for start in range(0, whole if batches.drop_last else len(order), size):
             yield order[start : start + size]
+
+
+def _same(sample: Any) -> Any:
+    return sample
 
 
 class _Fetcher:
