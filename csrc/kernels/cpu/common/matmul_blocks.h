@@ -259,6 +259,7 @@ void run_block(const Product<S>& p, const Block<O>& w) {
 // Small products: A and, where its rows are contiguous, B in place; one thread.
 template <class S, class O = Compute<S>>
 void small_product(const Product<S>& p) {
+  if (better_transposed(p, 2 * kTileRows)) return small_product<S, O>(transposed(p));
   const int64_t vectors = vectors_of<O>(p.n), steps = ceil_div(p.k, kStep<O>);
   // Rows of B a multiple of 4 KB apart share few lines of L1.
   const bool in_place = __is_same(S, O) && p.b_col == 1 && (p.m <= 2 * kTileRows || p.b_k * int64_t(sizeof(O)) < 4096);
@@ -289,7 +290,7 @@ void small_product(const Product<S>& p) {
                      panel,
                      nullptr,
                      0,
-                     __is_same(S, Sum<O>) && p.epilogue.plain()};
+                     __is_same(S, Sum<O>) && p.epilogue.plain() && !p.out_transposed};
     run_block(p, w);
   };
   if (panel_bytes + a_bytes <= int64_t(sizeof room)) return run((O*)room);
@@ -305,9 +306,7 @@ template <class S, class O = Compute<S>>
 void blocked_product(const Product<S>& p) {
   using T = Sum<O>;
   constexpr int64_t L = kLanes<O>, kDepth = kBlockDepth<O> * kStep<O>;
-  // Where both would have to be rearranged, the transposed product has both as it wants them.
-  const bool both = p.a_row == 1 && p.a_k != 1 && p.b_k == 1 && p.b_col != 1 && !p.packed_b && !p.out_transposed;
-  if (both && p.m >= 2 * kTileRows && p.n >= 2 * kTileRows) return blocked_product<S, O>(transposed(p));
+  if (better_transposed(p, 2 * kTileRows)) return blocked_product<S, O>(transposed(p));
   const bool plain = __is_same(S, T) && p.epilogue.plain() && !p.out_transposed;
   const bool many = p.k > kDepth;
   const InPlace<O> in_place = a_in_place<O>(p);

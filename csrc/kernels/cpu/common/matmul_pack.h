@@ -23,6 +23,16 @@ inline void pack_rows(O* dst, int64_t width, const S* src, int64_t row, int64_t 
   for (; k > 0; k -= kSkip, dst += width, src += kSkip * row) {
     const bool second = k > 1;
     int64_t j = 0;
+    if constexpr (kLoadsTwo<O, S>) {
+      for (; second && j + 2 * L <= columns; j += 2 * L) {
+        __builtin_prefetch(src + kPackAhead * kSkip * row + j);
+        __builtin_prefetch(src + (kPackAhead + 1) * kSkip * row + j);
+        Vec<O> low, high;
+        load_two_columns(src + j, row, low, high);
+        store(dst + j, low);
+        store(dst + j + L, high);
+      }
+    }
     for (; j + L <= columns; j += L) {
       __builtin_prefetch(src + kPackAhead * kSkip * row + j);
       store(dst + j, load_columns<O>(src + j, row, L, second));

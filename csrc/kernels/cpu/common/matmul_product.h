@@ -68,6 +68,13 @@ inline Product<S> transposed(const Product<S>& p) {
   return t;
 }
 
+// Whether both operands would have to be rearranged, and the transposed product has both as it wants them.
+template <class S>
+inline bool better_transposed(const Product<S>& p, int64_t least) {
+  const bool both = p.a_row == 1 && p.a_k != 1 && p.b_k == 1 && p.b_col != 1;
+  return both && !p.packed_b && !p.out_transposed && p.m >= least && p.n >= least;
+}
+
 // A as operands of the chain where they lie: for pairs, rows of whole pairs.
 template <class O>
 struct InPlace {

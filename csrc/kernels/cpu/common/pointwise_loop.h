@@ -54,6 +54,9 @@ constexpr int kVectorsTogether(PointwiseOp op) {
   }
 }
 
+// From so many elements on, a first partial vector pays for aligned ones.
+constexpr int64_t kAlignedElements = 256;
+
 template <class Row, class T, int kTogether>
 void float_loop(void* out_, const void* const* in, const int64_t* masks, int64_t n, const PointwiseArgs& args) {
   using Elements = FloatElements<T>;
@@ -73,8 +76,20 @@ void float_loop(void* out_, const void* const* in, const int64_t* masks, int64_t
       Elements::store_partial((T*)out_ + at, result, count);
     }
   };
+  const auto partial = [&](int64_t at, int count) {
+    const V x = Elements::load_partial(a + (at & ma), count);
+    const V y = Row::kInputs > 1 ? Elements::load_partial(b + (at & mb), count) : V{};
+    const V z = Row::kInputs > 2 ? Elements::load_partial(c + (at & mc), count) : V{};
+    store_result(at, Row::apply(x, y, z, p0, p1), count);
+  };
   int64_t i = 0;
   if constexpr (kTogether > 1) {
+    // Rows that begin inside a line would cut every vector in two.
+    const int inside = int(uintptr_t(out_) / sizeof(T)) & (lanes - 1);
+    if (inside != 0 && n >= kAlignedElements) {
+      i = lanes - inside;
+      partial(0, int(i));
+    }
     for (; i + kTogether * lanes <= n; i += kTogether * lanes) {
       V x[kTogether], y[kTogether] = {};
 #pragma GCC unroll 4
@@ -92,13 +107,7 @@ void float_loop(void* out_, const void* const* in, const int64_t* masks, int64_t
     const V z = Row::kInputs > 2 ? Elements::load(c + (i & mc)) : V{};
     store_result(i, Row::apply(x, y, z, p0, p1), lanes);
   }
-  if (i < n) {
-    const int rest = int(n - i);
-    const V x = Elements::load_partial(a + (i & ma), rest);
-    const V y = Row::kInputs > 1 ? Elements::load_partial(b + (i & mb), rest) : V{};
-    const V z = Row::kInputs > 2 ? Elements::load_partial(c + (i & mc), rest) : V{};
-    store_result(i, Row::apply(x, y, z, p0, p1), rest);
-  }
+  if (i < n) partial(i, int(n - i));
 }
 
 // Left to the compiler's own vectorisation.

@@ -13,7 +13,7 @@ namespace hotloop::HOTLOOP_ISA {
 constexpr int64_t kStageBytes = 16384;  // a buffer: with three inputs and the output still in L1 and L2
 constexpr int64_t kLineBytes = 64;
 constexpr int64_t kRowElements = 16384;  // columns of a tile that needs no buffer
-constexpr int64_t kShortRow = 64;       // rows below this are joined into longer ones
+constexpr int64_t kShortRow = 64;        // rows below this are joined into longer ones
 static_assert(kRowElements / kShortRow * kSplatBytes <= kStageBytes, "a splat for each row of a tile");
 constexpr int64_t kChunkElements = 1 << 15;  // elements a chunk of parallel work has at least
 
