@@ -20,19 +20,6 @@ Tensor divide(const Tensor& a, const Tensor& b, const std::optional<std::string>
   return ops::divide_truncated(a, b);
 }
 
-Tensor gelu_named(const Tensor& x, const std::string& approximate) {
-  if (approximate == "none") return ops::gelu(x);
-  if (approximate == "tanh") return ops::gelu_tanh(x);
-  fail<RuntimeError>("gelu: approximate argument must be either none or tanh, got '%s'", approximate.c_str());
-}
-
-template <Tensor (*function)(const Tensor&, double, double), void (*in_place_form)(const Tensor&, double, double)>
-Tensor activation(const Tensor& x, bool in_place) {
-  if (!in_place) return function(x, 0, 0);
-  in_place_form(x, 0, 0);
-  return x;
-}
-
 }  // namespace
 
 void add_arithmetic_rows() {
@@ -61,27 +48,42 @@ void add_arithmetic_rows() {
             alpha == 1 ? ops::sub_(a, b) : ops::add_scaled_(a, b, -alpha);
           },
           "In-place form of sub()."),
+      HOTLOOP_FUNCTION(
+          "rsub(input: Tensor, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, double alpha) {
+            return alpha == 1 ? ops::sub(b, a) : ops::add_scaled(b, a, -alpha);
+          },
+          "other - alpha * input, broadcast."),
       HOTLOOP_OP("div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
                  divide,
                  "input / other, broadcast; integers give floating results unless rounded by 'trunc' or 'floor'."),
       HOTLOOP_METHOD(
           "div_(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
           [](const Tensor& a, const Tensor& b, const std::optional<std::string>& rounding) {
-            rounding ? ops::copy_(a, divide(a, b, rounding)) : ops::div_(a, b);
+            rounding ? ops::assign("div_", a, divide(a, b, rounding)) : ops::div_(a, b);
           },
           "In-place form of div()."),
       HOTLOOP_OP("pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor", ops::power,
                  "input to the power of exponent, broadcast."),
       HOTLOOP_METHOD("pow_(input: Tensor, exponent: Tensor | Number) -> Tensor", ops::power_,
                      "In-place form of pow()."),
+      HOTLOOP_OP("float_power(input: Tensor | Number, exponent: Tensor | Number) -> Tensor", ops::float_power,
+                 "pow() computed in float64."),
+      HOTLOOP_METHOD(
+          "float_power_(input: Tensor, exponent: Tensor | Number) -> Tensor",
+          [](const Tensor& a, const Tensor& b) {
+            if (a.dtype() != DType::f64)
+              fail<RuntimeError>("float_power_: the base must be float64, which the result has, got %s",
+                                 name(a.dtype()));
+            ops::assign("float_power_", a, ops::float_power(ops::before_writing(a), b));
+          },
+          "In-place form of float_power()."),
       HOTLOOP_OP(
           "clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor",
           ops::clamp_between, "Elements brought between min and max; NaN stays."),
-      HOTLOOP_METHOD("clamp_(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor",
-                     ops::clamp_between_, "In-place form of clamp()."),
-      HOTLOOP_OP(
-          "clip(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor",
-          ops::clamp_between, "clamp() by NumPy's name."),
+      HOTLOOP_METHOD(
+          "clamp_(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor",
+          ops::clamp_between_, "In-place form of clamp()."),
       HOTLOOP_OP(
           "clamp_min(input: Tensor, min: Tensor | Number) -> Tensor",
           [](const Tensor& x, const Tensor& min) { return ops::clamp_between(x, min, Tensor()); },
@@ -91,11 +93,11 @@ void add_arithmetic_rows() {
           [](const Tensor& x, const Tensor& max) { return ops::clamp_between(x, Tensor(), max); },
           "Elements no larger than max; NaN stays."),
       HOTLOOP_METHOD(
-          "clamp_min_(input: Tensor, min: Number) -> Tensor",
+          "clamp_min_(input: Tensor, min: Tensor | Number) -> Tensor",
           [](const Tensor& x, const Tensor& min) { ops::clamp_between_(x, min, Tensor()); },
           "In-place form of clamp_min()."),
       HOTLOOP_METHOD(
-          "clamp_max_(input: Tensor, max: Number) -> Tensor",
+          "clamp_max_(input: Tensor, max: Tensor | Number) -> Tensor",
           [](const Tensor& x, const Tensor& max) { ops::clamp_between_(x, Tensor(), max); },
           "In-place form of clamp_max()."),
       HOTLOOP_OP(
@@ -112,15 +114,21 @@ void add_arithmetic_rows() {
           "input + value * tensor1 / tensor2."),
       HOTLOOP_METHOD(
           "lerp_(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor",
-          [](const Tensor& a, const Tensor& b, const Tensor& c) { ops::copy_(a, ops::lerp(a, b, c)); },
+          [](const Tensor& a, const Tensor& b, const Tensor& c) {
+            ops::assign("lerp_", a, ops::lerp(ops::before_writing(a), b, c));
+          },
           "In-place form of lerp()."),
       HOTLOOP_METHOD(
           "addcmul_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
-          [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { ops::copy_(a, ops::addcmul(a, b, c, v)); },
+          [](const Tensor& a, const Tensor& b, const Tensor& c, double v) {
+            ops::assign("addcmul_", a, ops::addcmul(ops::before_writing(a), b, c, v));
+          },
           "In-place form of addcmul()."),
       HOTLOOP_METHOD(
           "addcdiv_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
-          [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { ops::copy_(a, ops::addcdiv(a, b, c, v)); },
+          [](const Tensor& a, const Tensor& b, const Tensor& c, double v) {
+            ops::assign("addcdiv_", a, ops::addcdiv(ops::before_writing(a), b, c, v));
+          },
           "In-place form of addcdiv()."),
       HOTLOOP_FUNCTION(
           "where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor",
@@ -130,28 +138,6 @@ void add_arithmetic_rows() {
           "where(input: Tensor, condition: Tensor, other: Tensor | Number) -> Tensor",
           [](const Tensor& a, const Tensor& c, const Tensor& b) { return ops::where(c, a, b); },
           "This tensor where condition holds, other elsewhere; broadcast."),
-      HOTLOOP_OP(
-          "round(input: Tensor, *, decimals: int = 0) -> Tensor",
-          [](const Tensor& x, int64_t decimals) { return ops::round_to(x, decimals); },
-          "Rounded to decimals places after the point (before it where negative), ties to even."),
-      HOTLOOP_METHOD(
-          "round_(input: Tensor, *, decimals: int = 0) -> Tensor",
-          [](const Tensor& x, int64_t decimals) { ops::copy_(x, ops::round_to(x, decimals)); },
-          "In-place form of round()."),
-      HOTLOOP_OP("relu(input: Tensor, inplace: bool = False) -> Tensor", (activation<ops::relu, ops::relu_>),
-                 "Negative elements made zero."),
-      HOTLOOP_OP("silu(input: Tensor, inplace: bool = False) -> Tensor", (activation<ops::silu, ops::silu_>),
-                 "x sigmoid(x) (Elfwing, Uchibe and Doya 2018)."),
-      HOTLOOP_FUNCTION(
-          "logsigmoid(input: Tensor) -> Tensor", [](const Tensor& x) { return ops::log_sigmoid(x); },
-          "log(sigmoid(x)) without overflow."),
-      HOTLOOP_FUNCTION(
-          "softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor",
-          [](const Tensor& a, double beta, double threshold) { return ops::softplus(a, beta, threshold); },
-          "log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."),
-      HOTLOOP_FUNCTION(
-          "gelu(input: Tensor, approximate: str = 'none') -> Tensor", gelu_named,
-          "x times the normal distribution function at x (Hendrycks and Gimpel 2016); 'tanh' approximates it."),
       HOTLOOP_FUNCTION(
           "result_type(tensor1: Tensor | Number, tensor2: Tensor | Number) -> dtype",
           [](const Tensor& a, const Tensor& b) { return ops::result_type({&a, &b}); },

@@ -25,6 +25,8 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_types(module);
   add_pointwise_rows();
   add_arithmetic_rows();
+  add_elementary_rows();
+  add_activation_rows();
   add_shape_rows();
   add_creation_rows();
   add_reduce_rows();
@@ -35,6 +37,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   add_nn_rows();
   add_loss_rows();
   add_optimizer_rows();
+  add_alias_rows();
   bind_autograd(module);
   bind_interop();
   bind_packed_weight(module);

@@ -9,6 +9,9 @@ namespace hotloop::bindings {
 
 void add_pointwise_rows();
 void add_arithmetic_rows();
+void add_elementary_rows();
+void add_activation_rows();
+void add_alias_rows();  // last of all: of the rows so far
 void add_shape_rows();
 void add_creation_rows();
 void add_reduce_rows();

@@ -326,6 +326,8 @@ void bind_tensor_type(py::handle module) {
   numbers.nb_remainder = binary<ops::remainder>;
   numbers.nb_power = power;
   numbers.nb_matrix_multiply = matrix_product;
+  numbers.nb_lshift = binary<ops::bitwise_left_shift>;
+  numbers.nb_rshift = binary<ops::bitwise_right_shift>;
   numbers.nb_and = binary<ops::bitwise_and>;
   numbers.nb_or = binary<ops::bitwise_or>;
   numbers.nb_xor = binary<ops::bitwise_xor>;
@@ -336,6 +338,8 @@ void bind_tensor_type(py::handle module) {
   numbers.nb_inplace_floor_divide = in_place<ops::floor_divide_>;
   numbers.nb_inplace_remainder = in_place<ops::remainder_>;
   numbers.nb_inplace_power = power_in_place;
+  numbers.nb_inplace_lshift = in_place<ops::bitwise_left_shift_>;
+  numbers.nb_inplace_rshift = in_place<ops::bitwise_right_shift_>;
   numbers.nb_inplace_and = in_place<ops::bitwise_and_>;
   numbers.nb_inplace_or = in_place<ops::bitwise_or_>;
   numbers.nb_inplace_xor = in_place<ops::bitwise_xor_>;

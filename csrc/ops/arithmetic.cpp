@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "ops/broadcast.h"
+#include "ops/call.h"
 #include "ops/pointwise.h"
 #include "ops/shape.h"
 
@@ -74,6 +75,7 @@ Tensor clamp_between(const Tensor& x, const Tensor& min, const Tensor& max) {
 
 void clamp_between_(const Tensor& x, const Tensor& min, const Tensor& max) {
   if (!min.defined() && !max.defined()) fail<RuntimeError>("clamp_: At least one of 'min' or 'max' must not be None");
+  if (!both_numbers(min, max)) return assign("clamp_", x, clamp_between(before_writing(x), min, max));
   if (is_integral(x.dtype()))
     return clamp_integers_(x, integer_bound(x.dtype(), min, INT64_MIN), integer_bound(x.dtype(), max, INT64_MAX));
   clamp_scalar_(x, bound_or(min, -kInfinity), bound_or(max, kInfinity));
@@ -95,6 +97,95 @@ Tensor round_to(const Tensor& x, int64_t decimals) {
   const Tensor wide = narrow ? to_dtype(x, DType::f32) : x;
   const Tensor rounded = decimals > 0 ? round(wide * scale) / scale : round(wide / scale) * scale;
   return narrow ? to_dtype(rounded, x.dtype()) : rounded;
+}
+
+Tensor float_power(const Tensor& base, const Tensor& exponent) {
+  if (base->wrapped_number) return pow(scalar_tensor(item(base), DType::f64), to_dtype(exponent, DType::f64));
+  const Tensor wide = to_dtype(base, DType::f64);
+  return exponent->wrapped_number ? power(wide, number(item(exponent).as_double()))
+                                  : pow(wide, to_dtype(exponent, DType::f64));
+}
+
+Tensor frac(const Tensor& x) {
+  if (!is_floating(x.dtype())) fail<RuntimeError>("frac: not implemented for dtype %s", name(x.dtype()));
+  return x - trunc(x);
+}
+
+Tensor largest(const Tensor& a, const Tensor& b) {
+  return is_floating(result_type({&a, &b})) ? fmax(a, b) : maximum(a, b);
+}
+Tensor smallest(const Tensor& a, const Tensor& b) {
+  return is_floating(result_type({&a, &b})) ? fmin(a, b) : minimum(a, b);
+}
+
+Tensor heaviside(const Tensor& x, const Tensor& values) {
+  if (x.dtype() != values.dtype())
+    fail<RuntimeError>("heaviside: input and values must have one dtype, got %s and %s", name(x.dtype()),
+                       name(values.dtype()));
+  return where(eq(x, 0.0), values, to_dtype(gt(x, 0.0), x.dtype()));
+}
+
+Tensor ldexp(const Tensor& x, const Tensor& exponent) { return x * pow(number(2.0), exponent); }
+
+Tensor sinc(const Tensor& x) {
+  const Tensor angle = x * 3.141592653589793;
+  const Tensor at_zero = eq(angle, 0.0), divisor = where(at_zero, 1.0, angle);
+  return where(at_zero, 1.0, sin(divisor) / divisor);
+}
+
+Tensor logit_within(const Tensor& x, double eps) { return logit(clamp_between(x, number(eps), number(1 - eps))); }
+
+Tensor nan_to_num(const Tensor& x, double nan, const Tensor& posinf, const Tensor& neginf) {
+  if (!is_floating(x.dtype())) return clone(x);
+  const double top = x.dtype() == DType::f16    ? 65504
+                     : x.dtype() == DType::bf16 ? 0x1.fep127
+                     : x.dtype() == DType::f32  ? 0x1.fffffep127
+                                                : 0x1.fffffffffffffp1023;
+  const Tensor high = posinf.defined() ? posinf : number(top);
+  const Tensor low = neginf.defined() ? neginf : number(-top);
+  const Tensor numbers = where(isnan(x), nan, x);
+  return where(eq(x, kInfinity), high, where(eq(x, -kInfinity), low, numbers));
+}
+
+Tensor polygamma(int64_t n, const Tensor& x) {
+  if (n < 0) fail<RuntimeError>("polygamma: n must not be negative, got %lld", static_cast<long long>(n));
+  return n == 0 ? digamma(x) : polygamma(x, double(n));
+}
+
+Tensor signbit(const Tensor& x) {
+  if (x.dtype() == DType::bool_) return zeros(x.sizes(), DType::bool_, x.device());
+  return lt(is_floating(x.dtype()) ? copysign(number(1.0), x) : x, 0.0);
+}
+
+Tensor is_infinity(const Tensor& x, double infinity) {
+  return is_floating(x.dtype()) ? eq(x, infinity) : zeros(x.sizes(), DType::bool_, x.device());
+}
+
+Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  if (a.dtype() != b.dtype())
+    fail<RuntimeError>("isclose: input and other must have one dtype, got %s and %s", name(a.dtype()), name(b.dtype()));
+  if (rtol < 0 || atol < 0)
+    fail<RuntimeError>("isclose: rtol and atol must not be negative, got %g and %g", rtol, atol);
+  Tensor close = eq(a, b);
+  if (equal_nan) close = logical_or(close, logical_and(isnan(a), isnan(b)));
+  if (a.dtype() == DType::bool_) return close;
+  const Tensor allowed = abs(b * rtol) + atol, error = abs(a - b);
+  return logical_or(close, logical_and(isfinite(error), le(error, allowed)));
+}
+
+void assign(const char* op, const Tensor& x, const Tensor& result) {
+  const auto rank = [](DType d) { return is_floating(d) ? 2 : is_integral(d) ? 1 : 0; };
+  if (rank(result.dtype()) > rank(x.dtype()))
+    fail<RuntimeError>("%s: result type %s can't be cast to the desired output type %s", op, name(result.dtype()),
+                       name(x.dtype()));
+  if (!(broadcast_shape(op, x.sizes(), result.sizes()) == x.sizes()))
+    fail<RuntimeError>("%s: output with shape %s doesn't match the broadcast shape %s", op,
+                       to_string(x.sizes()).c_str(), to_string(result.sizes()).c_str());
+  copy_(x, result);
+}
+
+Tensor before_writing(const Tensor& x) {
+  return thread_state.active_listeners & kTape && is_floating(x.dtype()) ? clone(x) : x;
 }
 
 }  // namespace hotloop::ops

@@ -169,6 +169,15 @@ Tensor gelu_tanh_third(const Tensor& a) {
   return st * ((t - s) * v1 * (v1 + x * v2) * 3.0 + v2 * 4.0 + x * (1.0 - st * 6.0) * v1 * v1 * v1);
 }
 
+// The second derivative of x t, t = tanh(log(1 + e^x)), s = sigmoid(x): u s (2 + x (1 - s - 2 t s)), u = 1 - t^2.
+Tensor mish_curvature(const Tensor& x) {
+  const Tensor z = held(x, 40), s = sigmoid(z), t = tanh(log1p(exp(z))), u = 1.0 - t * t;
+  return u * s * (z * (1.0 - s - t * s * 2.0) + 2.0);
+}
+
+// Zero on the right, where an exponential that a condition leaves out could be infinite.
+Tensor left_of_zero(const Tensor& x) { return clamp_scalar(x, -__builtin_inf(), 0); }
+
 // The names that a row's gradient may use, read from the tape only where it does.
 #define HOTLOOP_ROW_NAMES(gradient)                                                          \
   [[maybe_unused]] const Tensor& grad = g.grad(0);                                           \
@@ -241,10 +250,21 @@ constexpr bool scalars(const char* arithmetic) { return mentions(arithmetic, "p0
 #include "kernels/args/pointwise.def"
 
 // --- promotion --------------------------------------------------------------------------------------
+bool is_sixteen_bits(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
+
+// What operands of `dtype` are computed in.
 DType settle(const Row& row, DType dtype) {
   if (row.dtypes & set_of(dtype)) return dtype;
-  if (row.dtypes == kFloats && !is_floating(dtype)) return default_dtype();
+  if (row.dtypes & set_of(DType::f32)) {
+    if (is_sixteen_bits(dtype)) return DType::f32;
+    if (!(row.dtypes & kIntegers) && !is_floating(dtype)) return settle(row, default_dtype());
+  }
   fail<TypeError>("%s: not implemented for dtype %s", row.record.name, name(dtype));
+}
+
+// Results of 16-bit floats that were computed in f32 have their dtype again.
+Tensor as_sixteen_bits(const Tensor& result, DType dtype) {
+  return is_sixteen_bits(dtype) && result.dtype() == DType::f32 ? to_dtype(result, dtype) : result;
 }
 
 // A number becomes a plain tensor: one that is saved for a gradient must count there by its dtype.
@@ -271,34 +291,35 @@ bool plain_pair(const Tensor& a, const Tensor& b) {
 Tensor unary(const Row& row, const Tensor& a, double p0, double p1) {
   const DType dtype = settle(row, a.dtype());
   if (dtype == a.dtype() && !a->wrapped_number) return run_row(row, {a}, p0, p1);
-  return run_row(row, {as(a, dtype)}, p0, p1);
+  return as_sixteen_bits(run_row(row, {as(a, dtype)}, p0, p1), a.dtype());
 }
 
 void unary_in_place(const Row& row, const Tensor& a, double p0, double p1) {
   const DType dtype = settle(row, a.dtype());
+  if (is_sixteen_bits(a.dtype()) && dtype != a.dtype()) return copy_(a, run_row(row, {to_dtype(a, dtype)}, p0, p1));
   if (dtype != a.dtype())
     fail<RuntimeError>("%s_: result type %s can't be cast to the desired output type %s", row.record.name, name(dtype),
                        name(a.dtype()));
   run_row_into(a, row, {a}, p0, p1);
 }
 
-// The dtype that a binary row computes in.
+// The dtype that the operands of a binary row promote to.
 DType common_dtype(const Row& row, const Tensor& a, const Tensor& b) {
-  if (plain_pair(a, b)) return settle(row, a.dtype());
+  if (plain_pair(a, b)) return a.dtype();
   if (&row == &sub_row && (a.dtype() == DType::bool_ || b.dtype() == DType::bool_))
     fail<TypeError>("sub: a bool operand can't be subtracted or subtracted from, got %s and %s; use ^ or logical_not()",
                     name(a.dtype()), name(b.dtype()));
-  return settle(row, result_type({&a, &b}));
+  return result_type({&a, &b});
 }
 
 Tensor binary(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
-  const DType dtype = common_dtype(row, a, b);
+  const DType common = common_dtype(row, a, b), dtype = settle(row, common);
   if (dtype == a.dtype() && plain_pair(a, b)) return run_row(row, {a, b}, p0, p1);
-  return run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1);
+  return as_sixteen_bits(run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1), common);
 }
 
 void binary_in_place(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
-  const DType dtype = common_dtype(row, a, b);
+  const DType dtype = settle(row, common_dtype(row, a, b));
   const bool is_bool = row.record.shape == bool_shape;
   const auto rank = [](DType d) { return is_floating(d) ? 2 : is_integral(d) ? 1 : 0; };
   if (!is_bool && rank(dtype) > rank(a.dtype()))

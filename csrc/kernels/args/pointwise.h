@@ -15,6 +15,7 @@
 namespace hotloop {
 
 constexpr DTypeSet kNumbers = kIntegers | kFloats;
+constexpr DTypeSet kWideFloats = (1u << int(DType::f32)) | (1u << int(DType::f64));
 
 #define EACH(name) name,
 enum class PointwiseOp : uint8_t {

@@ -1,6 +1,7 @@
 """The functions behind the layers: those of the core, under the names they have in PyTorch.
 
 Bound straight from C++, but for those that take a function or draw random numbers.
+Bound straight from C++, but for those whose arguments PyTorch has in another order or form.
 """
 
 from __future__ import annotations
@@ -12,20 +13,34 @@ from hotloop._core import (
     Tensor,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
+    celu,
+    celu_,
     cosine_embedding_loss,
     cosine_similarity,
     cross_entropy,
+    dropout,
+    elu,
+    elu_,
     gaussian_nll_loss,
     gelu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    hardtanh_,
     hinge_embedding_loss,
     huber_loss,
     kl_div,
     l1_loss,
     layer_norm,
+    leaky_relu,
+    leaky_relu_,
     linear,
     log_softmax,
     logsigmoid,
     margin_ranking_loss,
+    mish,
     mse_loss,
     multi_margin_loss,
     multilabel_margin_loss,
@@ -36,14 +51,24 @@ from hotloop._core import (
     pad,
     pairwise_distance,
     poisson_nll_loss,
+    prelu,
     relu,
+    relu6,
+    relu_,
+    selu,
+    selu_,
     sigmoid,
     silu,
     smooth_l1_loss,
     soft_margin_loss,
     softmax,
     softplus,
+    softshrink,
+    softsign,
     tanh,
+    tanhshrink,
+    threshold,
+    threshold_,
     triplet_margin_loss,
 )
 from hotloop.nn._dropout import (
@@ -61,6 +86,8 @@ __all__ = [
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "celu",
+    "celu_",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
@@ -68,20 +95,32 @@ __all__ = [
     "dropout1d",
     "dropout2d",
     "dropout3d",
+    "elu",
+    "elu_",
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
     "gaussian_nll_loss",
     "gelu",
+    "glu",
+    "gumbel_softmax",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "hardtanh_",
     "hinge_embedding_loss",
     "huber_loss",
     "kl_div",
     "l1_loss",
     "layer_norm",
+    "leaky_relu",
+    "leaky_relu_",
     "linear",
     "log_softmax",
     "logsigmoid",
     "margin_ranking_loss",
+    "mish",
     "mse_loss",
     "multi_margin_loss",
     "multilabel_margin_loss",
@@ -92,14 +131,27 @@ __all__ = [
     "pad",
     "pairwise_distance",
     "poisson_nll_loss",
+    "prelu",
     "relu",
+    "relu6",
+    "relu_",
+    "rrelu",
+    "rrelu_",
+    "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
+    "softsign",
     "tanh",
+    "tanhshrink",
+    "threshold",
+    "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
@@ -169,3 +221,36 @@ def triplet_margin_with_distance_loss(
         far = _core.minimum(far, distance(positive, negative))
     loss = (margin + near - far).clamp_min(0)
     return loss if reduction == "none" else loss.sum() if reduction == "sum" else loss.mean()
+    if padding_idx is None:
+        return _core.embedding(weight, input)
+    rows = weight.shape[0]
+    if not -rows <= padding_idx < rows:
+        raise ValueError(f"embedding: padding_idx must lie within the {rows} rows of weight, got {padding_idx}")
+    return _core.embedding(weight, input, padding_idx % rows)
+
+
+def softmin(input: Tensor, dim: int, dtype: _core.dtype | None = None) -> Tensor:
+    """softmax(-input) along ``dim``, in ``dtype`` where one is given."""
+    return softmax(-input, dim, dtype=dtype)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A sample of softmax((logits + g) / tau) along ``dim``, g of the Gumbel distribution (Jang, Gu and Poole 2016).
+
+    With ``hard`` the result is one-hot and its gradient the soft sample's. ``eps`` does nothing, as in PyTorch.
+    """
+    return _core._gumbel_softmax(logits, tau, hard, dim)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """x where x > 0, else a x: in training each a is drawn from [lower, upper], otherwise it is their mean."""
+    if inplace:
+        return rrelu_(input, lower, upper, training)
+    return _core._rrelu(input, lower, upper, training)
+
+
+def rrelu_(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Tensor:
+    """In-place form of rrelu()."""
+    return input.copy_(_core._rrelu(input.clone() if _core.is_grad_enabled() else input, lower, upper, training))

@@ -14,7 +14,7 @@ inline V activate(V x, Activation activation) {
   switch (activation) {
     case Activation::none: return x;
     case Activation::relu: return max_or_second(V{}, x);
-    case Activation::gelu: return x * normal_distribution(x).cdf;
+    case Activation::gelu: return gelu(x);
     case Activation::gelu_tanh:
       // (1 + tanh(y)) / 2 is sigmoid(2y).
       return x * sigmoid(V((x + T(0.044715) * x * x * x) * T(1.5957691216057308)));

@@ -1,14 +1,11 @@
 // The functions that the rows of pointwise.def call: for vectors of f32 and f64, and for scalar integers and bool.
 #pragma once
 
-#include "kernels/cpu/common/vec_math.h"
+#include "kernels/cpu/common/pointwise_special.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
 // --- vectors ---
-
-template <class V>
-concept FloatVector = __is_same(V, f32v) || __is_same(V, f64v);
 
 // NaN where either is NaN.
 template <FloatVector V>
@@ -60,6 +57,26 @@ inline V remainder(V a, V b) {
   const V r = fmod(a, b);
   return select<V>((r != V{}) & ((r < V{}) != (b < V{})), r + b, r);
 }
+inline f32v hypot(f32v a, f32v b) {
+  const auto [a_low, a_high] = widen(a);
+  const auto [b_low, b_high] = widen(b);
+  const f32v r = narrow({sqrt(f64v(a_low * a_low + b_low * b_low)), sqrt(f64v(a_high * a_high + b_high * b_high))});
+  return select<f32v>(is_inf(a) | is_inf(b), constant<f32v>(__builtin_inf()), r);  // beside a NaN too
+}
+inline f64v hypot(f64v a, f64v b) {
+  const f64v x = abs(a), y = abs(b), large = max_or_second(x, y), small = min_or_second(x, y), ratio = small / large;
+  const f64v r = select<f64v>(large == 0.0, f64v{}, large * sqrt(f64v(ratio * ratio + 1.0)));
+  return select<f64v>(is_inf(a) | is_inf(b), constant<f64v>(__builtin_inf()), select<f64v>(a != a, a, r));
+}
+// A step of the bits of a, towards b.
+template <FloatVector V>
+inline V nextafter(V a, V b) {
+  using Bits = Mask<V>;
+  const Bits away = (abs(b) > abs(a)) & ((bits_of(a) ^ bits_of(b)) >= 0);
+  const V least = copysign(bits_as<V>(Bits{} + 1), b);
+  const V next = select<V>(a == V{}, least, bits_as<V>(bits_of(a) + (away ? Bits{} + 1 : Bits{} - 1)));
+  return select<V>(a == b, b, select<V>((a != a) | (b != b), a + b, next));
+}
 template <FloatVector V>
 inline V floor_divide(V a, V b) {
   const V r = fmod(a, b);
@@ -70,10 +87,6 @@ inline V floor_divide(V a, V b) {
   return select<V>(b == V{}, a / b, select<V>(whole == V{}, signed_zero, whole));
 }
 
-template <FloatVector V>
-inline V normal_cdf(V x) {
-  return normal_distribution(x).cdf;
-}
 // grad (Phi(x) + x phi(x))
 template <FloatVector V>
 inline V gelu_backward(V grad, V x) {
@@ -81,11 +94,35 @@ inline V gelu_backward(V grad, V x) {
   // Where the density is zero so is x times it, infinite x too.
   return grad * (cdf + select<V>(density == V{}, V{}, x * density));
 }
+// t = tanh(log(1 + e^x)) = w / (w + 2) with w = e^x (e^x + 2), s = sigmoid(x), and 1 - t^2 = 4 (w + 1) / (w + 2)^2.
+template <class V>
+struct MishParts {
+  V t, s, rest;
+};
+template <FloatVector V>
+inline MishParts<V> mish_parts(V x) {
+  // Past 40, t is 1; e^x need not overflow. Its own cap keeps e^x e^x finite in f32.
+  const V e = exp(clamp_keep_nan(x, -800, 40)), w = e * (e + Element<V>(2));
+  const V reciprocal = Element<V>(1) / (w + Element<V>(2));
+  return {w * reciprocal, e / (e + Element<V>(1)), Element<V>(4) * (w + Element<V>(1)) * reciprocal * reciprocal};
+}
 template <FloatVector V>
 inline V silu_backward(V grad, V x) {
   x = clamp_keep_nan(x, -800, 800);  // past which sigmoid is 0 or 1 in f64: infinity times 0 is none
   const auto [s, t] = sigmoid_pair(x);
   return grad * s * fma(x, t, constant<V>(1));
+}
+
+template <FloatVector V>
+inline V mish(V x) {
+  const auto [t, s, rest] = mish_parts(x);
+  return x * t;
+}
+// grad (t + x (1 - t^2) s)
+template <FloatVector V>
+inline V mish_backward(V grad, V x) {
+  const auto [t, s, rest] = mish_parts(x);
+  return grad * fma(clamp_keep_nan(x, -800, 800) * rest, s, t);
 }
 
 // x sigmoid(v) with v = x (k1 + k3 x^2): its first and second derivatives. x is held where |x| is past 22:
@@ -189,6 +226,29 @@ inline T floor_divide(T a, T b) {
   if (T(-1) < T(0) && b == T(-1)) return T(-a);
   const T quotient = T(a / b);
   return T(quotient * b) != a && (a < T(0)) != (b < T(0)) ? T(quotient - 1) : quotient;
+}
+// By a negative count, or by all bits and more, nothing of the number is left but its sign.
+template <Scalar T>
+inline T shift_left(T a, T count) {
+  return count < T(0) || count >= T(sizeof(T) * 8) ? T(0) : T(a << count);
+}
+template <Scalar T>
+inline T shift_right(T a, T count) {
+  return T(count < T(0) || count >= T(sizeof(T) * 8) ? a >> (sizeof(T) * 8 - 1) >> (T(-1) > T(0)) : a >> count);
+}
+template <Scalar T>
+inline T gcd(T a, T b) {
+  a = abs(a), b = abs(b);
+  while (b != T(0)) {
+    const T rest = fmod(a, b);
+    a = b, b = rest;
+  }
+  return abs(a);
+}
+template <Scalar T>
+inline T lcm(T a, T b) {
+  const T divisor = gcd(a, b);
+  return divisor == T(0) ? T(0) : abs(T(floor_divide(a, divisor) * b));
 }
 // A negative power of an integer is the whole part of the fraction: 0, but for 1 and -1.
 template <Scalar T>

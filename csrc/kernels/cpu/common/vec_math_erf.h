@@ -1,7 +1,8 @@
-// erf, and the cumulative normal distribution that GELU multiplies with.
+// erf, erfc, erfinv, and the cumulative normal distribution that GELU multiplies with.
 #pragma once
 
 #include "kernels/cpu/common/vec_math_exp.h"
+#include "kernels/cpu/common/vec_math_log.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
@@ -32,16 +33,16 @@ inline V erf(V x) {
   }
 }
 
-// Phi(x) = (1 + erf(x / sqrt 2)) / 2 and the density phi(x) = Phi'(x), whose relative error stays within 6 units
-// in the last place on the left too, where 1 + erf would cancel.
+// Below are Phi(x) = (1 + erf(x / sqrt 2)) / 2 and what is made of it: GELU, erfc. On the left, where 1 + erf would
+// cancel, Phi(-z) = e^(-z^2 / 2) g(z) with a g that falls slowly from 1/2.
+
+// e^(-k z^2) = 2^n (1 + q), with what is lost in rounding z^2.
 template <class V>
-struct Normal {
-  V cdf, density;
+struct ExpOfSquare {
+  V n, q;
 };
 template <class V>
-inline Normal<V> normal_distribution(V x) {
-  const V z = min_or_second(constant<V>(kSingle<V> ? 14.5 : 40), abs(x));
-  // e^(-z^2/2), with what is lost in rounding z^2.
+inline ExpOfSquare<V> exp_of_minus_square(V z, double k) {
   const V square = z * z;
 #if defined(__FMA__)
   const V lost = fma(z, z, -square);
@@ -49,28 +50,145 @@ inline Normal<V> normal_distribution(V x) {
   const V head = bits_as<V>(bits_of(z) & Mask<V>(broadcast(Element<Mask<V>>(kSingle<V> ? -4096 : -134217728))));
   const V lost = ((head * head - square) + (head + head) * (z - head)) + (z - head) * (z - head);
 #endif
-  const auto [n, r] = reduce_exp(V(square * Element<V>(-0.5)));
-  const V s = r - lost * Element<V>(0.5);
-  const V e = scale_by_power_of_two(V(fma(s * s, exp_tail(s), s) + Element<V>(1)), n);
-  // e^(z^2/2) Phi(-z) = u P(t), with u = 1 / (z + k) and t = 1 - 2 k u in [-1, 1].
-  constexpr Element<V> k = kSingle<V> ? 3 : 5;
-  const V u = Element<V>(1) / (z + k);
-  const V t = fma(u, constant<V>(-2 * k), constant<V>(1));
-  V p;
-  if constexpr (kSingle<V>) {
-    p = polynomial(t, 0.7290837, -0.509332, 0.2300177, -0.047262687, -0.010462521, 0.0069693024, 0.001024784,
-                   -0.0010325244, -0.0002447548, 0.00013125417, 5.445525e-05);
-  } else {
-    p = polynomial(t, 0.769193049750063, -0.6653825028900566, 0.49530561596997724, -0.31353315667131826,
-                   0.16502036617034924, -0.06911863870587677, 0.020795066800490616, -0.0029933767766843066,
-                   -0.0007978694041008258, 0.0005448991127220976, -5.9375694955897476e-05, -4.9763037168798487e-05,
-                   1.6681081637311798e-05, 3.981551079799418e-06, -2.768901633890575e-06, -3.3780944027144956e-07,
-                   4.324589140074735e-07, 4.362444102431483e-08, -6.51323158993139e-08, -1.0168456234988849e-08,
-                   7.1161518909482455e-09, 1.9853350029492717e-09);
+  const auto [n, r] = reduce_exp(V(square * Element<V>(-k)), V(lost * Element<V>(-k)));
+  return {n, fma(r * r, expm1_tail(r), r)};
+}
+
+// table[index & 15] in each lane.
+inline f32v look_up(const float (&table)[16], i32v index) {
+#if defined(__AVX512F__)
+  return (f32v)_mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
+#elif defined(__AVX2__)
+  const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)index);
+  const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)index);
+  return (f32v)_mm256_blendv_ps(low, high, (__m256)(index << 28));
+#else
+  f32v y;
+  for (int i = 0; i < kLanes<float>; ++i) y[i] = table[index[i] & 15];
+  return y;
+#endif
+}
+
+// A sum whose second part is small beside the first.
+template <class V>
+struct TwoParts {
+  V high, low;
+};
+
+// g(z + lost) for 0 <= z < 15, lost a fraction of z's last place: a polynomial in the distance from the left end of one of 16 stretches. 1 + z in [2^i, 2^(i+1))
+// has four for each i, so that the top two bits of its significand and the low two of its exponent are the index; the
+// exponent of [1, 2) comes last there. The first two rows are the constant term in two parts.
+inline TwoParts<f32v> scaled_normal_tail(f32v z, f32v lost) {
+  alignas(64) static constexpr float kTable[8][16] = {
+      {0.2615783f, 0.20578067f, 0.168102f, 0.14133133f, 0.12151395f, 0.09441064f, 0.0769193f, 0.06477931f, 0.05589348f,
+       0.04379879f, 0.03597489f, 0.030509414f, 0.5f, 0.4140321f, 0.34961882f, 0.30023247f},
+      {2.1053657e-10f, -3.0694116e-09f, 5.0397753e-09f, 1.4388257e-09f, 5.1105686e-10f, -1.6795603e-09f, 2.6306841e-09f,
+       2.9059135e-09f, 1.6628e-09f, -5.111141e-10f, -3.7253325e-10f, 3.4394623e-10f, 0.0f, 1.3165709e-09f,
+       1.2384201e-08f, -7.695602e-09f},
+      {-0.13736399f, -0.09027128f, -0.06273828f, -0.045613952f, -0.034400433f, -0.021299714f, -0.014345756f,
+       -0.010266394f, -0.0076879025f, -0.0047531803f, -0.0032184946f, -0.002319892f, -0.3989423f, -0.29543427f,
+       -0.22413287f, -0.17376794f},
+      {0.06210693f, 0.035186797f, 0.021312693f, 0.013648214f, 0.009156201f, 0.004605863f, 0.002595256f, 0.0015904712f,
+       0.0010390586f, 0.0005100779f, 0.0002857237f, 0.0001754092f, 0.2499999f, 0.17008671f, 0.11877617f, 0.08495324f},
+      {-0.025080342f, -0.012495185f, -0.006703604f, -0.0038308578f, -0.0023090676f, -0.0009583908f, -0.00045638817f,
+       -0.0002411545f, -0.00013799018f, -5.4124295e-05f, -2.5168552e-05f, -1.3187792e-05f, -0.132976f, -0.084301725f,
+       -0.05491361f, -0.036683615f},
+      {0.00920943f, 0.004094638f, 0.0019701899f, 0.0010152466f, 0.0005499486f, 0.00019132046f, 7.782013e-05f,
+       3.5714616e-05f, 1.7791008e-05f, 5.6361528e-06f, 2.1889825e-06f, 9.825485e-07f, 0.062417526f, 0.03721009f,
+       0.022807054f, 0.014347649f},
+      {-0.0029812981f, -0.0012033579f, -0.0005270664f, -0.00024804933f, -0.00011554912f, -3.462882e-05f,
+       -1.2278149e-05f, -4.968862e-06f, -2.0412438e-06f, -5.3858133e-07f, -1.7830902e-07f, -6.953569e-08f,
+       -0.025944097f, -0.014661808f, -0.0085214665f, -0.0050855004f},
+      {0.0006563981f, 0.0002472418f, 0.00010112542f, 4.449641e-05f, 1.5595033e-05f, 4.215421e-06f, 1.3550783e-06f,
+       5.00008e-07f, 1.4787189e-07f, 3.43856e-08f, 1.0153041e-08f, 3.5683112e-09f, 0.007974065f, 0.004326579f,
+       0.0024140642f, 0.0013831055f},
+  };
+  const i32v key = (i32v)(z + 1.0f);
+  const i32v index = key >> 21;
+  const f32v r = (z - ((f32v)(key & -0x200000) - 1.0f)) + lost;  // the difference is exact
+  f32v p = look_up(kTable[7], index);
+  for (int i = 6; i > 0; --i) p = fma(p, r, look_up(kTable[i], index));
+  return {look_up(kTable[0], index), p};
+}
+// For 0 <= z <= 40: u P(t), with u = 1 / (z + 5) and t = 1 - 10 u in [-1, 1]; g' = z g - 1 / sqrt(2 pi).
+inline TwoParts<f64v> scaled_normal_tail(f64v z, f64v lost) {
+  const f64v u = 1.0 / (z + 5.0);
+  const f64v t = fma(u, constant<f64v>(-10), constant<f64v>(1));
+  const f64v g =
+      u * polynomial(t, 0.769193049750063, -0.6653825028900566, 0.49530561596997724, -0.31353315667131826,
+                     0.16502036617034924, -0.06911863870587677, 0.020795066800490616, -0.0029933767766843066,
+                     -0.0007978694041008258, 0.0005448991127220976, -5.9375694955897476e-05, -4.9763037168798487e-05,
+                     1.6681081637311798e-05, 3.981551079799418e-06, -2.768901633890575e-06, -3.3780944027144956e-07,
+                     4.324589140074735e-07, 4.362444102431483e-08, -6.51323158993139e-08, -1.0168456234988849e-08,
+                     7.1161518909482455e-09, 1.9853350029492717e-09);
+  return {g, lost * fma(z, g, constant<f64v>(-0.3989422804014327))};
+}
+template <class V>
+constexpr double kNormalTailEnd = kSingle<V> ? 14.99 : 40;  // past which Phi(-z) is zero
+
+// Phi(x), and the density phi(x) = Phi'(x).
+template <class V>
+struct Normal {
+  V cdf, density;
+};
+template <class V>
+inline Normal<V> normal_distribution(V x) {
+  const V z = min_or_second(constant<V>(kNormalTailEnd<V>), abs(x));
+  const auto [n, q] = exp_of_minus_square(z, 0.5);
+  const auto [g, g_low] = scaled_normal_tail(z, V{});
+  const V left = scale_by_power_of_two(V(g + fma(V(g + g_low), q, g_low)), n);
+  const V density = scale_by_power_of_two(V(q + Element<V>(1)), n) * constant<V>(0.3989422804014327);
+  return {select<V>(x > Element<V>(0), Element<V>(1) - left, left), density};
+}
+
+// x Phi(x): p = x Phi(-|x|), whose product with g keeps what it lost in rounding, or x - p where x is positive.
+template <class V>
+inline V gelu(V x) {
+  const V z = min_or_second(constant<V>(kNormalTailEnd<V>), abs(x)), m = copysign(z, x);
+  const auto [n, q] = exp_of_minus_square(z, 0.5);
+  const auto [g, g_low] = scaled_normal_tail(z, V{});
+  const V y = m * g, y_low = fma(m, g_low, fma(m, g, -y));
+  const V p = scale_by_power_of_two(V(y + fma(V(y + y_low), q, y_low)), n);
+  return select<V>(bits_of(x) < 0, p - (x - x), x - p);  // minus infinity times 0 is NaN
+}
+
+// 1 - erf(x): twice Phi at z = -sqrt(2) |x|.
+template <class V>
+inline V erfc(V x) {
+  const V a = min_or_second(constant<V>(kSingle<V> ? 10.5 : 28), abs(x));
+  const auto [n, q] = exp_of_minus_square(a, 1);
+  const V root = constant<V>(1.4142135623730951), z = a * root;
+  const V lost = fma(a, root, -z) + a * constant<V>(kSingle<V> ? 2.4203234972e-08 : -9.667293313452913e-17);
+  const auto [g, g_low] = scaled_normal_tail(z, lost);
+  const V left = scale_by_power_of_two(V(g + fma(V(g + g_low), q, g_low)), n + Element<V>(1));
+  return select<V>(x < Element<V>(0), Element<V>(2) - left, left);
+}
+
+// The y with erf(y) = x: an approximation to 2e-4, and steps of Halley's method, each of which makes three times as
+// many digits right, on erf(y) - x, or on erfc(y) - (1 - x) where that has the digits.
+template <int kSteps>
+inline f64v erfinv_steps(f64v x) {
+  const f64v a = abs(x), rest = 1.0 - a;
+  const f64v w = -log(f64v(rest * (a + 1.0)));
+  const f64v s = sqrt(w);
+  const f64v near = polynomial(w, 0.8862293670231073, 0.23196646153379377, 0.011689679432556258, -0.0024769039702725977,
+                               -7.556409574354536e-05, 4.751408011831401e-05, -3.2086672402115834e-06);
+  const f64v far = polynomial(s, 0.38788237992521174, 0.37533423503731905, 0.27264342799772784, -0.058214416755851636,
+                              0.006172996551772445, -0.00025989265105773524);
+  f64v y = a * select<f64v>(w < 5.0, near, far);
+  const auto inner = a < 0.75;
+  for (int i = 0; i < kSteps; ++i) {
+    const f64v over = select<f64v>(inner, erf(y) - a, rest - erfc(y));
+    const f64v step = over * exp(f64v(y * y)) * 0.8862269254527580;
+    y -= step / (step * y + 1.0);
   }
-  const V tail = u * p;
-  const V left = tail * e;
-  return {select<V>(x > Element<V>(0), Element<V>(1) - left, left), e * constant<V>(0.3989422804014327)};
+  y = select<f64v>(a == 1.0, constant<f64v>(__builtin_inf()), y);
+  return copysign(select<f64v>(a > 1.0, constant<f64v>(__builtin_nan("")), y), x);
+}
+inline f64v erfinv(f64v x) { return erfinv_steps<2>(x); }
+inline f32v erfinv(f32v x) {
+  const auto [low, high] = widen(x);
+  return narrow({erfinv_steps<1>(low), erfinv_steps<1>(high)});
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

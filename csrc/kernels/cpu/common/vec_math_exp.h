@@ -1,4 +1,4 @@
-// exp, exp2, expm1 and what is made of them: sigmoid, tanh.
+// exp, exp2, expm1 and what is made of them: sigmoid, tanh, sinh, cosh.
 #pragma once
 
 #include "kernels/cpu/common/vec_math_base.h"
@@ -11,6 +11,14 @@ template <class V>
 struct ExpReduced {
   V n, r;
 };
+// `rest` is what x lacks of the exact argument.
+template <class V>
+inline ExpReduced<V> reduce_exp(V x, V rest) {
+  const V n = round_even(x * constant<V>(0x1.71547652b82fep+0));
+  const V hi = constant<V>(kSingle<V> ? -0x1.62e4p-1 : -0x1.62e42fefap-1);
+  const V lo = constant<V>(kSingle<V> ? -0x1.7f7d1cf79abcap-20 : -0x1.cf79abc9e3b3ap-40);
+  return {n, fma(n, hi, x) + fma(n, lo, rest)};
+}
 template <class V>
 inline ExpReduced<V> reduce_exp(V x) {
   const V n = round_even(x * constant<V>(0x1.71547652b82fep+0));
@@ -114,17 +122,45 @@ inline V sigmoid(V x) {
 
 template <class V>
 inline V tanh(V x) {
-  const V a = abs(x);
+  // Near zero an odd polynomial; past 5/8, 1 - 2 / (e^2a + 1) loses nothing.
+  const V a = abs(x), z = a * a;
+  V near;
   if constexpr (kSingle<V>) {
-    // Near zero an odd polynomial; past 5/8, 1 - 2 / (e^2a + 1) loses nothing.
-    const V z = a * a;
-    const V near = polynomial(z, -0.3333333, 0.1333321, -0.053947203, 0.02170297, -0.008182678, 0.0021475405);
-    const V far = Element<V>(1) - Element<V>(2) / (exp(a + a) + Element<V>(1));
-    return copysign(select<V>(a < Element<V>(0.625), fma(a * z, near, a), far), x);
+    near = polynomial(z, -0.3333333, 0.1333321, -0.053947203, 0.02170297, -0.008182678, 0.0021475405);
   } else {
-    const V e = expm1(min_or_second(constant<V>(44), a + a));
-    return copysign(e / (e + Element<V>(2)), x);
+    near = polynomial(z, -0.3333333333333333, 0.13333333333333042, -0.053968253967896986, 0.021869488519007947,
+                      -0.008863235103233051, 0.0035921217510555565, -0.0014557754112635964, 0.0005896606538152376,
+                      -0.00023759063679356873, 9.257113562594654e-05, -3.1201072429119866e-05, 6.485149368164153e-06);
   }
+  const V far = Element<V>(1) - Element<V>(2) / (exp(a + a) + Element<V>(1));
+  return copysign(select<V>(a < Element<V>(0.625), fma(a * z, near, a), far), x);
+}
+
+// e^x / 2, finite wherever that is.
+template <class V>
+inline V half_exp(V x) {
+  x = kSingle<V> ? clamp_keep_nan(x, -104, 90) : clamp_keep_nan(x, -746, 711);
+  const auto [n, r] = reduce_exp(x);
+  return scale_by_power_of_two(V(fma(r * r, exp_tail(r), r) + Element<V>(1)), n - Element<V>(1));
+}
+
+template <class V>
+inline V sinh(V x) {
+  const V a = abs(x), z = a * a;
+  V near;
+  if constexpr (kSingle<V>) {
+    near = polynomial(z, 0.16666667, 0.008333339, 0.000198381, 2.8062855e-06);
+  } else {
+    near = polynomial(z, 0.16666666666666666, 0.008333333333333333, 0.00019841269841269773, 2.7557319224040365e-06,
+                      2.5052108364049466e-08, 1.6059048397722392e-10, 7.646625253572625e-13, 2.8445297426379226e-15);
+  }
+  const V h = half_exp(a);
+  return copysign(select<V>(a < Element<V>(1), fma(a * z, near, a), h - Element<V>(0.25) / h), x);
+}
+template <class V>
+inline V cosh(V x) {
+  const V h = half_exp(abs(x));
+  return h + Element<V>(0.25) / h;
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

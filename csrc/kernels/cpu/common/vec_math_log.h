@@ -1,4 +1,4 @@
-// log, log2, log1p.
+// log, log2, log10, log1p, and the inverse hyperbolic functions.
 #pragma once
 
 #include "kernels/cpu/common/vec_math_base.h"
@@ -129,6 +129,50 @@ inline V log1p(V x) {
   const V y = log_sum(e, f);
   const V tiny = constant<V>(kSingle<V> ? 0x1p-25 : 0x1p-54);
   return select<V>(abs(x) < tiny, x, log_of_special(u, y));
+}
+
+// e log10 2 + log10(1 + f): both constants in two parts, the first short or its product fused.
+template <class V>
+inline V log10(V x) {
+  V shift;
+  const auto [e, m] = reduce_log(scale_subnormal(x, shift));
+  const V n = e + shift, f = m - Element<V>(1);
+  const auto [half_square, tail] = log_parts(f);
+  const V r = f - (half_square - tail), lost = (f - r) - (half_square - tail);
+  const V c_hi = constant<V>(kSingle<V> ? 0x1.bcb7b2p-2 : 0x1.bcb7b1526e50ep-2);
+  const V c_lo = constant<V>(kSingle<V> ? -0x1.5b235ep-27 : 0x1.95355baaafad3p-57);
+  const V n_hi = constant<V>(kSingle<V> ? 0x1.344p-2 : 0x1.34413509f78p-2);
+  const V n_lo = constant<V>(kSingle<V> ? 0x1.3509f8p-18 : 0x1.fef311f12b358p-46);
+  return log_of_special(x, V(fma(n, n_hi, fma(r, c_hi, fma(n, n_lo, fma(r, c_lo, lost * c_hi))))));
+}
+
+inline f64v asinh(f64v x) {
+  const f64v a = abs(x), z = a * a;
+  const f64v y = log1p(f64v(a + z / (sqrt(f64v(z + 1.0)) + 1.0)));
+  return copysign(select<f64v>(a < constant<f64v>(1e150), y, log(a) + constant<f64v>(0.6931471805599453)), x);
+}
+inline f64v acosh(f64v x) {
+  const f64v t = x - 1.0;
+  const f64v y = log1p(f64v(t + sqrt(f64v(t * (t + 2.0)))));
+  const f64v far = log(x) + constant<f64v>(0.6931471805599453);
+  return select<f64v>(x < 1.0, constant<f64v>(__builtin_nan("")), select<f64v>(x > constant<f64v>(1e150), far, y));
+}
+inline f64v atanh(f64v x) {
+  const f64v a = abs(x);
+  return copysign(log1p(f64v((a + a) / (1.0 - a))) * 0.5, x);
+}
+// In f32 the roundings of their steps would add up to more than 2 units.
+inline f32v asinh(f32v x) {
+  const auto [low, high] = widen(x);
+  return narrow({asinh(low), asinh(high)});
+}
+inline f32v acosh(f32v x) {
+  const auto [low, high] = widen(x);
+  return narrow({acosh(low), acosh(high)});
+}
+inline f32v atanh(f32v x) {
+  const auto [low, high] = widen(x);
+  return narrow({atanh(low), atanh(high)});
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

@@ -1,4 +1,4 @@
-// sin, cos, tan, atan2.
+// sin, cos, tan and their inverses, atan2.
 #pragma once
 
 #include "kernels/cpu/common/vec_math_base.h"
@@ -150,16 +150,101 @@ inline V cos(V x) {
   const V y = select<V>((quadrant & 1) != 0, sin_near_zero(r), cos_near_zero(r));
   return select<V>(((quadrant + 1) & 2) != 0, -y, y);
 }
-inline f64v tan(f64v x) {
-  const auto [r, quadrant] = reduce_trig(x);
-  const f64v s = sin_near_zero(r), c = cos_near_zero(r);
-  const auto odd = (quadrant & 1) != 0;
-  return select<f64v>(odd, -c, s) / select<f64v>(odd, s, c);
+// tan on |r| <= pi/4, in f64; to 2^-29 where f32 is wanted.
+template <bool kForSingle>
+inline f64v tan_near_zero(f64v r) {
+  const f64v z = r * r;
+  f64v p;
+  if constexpr (kForSingle) {
+    p = polynomial(z, 0.3333333328690927, 0.13333342947002672, 0.05396501392028455, 0.021910697821843208,
+                   0.008609143711922321, 0.004425592657457803, -3.558834400014006e-07, 0.0017894296860463015);
+  } else {
+    p = polynomial(z, 0.3333333333333333, 0.13333333333333, 0.053968253968655955, 0.021869488517052352,
+                   0.00886323600399398, 0.003592120973565759, 0.0014559028012274904, 0.0005895752322504212,
+                   0.00024122791588786433, 8.998061623477025e-05, 5.559727314202991e-05, -1.1026886975105443e-05,
+                   3.652838163779051e-05, -1.832193354333281e-05, 8.484934299213977e-06);
+  }
+  return copysign(fma(r * z, p, r), r);
 }
-// A quotient of two rounded f32 would be off by more than 2 units.
+template <bool kForSingle>
+inline f64v tan_of(f64v x) {
+  const auto [r, quadrant] = reduce_trig(x);
+  const f64v t = tan_near_zero<kForSingle>(r);
+  return select<f64v>((quadrant & 1) != 0, -1.0 / t, t);
+}
+inline f64v tan(f64v x) { return tan_of<false>(x); }
+// In f32 the rounding of the reduced angle would show.
 inline f32v tan(f32v x) {
   const auto [low, high] = widen(x);
-  return narrow({tan(low), tan(high)});
+  return narrow({tan_of<true>(low), tan_of<true>(high)});
+}
+
+// On |x| <= 1/2: asin(x) = x + x z P(z), z = x^2.
+template <class V>
+inline V asin_tail(V z) {
+  V p;
+  if constexpr (kSingle<V>) {
+    p = polynomial(z, 0.16666666, 0.07500095, 0.04459932, 0.031101728, 0.017143717, 0.033700727);
+  } else {
+    p = polynomial(z, 0.16666666666666669, 0.07499999999998425, 0.04464285714637338, 0.030381944137085216,
+                   0.0223721730020056, 0.0173523912659092, 0.013971235301124917, 0.011478952690254089,
+                   0.010324318288763578, 0.005450878187643824, 0.017419357965078285, -0.0148814093931001,
+                   0.02877844261277394);
+  }
+  return z * p;
+}
+// pi / 2 in two parts.
+template <class V>
+constexpr Element<V> kHalfPi = kSingle<V> ? Element<V>(0x1.921fb6p+0) : Element<V>(0x1.921fb54442d18p+0);
+template <class V>
+constexpr Element<V> kHalfPiLost = kSingle<V> ? Element<V>(-0x1.777a5cp-25) : Element<V>(0x1.1a62633145c07p-54);
+
+// Past 1/2, asin(a) = pi/2 - 2 asin(s) with s = sqrt((1 - a) / 2).
+template <class V>
+inline V asin(V x) {
+  const V a = abs(x);
+  const auto past = a > Element<V>(0.5);
+  const V z = select<V>(past, (Element<V>(1) - a) * Element<V>(0.5), a * a);
+  const V s = select<V>(past, sqrt(z), a);
+  const V tail = asin_tail(z), two = constant<V>(2);
+  const V outer = fma(-two, s, constant<V>(kHalfPi<V>)) - fma(two * s, tail, constant<V>(-kHalfPiLost<V>));
+  return copysign(select<V>(past, outer, fma(s, tail, s)), x);
+}
+template <class V>
+inline V acos(V x) {
+  const V a = abs(x);
+  const auto past = a > Element<V>(0.5);
+  const V z = select<V>(past, (Element<V>(1) - a) * Element<V>(0.5), a * a);
+  const V s = select<V>(past, sqrt(z), x);
+  const V y = fma(s, asin_tail(z), s);
+  const V outer = select<V>(x > Element<V>(0), y + y, kHalfPi<V> * 2 - (y + y - kHalfPiLost<V> * 2));
+  return select<V>(past, outer, kHalfPi<V> - (y - kHalfPiLost<V>));
+}
+
+// atan(t) = t + t z P(z) on |t| <= 1/2.
+template <class V>
+inline V atan_near_zero(V t) {
+  const V z = t * t;
+  V p;
+  if constexpr (kSingle<V>) {
+    p = polynomial(z, -0.33333334, 0.19999875, -0.14279793, 0.11006777, -0.08234976, 0.0422475);
+  } else {
+    p = polynomial(z, -0.3333333333333333, 0.19999999999999485, -0.1428571428559874, 0.11111111100881761,
+                   -0.09090908618865388, 0.07692294677482633, -0.06666435144143125, 0.05879573107799586,
+                   -0.05240064154410491, 0.046278700864163934, -0.038062247949910206, 0.024999689507439166,
+                   -0.00921106350457545);
+  }
+  return fma(t * z, p, t);
+}
+// Past 1/2, where a - 1 is exact, as pi/4 + atan((a - 1) / (a + 1)); past tan(3 pi/8) as pi/2 - atan(1 / a).
+template <class V>
+inline V atan(V x) {
+  const V a = abs(x), one = constant<V>(1);
+  const auto middle = a > constant<V>(0.5), far = a > constant<V>(2.414213562373095);
+  const V t = select<V>(far, -one, select<V>(middle, a - one, a)) / select<V>(far, a, select<V>(middle, a + one, one));
+  const V quarters = select<V>(far, constant<V>(1), select<V>(middle, constant<V>(0.5), V{}));
+  return copysign(fma(quarters, constant<V>(kHalfPi<V>), fma(quarters, constant<V>(kHalfPiLost<V>), atan_near_zero(t))),
+                  x);
 }
 
 // The angle of the point (x, y), in [-pi, pi].
@@ -172,20 +257,11 @@ inline V atan2(V y, V x) {
   const auto both_infinite = small == constant<V>(__builtin_inf());
   const V a = select<V>(both_infinite, constant<V>(1), small) * Element<V>(0.5);
   const V b = select<V>(both_infinite, constant<V>(1), large) * Element<V>(0.5);
-  // atan(a / b) in [0, pi/4]; past tan(pi/8) as pi/4 - atan((b - a) / (b + a)).
-  const auto past = a > b * constant<V>(0.41421356237309503);
+  // atan(a / b) in [0, pi/4]; past 1/2 as pi/4 - atan((b - a) / (b + a)).
+  const auto past = a > b * constant<V>(0.5);
   V t = select<V>(past, b - a, a) / select<V>(past, b + a, b);
   t = select<V>(large == zero, zero, t);
-  const V z = t * t;
-  V p;
-  if constexpr (kSingle<V>) {
-    p = polynomial(z, -0.33333316, 0.19998479, -0.14243628, 0.10594278, -0.060788605);
-  } else {
-    p = polynomial(z, -0.333333333333332, 0.1999999999995324, -0.14285714280159273, 0.11111110781478642,
-                   -0.09090897697393395, 0.0769205908184407, -0.06663090488409412, 0.05847785690330459,
-                   -0.05038815851603621, 0.038051594712340535, -0.017892429675507252);
-  }
-  V r = fma(t * z, p, t);
+  V r = atan_near_zero(t);
   // Each step r -> q - r for a multiple q of pi/4, whose rounding error is added back.
   const auto reflect = [&](Mask<V> where, double quarters) {
     constexpr double lost = kSingle<V> ? -2.1855694143368964e-08 : 3.061616997868383e-17;  // pi/4 minus its rounding
