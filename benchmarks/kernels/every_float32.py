@@ -2,7 +2,7 @@
 
     python benchmarks/kernels/every_float32.py exp tanh --isa avx2
 
-NumPy in float64 is the oracle. All 2^32 inputs take some minutes a function; --step n takes every n-th.
+NumPy and SciPy in float64 are the oracle. All 2^32 inputs take some minutes a function; --step n takes every n-th.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import time
 
 import numpy as np
+from scipy import special
 
 import hotloop
 from hotloop import _core
@@ -21,22 +22,24 @@ BLOCK = 1 << 22
 SMALLEST_NORMAL = 2.0**-126
 
 
-def sigmoid(x):
-    return np.where(x < 0, np.exp(-np.abs(x)), 1) / (1 + np.exp(-np.abs(x)))
-
-
-erfc = np.vectorize(math.erfc, otypes=[np.float64])
-
-# Name: (call, oracle).
+# Name: (call, oracle in float64).
 FUNCTIONS = {
     **{
-        name: (getattr(hotloop, name), getattr(np, name))
-        for name in ("exp", "exp2", "expm1", "log", "log2", "log1p", "sin", "cos", "tan", "tanh", "sqrt")
+        name: (getattr(hotloop, name), getattr(np, oracle))
+        for name, oracle in {
+            **{name: name for name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt")},
+            **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+            **{f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+        }.items()
     },
-    "erf": (hotloop.erf, np.vectorize(math.erf, otypes=[np.float64])),
-    "sigmoid": (hotloop.sigmoid, sigmoid),
+    "erf": (hotloop.erf, special.erf),
+    "erfc": (hotloop.erfc, special.erfc),
+    "sigmoid": (hotloop.sigmoid, special.expit),
     "rsqrt": (hotloop.rsqrt, lambda x: 1 / np.sqrt(x)),
-    "gelu": (F.gelu, lambda x: x * erfc(-x / math.sqrt(2)) / 2),
+    "gelu": (F.gelu, lambda x: x * special.erfc(-x / math.sqrt(2)) / 2),
+    "silu": (F.silu, lambda x: x * special.expit(x)),
+    # Squares and cubes apart, powers of every number: the exponent is what one multiplication can't reach.
+    "pow": (lambda x: x**2.7, lambda x: x ** np.float64(2.7)),
 }
 
 

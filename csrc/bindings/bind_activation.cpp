@@ -1,4 +1,4 @@
-// Activations, most of them of hotloop.nn.functional, and distances.
+// Activations, most of them of hotloop.nn.functional.
 #include "bindings/arguments.h"
 #include "bindings/tables.h"
 #include "core/error.h"
@@ -157,14 +157,6 @@ void add_activation_rows() {
             return ops::gumbel_softmax(x, tau, hard, dim, *generator);
           },
           "softmax((logits + Gumbel noise) / tau) along dim; hard: one-hot, with the soft one's gradient."),
-      HOTLOOP_FUNCTION("normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor",
-                       ops::normalize, "x / max(|x|, eps) with the p-norm along dim."),
-      HOTLOOP_FUNCTION("cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08) -> Tensor",
-                       ops::cosine_similarity,
-                       "The cosine of the angle between x1 and x2 along dim; norms below eps count as eps."),
-      HOTLOOP_FUNCTION("pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-06, "
-                       "keepdim: bool = False) -> Tensor",
-                       ops::pairwise_distance, "The p-norm of x1 - x2 + eps along the last dim."),
   });
 }
 

@@ -81,7 +81,7 @@ void add_arithmetic_rows() {
       HOTLOOP_OP(
           "clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor",
           ops::clamp_between, "Elements brought between min and max; NaN stays."),
-      HOTLOOP_METHOD(
+      HOTLOOP_OP(
           "clamp_(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor",
           ops::clamp_between_, "In-place form of clamp()."),
       HOTLOOP_OP(
@@ -92,11 +92,11 @@ void add_arithmetic_rows() {
           "clamp_max(input: Tensor, max: Tensor | Number) -> Tensor",
           [](const Tensor& x, const Tensor& max) { return ops::clamp_between(x, Tensor(), max); },
           "Elements no larger than max; NaN stays."),
-      HOTLOOP_METHOD(
+      HOTLOOP_OP(
           "clamp_min_(input: Tensor, min: Tensor | Number) -> Tensor",
           [](const Tensor& x, const Tensor& min) { ops::clamp_between_(x, min, Tensor()); },
           "In-place form of clamp_min()."),
-      HOTLOOP_METHOD(
+      HOTLOOP_OP(
           "clamp_max_(input: Tensor, max: Tensor | Number) -> Tensor",
           [](const Tensor& x, const Tensor& max) { ops::clamp_between_(x, Tensor(), max); },
           "In-place form of clamp_max()."),

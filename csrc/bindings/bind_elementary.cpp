@@ -3,6 +3,7 @@
 #include "bindings/tables.h"
 #include "core/error.h"
 #include "ops/arithmetic.h"
+#include "ops/broadcast.h"
 #include "ops/pointwise.h"
 #include "ops/shape.h"
 
@@ -41,11 +42,10 @@ void add_elementary_rows() {
           "round(input: Tensor, *, decimals: int = 0) -> Tensor",
           [](const Tensor& x, int64_t decimals) { return ops::round_to(x, decimals); },
           "Rounded to decimals places after the point (before it where negative), ties to even."),
-      HOTLOOP_METHOD(
+      HOTLOOP_OP(
           "round_(input: Tensor, *, decimals: int = 0) -> Tensor",
           [](const Tensor& x, int64_t decimals) { ops::copy_(x, ops::round_to(x, decimals)); },
           "In-place form of round()."),
-      HOTLOOP_UNARY_FORM("frac", ops::frac, "x - trunc(x), the part after the point, with x's sign."),
       HOTLOOP_UNARY_FORM("sinc", ops::sinc, "sin(pi x) / (pi x), 1 at zero."),
       HOTLOOP_UNARY_FORM(
           "deg2rad", [](const Tensor& t) { return t * (3.141592653589793 / 180); }, "Degrees as radians: x pi / 180."),
@@ -70,13 +70,13 @@ void add_elementary_rows() {
           "In-place form of logit()."),
       HOTLOOP_OP("nan_to_num(input: Tensor, nan: float = 0.0, posinf: Number | None = None, "
                  "neginf: Number | None = None) -> Tensor",
-                 ops::nan_to_num,
+                 ops::replace_nonfinite,
                  "NaN replaced by nan, infinities by posinf and neginf, or by the dtype's largest and lowest number."),
       HOTLOOP_OP(
           "nan_to_num_(input: Tensor, nan: float = 0.0, posinf: Number | None = None, "
           "neginf: Number | None = None) -> Tensor",
           [](const Tensor& x, double nan, const Tensor& high, const Tensor& low) {
-            ops::assign("nan_to_num_", x, ops::nan_to_num(x, nan, high, low));
+            ops::assign("nan_to_num_", x, ops::replace_nonfinite(x, nan, high, low));
           },
           "In-place form of nan_to_num()."),
       HOTLOOP_FUNCTION(
@@ -88,6 +88,16 @@ void add_elementary_rows() {
       HOTLOOP_BINARY_FORM("fmax", ops::largest, "The larger, element by element; of a number and NaN, the number."),
       HOTLOOP_BINARY_FORM("fmin", ops::smallest, "The smaller, element by element; of a number and NaN, the number."),
       HOTLOOP_BINARY_FORM("ldexp", ops::ldexp, "input times 2 to the power of other."),
+      HOTLOOP_OP("frexp(input: Tensor) -> tuple[Tensor, Tensor]", ops::frexp,
+                 "(mantissa, exponent) with input = mantissa 2^exponent, |mantissa| in [1/2, 1), exponent int32."),
+      HOTLOOP_METHOD(
+          "logical_not_(input: Tensor) -> Tensor",
+          [](const Tensor& x) { ops::assign("logical_not_", x, ops::to_dtype(ops::logical_not(x), x.dtype())); },
+          "In-place form of logical_not()."),
+      HOTLOOP_METHOD(
+          "polygamma_(input: Tensor, n: int) -> Tensor",
+          [](const Tensor& x, int64_t n) { ops::assign("polygamma_", x, ops::polygamma(n, ops::before_writing(x))); },
+          "In-place form of polygamma()."),
       HOTLOOP_OP("heaviside(input: Tensor, values: Tensor) -> Tensor", ops::heaviside,
                  "0 where input is negative, 1 where it is positive, and values where it is 0; of one dtype."),
       HOTLOOP_METHOD(

@@ -1,8 +1,8 @@
 #include "ops/activation.h"
 
 #include "core/error.h"
+#include "ops/arithmetic.h"
 #include "ops/broadcast.h"
-#include "ops/call.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
 #include "ops/random.h"
@@ -21,16 +21,6 @@ Tensor uniform_like(const Tensor& x, double low, double high, Generator& generat
   const Tensor noise = empty(x.sizes(), x.dtype(), x.device());
   uniform_(noise, low, high, generator);
   return noise;
-}
-
-// x's values as a constant of the graph.
-Tensor constant(const Tensor& x) {
-  struct Unrecorded {
-    uint32_t listeners = thread_state.active_listeners;
-    Unrecorded() { thread_state.active_listeners &= ~uint32_t(kTape); }
-    ~Unrecorded() { thread_state.active_listeners = listeners; }
-  } unrecorded;
-  return clone(x);
 }
 
 }  // namespace
@@ -86,26 +76,7 @@ Tensor gumbel_softmax(const Tensor& logits, double tau, bool hard, int64_t dim, 
   if (!hard) return soft;
   const Tensor index = argmax(soft, d, true);
   const Tensor one_hot = scatter(zeros_like(soft), d, index, full(index.sizes(), 1.0, soft.dtype(), soft.device()));
-  return one_hot + (soft - constant(soft));
-}
-
-Tensor normalize(const Tensor& x, double p, int64_t dim, double eps) {
-  return x / maximum(norm(x, p, Dims{dim}, true), number(eps));
-}
-
-Tensor cosine_similarity(const Tensor& a, const Tensor& b, int64_t dim, double eps) {
-  const DType dtype = result_type({&a, &b});
-  if (!is_floating(dtype))
-    fail<RuntimeError>("cosine_similarity: expected floating-point inputs, got %s and %s", name(a.dtype()),
-                       name(b.dtype()));
-  const Dims sizes = broadcast_shape("cosine_similarity", a.sizes(), b.sizes());
-  const Tensor x = expand(to_dtype(a, dtype), sizes), y = expand(to_dtype(b, dtype), sizes);
-  const Dims along{wrap_dim("cosine_similarity", dim, sizes.n)};
-  return sum(normalize(x, 2, along[0], eps) * normalize(y, 2, along[0], eps), along);
-}
-
-Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p, double eps, bool keepdim) {
-  return norm(a - b + eps, p, Dims{-1}, keepdim);
+  return one_hot + (soft - without_history(soft));
 }
 
 }  // namespace hotloop::ops

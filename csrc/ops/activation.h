@@ -1,4 +1,4 @@
-// Activations and distances that are made of pointwise ops and reductions.
+// Activations that are made of other ops.
 #pragma once
 
 #include "core/random.h"
@@ -17,9 +17,5 @@ Tensor softsign(const Tensor& x);          // x / (1 + |x|)
 Tensor tanhshrink(const Tensor& x);        // x - tanh(x)
 // softmax((logits + noise) / tau) with Gumbel noise; `hard`: one-hot, with the soft one's gradient.
 Tensor gumbel_softmax(const Tensor& logits, double tau, bool hard, int64_t dim, Generator& generator);
-
-Tensor normalize(const Tensor& x, double p, int64_t dim, double eps);  // x / max(|x|_p, eps)
-Tensor cosine_similarity(const Tensor& a, const Tensor& b, int64_t dim, double eps);
-Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p, double eps, bool keepdim);
 
 }  // namespace hotloop::ops

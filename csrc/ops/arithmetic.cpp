@@ -106,11 +106,6 @@ Tensor float_power(const Tensor& base, const Tensor& exponent) {
                                   : pow(wide, to_dtype(exponent, DType::f64));
 }
 
-Tensor frac(const Tensor& x) {
-  if (!is_floating(x.dtype())) fail<RuntimeError>("frac: not implemented for dtype %s", name(x.dtype()));
-  return x - trunc(x);
-}
-
 Tensor largest(const Tensor& a, const Tensor& b) {
   return is_floating(result_type({&a, &b})) ? fmax(a, b) : maximum(a, b);
 }
@@ -125,9 +120,31 @@ Tensor heaviside(const Tensor& x, const Tensor& values) {
   return where(eq(x, 0.0), values, to_dtype(gt(x, 0.0), x.dtype()));
 }
 
-Tensor ldexp(const Tensor& x, const Tensor& exponent) { return x * pow(number(2.0), exponent); }
+Tensor ldexp(const Tensor& x, const Tensor& exponent) {
+  const bool whole = is_floating(x.dtype()) && is_integral(exponent.dtype()) && !exponent->wrapped_number;
+  return x * pow(number(2.0), whole ? to_dtype(exponent, x.dtype()) : exponent);
+}
+
+std::tuple<Tensor, Tensor> frexp(const Tensor& x) {
+  if (!is_floating(x.dtype())) fail<RuntimeError>("frexp: expected a floating-point input, got %s", name(x.dtype()));
+  const Tensor wide = to_dtype(without_history(x), DType::f64), size = abs(wide);
+  const Tensor plain = logical_and(isfinite(wide), ne(wide, 0.0));
+  // The logarithm may be rounded up to a whole number; the mantissa tells.
+  Tensor exponent = where(plain, floor(log2(where(plain, size, 1.0))) + 1.0, 0.0);
+  const auto halves = [](const Tensor& e) {
+    const Tensor half = floor(e * 0.5);
+    return std::pair(exp2(-half), exp2(half - e));
+  };
+  const auto [first, second] = halves(exponent);
+  const Tensor mantissa = size * first * second;
+  const auto one_where = [&](const Tensor& condition) { return to_dtype(logical_and(plain, condition), DType::f64); };
+  exponent = exponent + one_where(ge(mantissa, 1.0)) - one_where(lt(mantissa, 0.5));
+  const auto [left, right] = halves(exponent);
+  return {to_dtype(to_dtype(x, DType::f64) * left * right, x.dtype()), to_dtype(exponent, DType::i32)};
+}
 
 Tensor sinc(const Tensor& x) {
+  if (x.dtype() == DType::f16 || x.dtype() == DType::bf16) return to_dtype(sinc(to_dtype(x, DType::f32)), x.dtype());
   const Tensor angle = x * 3.141592653589793;
   const Tensor at_zero = eq(angle, 0.0), divisor = where(at_zero, 1.0, angle);
   return where(at_zero, 1.0, sin(divisor) / divisor);
@@ -135,7 +152,7 @@ Tensor sinc(const Tensor& x) {
 
 Tensor logit_within(const Tensor& x, double eps) { return logit(clamp_between(x, number(eps), number(1 - eps))); }
 
-Tensor nan_to_num(const Tensor& x, double nan, const Tensor& posinf, const Tensor& neginf) {
+Tensor replace_nonfinite(const Tensor& x, double nan, const Tensor& posinf, const Tensor& neginf) {
   if (!is_floating(x.dtype())) return clone(x);
   const double top = x.dtype() == DType::f16    ? 65504
                      : x.dtype() == DType::bf16 ? 0x1.fep127
@@ -143,8 +160,7 @@ Tensor nan_to_num(const Tensor& x, double nan, const Tensor& posinf, const Tenso
                                                 : 0x1.fffffffffffffp1023;
   const Tensor high = posinf.defined() ? posinf : number(top);
   const Tensor low = neginf.defined() ? neginf : number(-top);
-  const Tensor numbers = where(isnan(x), nan, x);
-  return where(eq(x, kInfinity), high, where(eq(x, -kInfinity), low, numbers));
+  return nan_to_num(x, high, low, nan);
 }
 
 Tensor polygamma(int64_t n, const Tensor& x) {
@@ -182,6 +198,15 @@ void assign(const char* op, const Tensor& x, const Tensor& result) {
     fail<RuntimeError>("%s: output with shape %s doesn't match the broadcast shape %s", op,
                        to_string(x.sizes()).c_str(), to_string(result.sizes()).c_str());
   copy_(x, result);
+}
+
+Tensor without_history(const Tensor& x) {
+  struct Unrecorded {
+    uint32_t listeners = thread_state.active_listeners;
+    Unrecorded() { thread_state.active_listeners &= ~uint32_t(kTape); }
+    ~Unrecorded() { thread_state.active_listeners = listeners; }
+  } unrecorded;
+  return clone(x);
 }
 
 Tensor before_writing(const Tensor& x) {

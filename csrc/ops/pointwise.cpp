@@ -175,8 +175,11 @@ Tensor mish_curvature(const Tensor& x) {
   return u * s * (z * (1.0 - s - t * s * 2.0) + 2.0);
 }
 
-// Zero on the right, where an exponential that a condition leaves out could be infinite.
-Tensor left_of_zero(const Tensor& x) { return clamp_scalar(x, -__builtin_inf(), 0); }
+// x / (a^2 + b^2), zero at the origin.
+Tensor over_square(const Tensor& x, const Tensor& a, const Tensor& b) {
+  const Tensor square = a * a + b * b;
+  return x / where(eq(square, 0.0), 1.0, square);
+}
 
 // The names that a row's gradient may use, read from the tape only where it does.
 #define HOTLOOP_ROW_NAMES(gradient)                                                          \
@@ -315,6 +318,8 @@ DType common_dtype(const Row& row, const Tensor& a, const Tensor& b) {
 Tensor binary(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
   const DType common = common_dtype(row, a, b), dtype = settle(row, common);
   if (dtype == a.dtype() && plain_pair(a, b)) return run_row(row, {a, b}, p0, p1);
+  if (&row == &nextafter_row && is_sixteen_bits(common))
+    fail<TypeError>("nextafter: not implemented for dtype %s", name(common));
   return as_sixteen_bits(run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1), common);
 }
 
@@ -331,8 +336,8 @@ void binary_in_place(const Row& row, const Tensor& a, const Tensor& b, double p0
 }
 
 Tensor ternary(const Row& row, const Tensor& a, const Tensor& b, const Tensor& c, double p0, double p1) {
-  const DType dtype = settle(row, result_type({&a, &b, &c}));
-  return run_row(row, {as(a, dtype), as(b, dtype), as(c, dtype)}, p0, p1);
+  const DType common = result_type({&a, &b, &c}), dtype = settle(row, common);
+  return as_sixteen_bits(run_row(row, {as(a, dtype), as(b, dtype), as(c, dtype)}, p0, p1), common);
 }
 
 Tensor selection(const Row& row, const Tensor& condition, const Tensor& a, const Tensor& b) {

@@ -13,8 +13,11 @@ from ops.samples import LAYOUTS, floats
 UNARY = [
     "neg", "abs", "sign", "square", "reciprocal", "sqrt", "rsqrt", "exp", "exp2", "expm1", "log", "log2", "log1p",
     "sin", "cos", "tan", "erf", "floor", "ceil", "round", "trunc", "relu", "sigmoid", "tanh", "silu",
+    "log10", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "erfc", "erfinv", "lgamma", "digamma",
+    "i0", "frac", "sinc", "deg2rad", "rad2deg", "sgn", "logit", "nan_to_num", "logical_not", "absolute", "arcsin",
 ]  # fmt: skip
 BINARY = ["add", "sub", "mul", "div", "floor_divide", "remainder", "fmod", "pow", "maximum", "minimum", "atan2"]
+BINARY += ["hypot", "copysign", "fmax", "fmin", "xlogy", "ldexp", "nextafter", "true_divide"]
 COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"]
 
 
@@ -39,7 +42,7 @@ def test_unary(name: str, layout: str) -> None:
 def test_binary(name: str, layout: str) -> None:
     for other in (floats(4, 3, low=0.2), floats(3, low=0.2), floats(4, 1, low=0.2), floats(low=0.2)):
         check(name, floats(4, 3, low=0.2, layout=layout).hotloop(), other.hotloop())
-    if name not in ("maximum", "minimum", "atan2", "logical_and", "logical_or", "logical_xor"):
+    if name not in ("maximum", "minimum", "atan2", "logical_and", "logical_or", "logical_xor", "hypot", "xlogy"):
         check(name, floats(4, 3, low=0.2, layout=layout).hotloop(), 2)
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import hotloop
 from ops import (
+    samples_activation,
+    samples_elementary,
     samples_index,
     samples_join,
     samples_matmul,
@@ -26,6 +28,8 @@ from support.tolerance import dtype_name
 
 OPS = [
     *samples_pointwise.OPS,
+    *samples_elementary.OPS,
+    *samples_activation.OPS,
     *samples_reduce.OPS,
     *samples_nn.OPS,
     *samples_matmul.OPS,

@@ -63,6 +63,7 @@ def families() -> dict[str, Call]:
         "broadcast": with_gradients(lambda a, b: a * b, x, norm_weight),
         "exponential": with_gradients(lambda a: a.exp() + a.tanh() + a.sigmoid(), x),
         "activations": with_gradients(lambda a: F.gelu(a) + F.silu(a) + F.relu(a), x),
+        "composed": with_gradients(lambda a: hotloop.sinc(a) + F.mish(a) + F.elu(a) + hotloop.erfc(a), x),
         "strided": with_gradients(lambda a, b: a.T * b.T, x, y),
         "sum": with_gradients(lambda a: a.sum(), x),
         "sum_rows": with_gradients(lambda a: a.sum(dim=0), x),

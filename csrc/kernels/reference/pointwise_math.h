@@ -1,5 +1,5 @@
-// The functions that the rows of pointwise.def call, naively: floats in double with the C++ library's functions, integers
-// in their own type.
+// The functions that the rows of pointwise.def call, naively: floats in double with the C++ library's functions,
+// integers in their own type.
 #pragma once
 
 #include <algorithm>

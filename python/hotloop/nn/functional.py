@@ -1,7 +1,6 @@
 """The functions behind the layers: those of the core, under the names they have in PyTorch.
 
 Bound straight from C++, but for those that take a function or draw random numbers.
-Bound straight from C++, but for those whose arguments PyTorch has in another order or form.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from hotloop._core import (
     cosine_embedding_loss,
     cosine_similarity,
     cross_entropy,
-    dropout,
     elu,
     elu_,
     gaussian_nll_loss,
@@ -221,12 +219,6 @@ def triplet_margin_with_distance_loss(
         far = _core.minimum(far, distance(positive, negative))
     loss = (margin + near - far).clamp_min(0)
     return loss if reduction == "none" else loss.sum() if reduction == "sum" else loss.mean()
-    if padding_idx is None:
-        return _core.embedding(weight, input)
-    rows = weight.shape[0]
-    if not -rows <= padding_idx < rows:
-        raise ValueError(f"embedding: padding_idx must lie within the {rows} rows of weight, got {padding_idx}")
-    return _core.embedding(weight, input, padding_idx % rows)
 
 
 def softmin(input: Tensor, dim: int, dtype: _core.dtype | None = None) -> Tensor:

@@ -42,6 +42,7 @@ constexpr double kPi = 3.141592653589793;
 [[gnu::noinline, gnu::unused]] static double hurwitz_zeta(double s, double x) {
   if (x <= 0 && (__builtin_floor(x) == x || __builtin_floor(s) != s))
     return __builtin_floor(x) == x ? __builtin_inf() : __builtin_nan("");
+  if (x > 1e300) return 0;
   double sum = 0;
   for (; x < 12; x += 1) sum += __builtin_pow(x, -s);
   const double power = __builtin_pow(x, -s);
@@ -61,17 +62,17 @@ constexpr double kPi = 3.141592653589793;
 
 [[gnu::noinline, gnu::unused]] static double polygamma_scalar(double n, double x) {
   if (n == 0) return digamma_scalar(x);
-  if (n == 1 && x < 0.5) {
+  if (n == 1 && x < 0.5 && __builtin_floor(x) != x) {
     const double s = __builtin_sin(kPi * x);
     return kPi * kPi / (s * s) - hurwitz_zeta(2, 1 - x);
   }
-  if (!(x > -1e6)) return x != x ? x : __builtin_nan("");  // too many terms
+  if (!(x > -1e6) && __builtin_floor(x) != x) return x != x ? x : __builtin_nan("");  // too many terms
   int sign;
   const double value = __builtin_exp(__builtin_lgamma_r(n + 1, &sign)) * hurwitz_zeta(n + 1, x);
   return __builtin_fmod(n, 2) == 1 ? value : -value;
 }
 
-// I_order: its power series, all of whose terms have one sign; from 30 on e^x / sqrt(2 pi x) times an asymptotic series.
+// I_order: its power series, whose terms have one sign; from 30 on e^x / sqrt(2 pi x) times an asymptotic series.
 [[gnu::noinline, gnu::unused]] static double bessel_i_scalar(int order, double x) {
   const double a = __builtin_fabs(x);
   const double sign = order == 1 && x < 0 ? -1 : 1;

@@ -97,4 +97,24 @@ inline f64v scale_by_power_of_two(f64v x, f64v n) {
 #endif
 }
 
+// What p = a * b lost in rounding.
+inline f64v product_error(f64v a, f64v b, f64v p) {
+#if defined(__FMA__)
+  return fma(a, b, -p);
+#else
+  const i64v top = i64v{} + int64_t(-134217728);
+  const f64v a1 = (f64v)((i64v)a & top), a2 = a - a1, b1 = (f64v)((i64v)b & top), b2 = b - b1;
+  return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
+#endif
+}
+inline f32v product_error(f32v a, f32v b, f32v p) {
+#if defined(__FMA__)
+  return fma(a, b, -p);
+#else
+  f32v lost;
+  for (int i = 0; i < kLanes<float>; ++i) lost[i] = float(double(a[i]) * b[i] - p[i]);
+  return lost;
+#endif
+}
+
 }  // namespace hotloop::HOTLOOP_ISA

@@ -75,9 +75,10 @@ struct TwoParts {
   V high, low;
 };
 
-// g(z + lost) for 0 <= z < 15, lost a fraction of z's last place: a polynomial in the distance from the left end of one of 16 stretches. 1 + z in [2^i, 2^(i+1))
-// has four for each i, so that the top two bits of its significand and the low two of its exponent are the index; the
-// exponent of [1, 2) comes last there. The first two rows are the constant term in two parts.
+// g(z + lost) for 0 <= z < 15, lost a fraction of z's last place: a polynomial in the distance from the left end of
+// one of 16 stretches. 1 + z in [2^i, 2^(i+1)) has four for each i, so that the top two bits of its significand and
+// the low two of its exponent are the index; the exponent of [1, 2) comes last there. The first two rows are the
+// constant term in two parts.
 inline TwoParts<f32v> scaled_normal_tail(f32v z, f32v lost) {
   alignas(64) static constexpr float kTable[8][16] = {
       {0.2615783f, 0.20578067f, 0.168102f, 0.14133133f, 0.12151395f, 0.09441064f, 0.0769193f, 0.06477931f, 0.05589348f,
@@ -147,7 +148,7 @@ inline V gelu(V x) {
   const V z = min_or_second(constant<V>(kNormalTailEnd<V>), abs(x)), m = copysign(z, x);
   const auto [n, q] = exp_of_minus_square(z, 0.5);
   const auto [g, g_low] = scaled_normal_tail(z, V{});
-  const V y = m * g, y_low = fma(m, g_low, fma(m, g, -y));
+  const V y = m * g, y_low = fma(m, g_low, product_error(m, g, y));
   const V p = scale_by_power_of_two(V(y + fma(V(y + y_low), q, y_low)), n);
   return select<V>(bits_of(x) < 0, p - (x - x), x - p);  // minus infinity times 0 is NaN
 }

@@ -27,17 +27,6 @@ inline f32v pow_of_positive(f32v x, f32v y, f32v) {
   return narrow({pow_for_single(x_low, y_low), pow_for_single(x_high, y_high)});
 }
 
-// What p = a * b lost in rounding.
-inline f64v product_error(f64v a, f64v b, f64v p) {
-#if defined(__FMA__)
-  return fma(a, b, -p);
-#else
-  const i64v top = i64v{} + int64_t(-134217728);
-  const f64v a1 = (f64v)((i64v)a & top), a2 = a - a1, b1 = (f64v)((i64v)b & top), b2 = b - b1;
-  return ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2;
-#endif
-}
-
 // y times log2 x may reach 1000, so log2 x is needed to 2^-64: it is kept in two numbers, head and tail.
 inline f64v pow_of_positive(f64v x, f64v y, f64v shift) {
   const auto [exponent, m] = reduce_log(x);
