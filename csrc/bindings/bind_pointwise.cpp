@@ -1,6 +1,7 @@
 // The rows of kernels/args/pointwise.def as Python functions and methods; those with parameters or
-// several forms are bound by hand in bind_arithmetic.cpp.
-#include <cstring>
+// several forms are bound by hand in bind_arithmetic.cpp, bind_elementary.cpp and bind_activation.cpp.
+#include <deque>
+#include <set>
 #include <string>
 
 #include "bindings/arguments.h"
@@ -12,21 +13,18 @@ namespace hotloop::bindings {
 namespace {
 
 // Bound by hand, or steps of a gradient that users have no business with.
-bool bound_elsewhere(const char* name) {
-  static constexpr const char* kOthers[] = {
-      "add",          "add_",         "sub",        "sub_",        "div",          "div_",        "pow",
-      "pow_",         "clamp",        "lerp",       "addcmul",     "addcdiv",      "where",       "round",
-      "round_",       "relu",         "silu",       "gelu",        "gelu_",        "softplus",    "softplus_",
-      "log_sigmoid",  "log_sigmoid_", "elu",        "elu_",        "celu",         "celu_",       "mish",
-      "mish_",        "hardswish",    "hardswish_", "hardsigmoid", "hardsigmoid_", "hardtanh",    "hardtanh_",
-      "threshold",    "threshold_",   "hardshrink", "hardshrink_", "softshrink",   "softshrink_", "leaky_relu",
-      "leaky_relu_",  "logit",        "logit_",     "polygamma",   "polygamma_",   "i1",          "i1_",
-      "fmax",         "fmax_",        "fmin",       "fmin_",       "pow_scalar",   "pow_scalar_", "clamp_scalar",
-      "clamp_scalar_"};
-  for (const char* other : kOthers)
-    if (!std::strcmp(name, other)) return true;
-  return std::strstr(name, "_backward") || std::strstr(name, "gelu_tanh") || std::strstr(name, "add_scaled") ||
-         std::strstr(name, "_error") || std::strstr(name, "_through");
+bool bound_elsewhere(const std::string& name) {
+  if (name == "relu" || name == "silu") return true;  // and their in-place forms here
+  // These in both forms.
+  static const std::set<std::string> others = {
+      "add",       "sub",         "div",      "pow",       "clamp",       "lerp",        "addcmul",    "addcdiv",
+      "where",     "round",       "gelu",     "softplus",  "log_sigmoid", "elu",         "celu",       "mish",
+      "hardswish", "hardsigmoid", "hardtanh", "threshold", "hardshrink",  "softshrink",  "leaky_relu", "logit",
+      "polygamma", "i1",          "fmax",     "fmin",      "pow_scalar",  "clamp_scalar"};
+  if (others.count(name.back() == '_' ? name.substr(0, name.size() - 1) : name)) return true;
+  for (const char* part : {"_backward", "gelu_tanh", "add_scaled", "_error", "_through"})
+    if (name.find(part) != std::string::npos) return true;
+  return false;
 }
 
 }  // namespace
@@ -69,6 +67,7 @@ void add_alias_rows() {
       {"not_equal", "ne"},    {"arcsin", "asin"},   {"arccos", "acos"},      {"arctan", "atan"},  {"arctan2", "atan2"},
       {"arcsinh", "asinh"},   {"arccosh", "acosh"}, {"arctanh", "atanh"},    {"fix", "trunc"},    {"clip", "clamp"},
       {"expit", "sigmoid"}};
+  static std::deque<std::string> texts;  // Python keeps pointers to them
   const size_t count = rows().size();
   for (const auto& [alias, op] : kAliases) {
     for (const char* suffix : {"", "_"}) {
@@ -78,9 +77,8 @@ void add_alias_rows() {
         bool found = false;
         for (PyMethodDef* form : {&row.function, &row.method}) {
           if (!form->ml_name || of != form->ml_name) continue;
-          // As long as the process, like the row itself. The text begins with the name.
-          form->ml_doc = (new std::string(name + (form->ml_doc + of.size())))->c_str();
-          form->ml_name = (new std::string(name))->c_str();
+          form->ml_doc = texts.emplace_back(name + (form->ml_doc + of.size())).c_str();  // it begins with the name
+          form->ml_name = texts.emplace_back(name).c_str();
           found = true;
         }
         if (found) rows().push_back(row);

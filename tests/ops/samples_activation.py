@@ -12,10 +12,12 @@ from ops.samples_pointwise import INF, NAN, layouts
 BENDS = [-INF, -7.0, -3.0, -2.5, -1.0, -0.5, -0.25, 0.25, 0.5, 1.0, 2.5, 3.0, 6.0, 7.0, INF, NAN]
 
 
-def activation(name: str, *forms: dict[str, Any], bends: bool = True, **options: Any) -> Op:
+def activation(
+    name: str, *forms: dict[str, Any], bends: bool = True, dtypes: tuple[str, ...] = FLOATS, **options: Any
+) -> Op:
     """The function as it is, and in its other forms."""
     samples = [call(x) for x in layouts(low=-4.0, high=4.0)] + [
-        call(floats(11, dtype=d, low=-7, high=7)) for d in FLOATS
+        call(floats(11, dtype=d, low=-7, high=7)) for d in dtypes
     ]
     if bends:
         samples += [call(array(BENDS[1:-2], "float64")), call(array(BENDS, grad=False))]
@@ -39,7 +41,8 @@ OPS: list[Op] = [
     # PyTorch multiplies the gradient with 1 / 6 as float32 has it, and has no second one.
     activation("hardsigmoid", gradient=False),
     activation("hardswish"),
-    activation("tanhshrink", bends=False, ulps=40.0),
+    # The difference cancels; in 16 bits little of it is left.
+    activation("tanhshrink", bends=False, dtypes=("float64", "float32"), ulps=40.0),
     activation("logsigmoid", bends=False),
     activation("rrelu"),
     Op(
