@@ -184,6 +184,9 @@ void run_block(const Product<S>& p, const Block<O>& w) {
   TileArgs<O> t;
   t.depth = steps;
   t.resume = w.k > 0;
+  t.rounded = nullptr;
+  t.rounded_row = p.out_row;
+  const bool rounded = __is_same(O, Pair) && last_block && p.epilogue.plain() && !p.out_transposed;
   const bool adjacent = w.a_packed || w.a_row == 1;
   for (int64_t i = w.first; i < w.last; ++i) {
     const int64_t v = piece_begin(i, panels, w.pass_vectors, kTileVectors);
@@ -243,8 +246,11 @@ void run_block(const Product<S>& p, const Block<O>& w) {
         t.c = scratch + held * nv * L;
         t.c_row = nv * L;
       }
+      if constexpr (__is_same(O, Pair)) {
+        if (rounded) t.rounded = p.out + (w.row + r) * p.out_row + column;
+      }
       run(t);
-      if (!last_block) continue;
+      if (!last_block || rounded) continue;
       if (!p.out_transposed) {
         finish(p.epilogue, w.row + r, column, rows, columns, t.c, t.c_row, L, p.out, p.out_row);
       } else if (held += rows; held + kTileRows > kHeldRows || r + rows == w.rows) {

@@ -36,6 +36,8 @@ struct TileArgs {
   int64_t depth;       // steps
   Sum<O>* c;           // where the tile goes, and where it begins from when `resume`
   int64_t c_row;
+  bfloat16_t* rounded;  // pairs: where the sums go, rounded, in place of c; or nullptr
+  int64_t rounded_row;
   int tail, b_tail;  // lanes that the last vector of C and of B has, 1 .. kLanes<O>
   bool resume;
   const char* ahead;   // one line is fetched into L2 per step, from here on: the next panel of B
@@ -124,6 +126,17 @@ void tile(const TileArgs<O>& t) {
     // Here every step is a line of its own, and all its broadcasts would wait for it.
     if constexpr (SIDE == ASide::adjacent) __builtin_prefetch(a + kTileAheadA * a_k);
     a += a_k;
+  }
+  if constexpr (__is_same(O, Pair)) {
+    if (t.rounded) {
+      bfloat16_t* to = t.rounded;
+#pragma GCC unroll 8
+      for (int i = 0; i < ROWS; ++i, to += t.rounded_row) {
+#pragma GCC unroll 3
+        for (int j = 0; j < NV; ++j) store_as(to + j * L, acc[i][j], j < NV - 1 ? L : t.b_tail);
+      }
+      return;
+    }
   }
   if (tail == L) {
 #pragma GCC unroll 8
