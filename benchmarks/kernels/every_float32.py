@@ -20,6 +20,7 @@ from hotloop.nn import functional as F
 
 BLOCK = 1 << 22
 SMALLEST_NORMAL = 2.0**-126
+EXPONENT = float(np.float32(2.7))
 
 
 # Name: (call, oracle in float64).
@@ -38,8 +39,8 @@ FUNCTIONS = {
     "rsqrt": (hotloop.rsqrt, lambda x: 1 / np.sqrt(x)),
     "gelu": (F.gelu, lambda x: x * special.erfc(-x / math.sqrt(2)) / 2),
     "silu": (F.silu, lambda x: x * special.expit(x)),
-    # Squares and cubes apart, powers of every number: the exponent is what one multiplication can't reach.
-    "pow": (lambda x: x**2.7, lambda x: x ** np.float64(2.7)),
+    # A number as exponent is rounded to float32, as in PyTorch.
+    "pow": (lambda x: x**EXPONENT, lambda x: x ** np.float64(EXPONENT)),
 }
 
 
