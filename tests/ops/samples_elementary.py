@@ -102,7 +102,7 @@ BINARY = [
     *(
         Op(
             name,
-            [call(integers(6, dtype=d, low=-9, high=12), integers(6, dtype=d, low=-9, high=12)) for d in INTEGERS]
+            [call(integers(6, dtype=d, low=-9, high=40), integers(6, dtype=d, low=-9, high=40)) for d in INTEGERS]
             + [call(integers(4, 3), integers(3)), call(array([0, 0, 7], "int64"), array([0, 5, 0], "int64"))],
             getattr(np, name),
         )

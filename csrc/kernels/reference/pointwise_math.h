@@ -197,7 +197,7 @@ T gcd(T a, T b) {
 template <Integer T>
 T lcm(T a, T b) {
   const T divisor = gcd(a, b);
-  return divisor == T(0) ? T(0) : abs(T(floor_divide(a, divisor) * b));
+  return divisor == T(0) ? T(0) : T(floor_divide(abs(a), divisor) * abs(b));
 }
 template <Integer T>
 T shift_left(T a, T count) {

@@ -248,7 +248,7 @@ inline T gcd(T a, T b) {
 template <Scalar T>
 inline T lcm(T a, T b) {
   const T divisor = gcd(a, b);
-  return divisor == T(0) ? T(0) : abs(T(floor_divide(a, divisor) * b));
+  return divisor == T(0) ? T(0) : T(floor_divide(abs(a), divisor) * abs(b));
 }
 // A negative power of an integer is the whole part of the fraction: 0, but for 1 and -1.
 template <Scalar T>
