@@ -94,5 +94,6 @@ class Reference:
         error = np.abs(got - self.value)
         if not np.isfinite(error).all():
             return Accuracy(np.inf, np.inf)
-        of_bound = np.divide(error, bound, out=np.where(error > 0, np.inf, 0.0), where=bound > 0)
+        with np.errstate(over="ignore"):  # beyond every bound is infinitely wrong
+            of_bound = np.divide(error, bound, out=np.where(error > 0, np.inf, 0.0), where=bound > 0)
         return Accuracy(float(error.max() / max(np.abs(self.value).max(), 1e-300)), float(of_bound.max()))
