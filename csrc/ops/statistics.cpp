@@ -14,6 +14,7 @@ namespace {
 
 using ll = long long;
 constexpr double kInfinity = __builtin_inf();
+constexpr int64_t kProductRows = 25;  // beyond, euclidean distances are taken from a product, as PyTorch does
 
 Tensor in_dtype(const char* op, const Tensor& x, std::optional<DType> dtype) {
   const Tensor t = dtype && *dtype != x.dtype() ? to_dtype(x, *dtype) : x;
@@ -170,6 +171,13 @@ Tensor cdist(const Tensor& a, const Tensor& b, double p) {
     fail<RuntimeError>("cdist only supports floating-point dtypes, the same of both, got %s and %s", name(a.dtype()),
                        name(b.dtype()));
   if (!(p >= 0)) fail<RuntimeError>("cdist only supports non-negative p values, got %g", p);
+  if (p == 2 && k > 0 && (a.size(a.ndim() - 2) > kProductRows || b.size(b.ndim() - 2) > kProductRows)) {
+    // |x - y|^2 = |x|^2 + |y|^2 - 2 x y, whose rounding may fall below zero.
+    const Tensor squares = sum(square(a), Dims{-1}, true) + transpose(sum(square(b), Dims{-1}, true), -2, -1);
+    const Tensor apart = squares - matmul(a, transpose(b, -2, -1)) * 2.0;
+    const Tensor same = le(apart, 0.0);
+    return where(same, 0.0, sqrt(where(same, 1.0, apart)));
+  }
   const Tensor apart = unsqueeze(a, -2) - unsqueeze(b, -3);  // (..., n, m, k)
   const Dims last{-1};
   if (k == 0) return sum(apart, last);

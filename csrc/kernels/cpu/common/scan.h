@@ -13,6 +13,7 @@ namespace hotloop::HOTLOOP_ISA {
 
 constexpr int kScanStrip = 128;                // columns whose states stay in L1
 constexpr int kScanRows = 8;                   // rows at once, to hide the latency of a step
+constexpr int kScanExtremeRows = 4;            // the same where a line has two states
 constexpr int64_t kScanChunkWork = 32 * 1024;  // elements
 
 template <class A, class T>
@@ -135,14 +136,14 @@ void extreme_strip(const T* __restrict__ x, T* __restrict__ out, int64_t* __rest
 
 template <class A, bool kMax, class T>
 void scan_extremes(const ScanArgs& args) {
-  for_strips(args, kScanRows, [&](int64_t at, int64_t step, int64_t width) {
+  for_strips(args, kScanExtremeRows, [&](int64_t at, int64_t step, int64_t width) {
     const T* x = static_cast<const T*>(args.x) + at;
     T* out = static_cast<T*>(args.out) + at;
     int64_t* indices = args.indices + at;
     if (step == 1)
       extreme_strip<A, kMax, 0>(x, out, indices, args.inner, 1, args.n, width);
-    else if (width == kScanRows)
-      extreme_strip<A, kMax, kScanRows>(x, out, indices, args.inner, step, args.n, width);
+    else if (width == kScanExtremeRows)
+      extreme_strip<A, kMax, kScanExtremeRows>(x, out, indices, args.inner, step, args.n, width);
     else
       for (int64_t c = 0; c < width; ++c)
         extreme_strip<A, kMax, 1>(x + c * step, out + c * step, indices + c * step, args.inner, 0, args.n, 1);

@@ -190,7 +190,7 @@ void sort_rows(const SortArgs& args) {
   constexpr int kKeyBits = 8 * int(sizeof(T));
   const int64_t n = args.n, k = args.k;
   const bool selects = k <= n / kSelectShare;
-  const int64_t capacity = selects ? larger<int64_t>(2 * k, k + 4 * kSelectBlock) + kSelectBlock : n;
+  const int64_t limit = larger<int64_t>(2 * k, kSelectBlock - 1), capacity = selects ? limit + kSelectBlock : n;
   const Key turn = args.descending ? Key(~Key(0)) : Key(0);
   const int64_t per_chunk = larger<int64_t>(kSortChunkWork / n, 1);
   for_chunks((args.rows + per_chunk - 1) / per_chunk, [&](int64_t chunk) {
@@ -209,17 +209,21 @@ void sort_rows(const SortArgs& args) {
         Key keys[kSelectBlock];
         for (int64_t i = 0; i < n; i += kSelectBlock) {
           const int64_t block = smaller(kSelectBlock, n - i);
-          bool some = !full;
-          for (int64_t j = 0; j < block; ++j) {
-            keys[j] = Key(Keys::key(x[i + j]) ^ turn);
-            some |= keys[j] < worst;
+          if (full) {
+            Key better = 0;
+            for (int64_t j = 0; j < block; ++j) {
+              keys[j] = Key(Keys::key(x[i + j]) ^ turn);
+              better |= Key(keys[j] < worst);
+            }
+            if (!better) continue;
+            for (int64_t j = 0; j < block; ++j) {
+              items[count] = Item::make(keys[j], i + j);
+              count += keys[j] < worst;
+            }
+          } else {
+            for (int64_t j = 0; j < block; ++j) items[count++] = Item::make(Key(Keys::key(x[i + j]) ^ turn), i + j);
           }
-          if (!some) continue;
-          for (int64_t j = 0; j < block; ++j) {
-            items[count] = Item::make(keys[j], i + j);
-            count += !full || keys[j] < worst;
-          }
-          if (count + kSelectBlock <= capacity) continue;
+          if (count <= limit) continue;
           select_items(items, count, k - 1);
           worst = 0;
           for (int64_t j = 0; j < k; ++j) worst = larger(worst, Key(items[j].key()));

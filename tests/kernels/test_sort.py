@@ -1,0 +1,94 @@
+"""Sorting, selection and search against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import hotloop
+from support.kernels import DTYPES, FLOATS, INTEGERS, for_each_thread_count, generator, numbers, tensor, values
+
+# By insertion, by digits of 8 bits, by digits of 11 bits.
+LENGTHS = [1, 2, 24, 25, 300, 16 * 1024 + 1]
+WIDE = {"int64": 2**62, "int32": 2**31 - 1}
+
+
+def lines(rows: int, n: int, name: str) -> np.ndarray:
+    """Values with ties; floats with NaN, infinities and zeros of both signs, integers over their whole range."""
+    x = numbers((rows, n), name, special=name in FLOATS)
+    if name in WIDE:
+        some = generator(name, n).integers(-WIDE[name], WIDE[name], (rows, n))
+        x = np.where(x % 2 == 0, some, x).astype(name)
+    return values(tensor(np.round(x, 1) if name in FLOATS else x, name))
+
+
+def stable_order(x: np.ndarray, descending: bool) -> np.ndarray:
+    """NaN above every number; equal elements in the order they came."""
+    if not descending:
+        return np.argsort(x, axis=-1, kind="stable")
+    return x.shape[-1] - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("name", DTYPES)
+def test_sort(kernels, name, n, descending):
+    x = lines(3, n, name)
+    got, index = tensor(x, name).sort(descending=descending, stable=True)
+    kernels.ran()
+    order = stable_order(x, descending)
+    np.testing.assert_array_equal(values(index), order)
+    wanted = np.take_along_axis(x, order, axis=-1)
+    np.testing.assert_array_equal(values(got), wanted)
+    if name in FLOATS:
+        np.testing.assert_array_equal(np.signbit(values(got)), np.signbit(wanted))
+
+
+@pytest.mark.parametrize("largest", [False, True])
+@pytest.mark.parametrize(("n", "k"), [(8, 1), (64, 8), (65, 1), (3000, 5), (3000, 300), (900, 100), (70, 9), (70, 8)])
+@pytest.mark.parametrize("name", DTYPES)
+def test_topk(kernels, name, n, k, largest):
+    x = lines(2, n, name)
+    for order in (x, np.sort(x, axis=-1), np.sort(x, axis=-1)[..., ::-1].copy()):
+        got, index = tensor(order, name).topk(k, largest=largest)
+        kernels.ran()
+        wanted = stable_order(order, largest)[..., :k]
+        np.testing.assert_array_equal(values(index), wanted)
+        np.testing.assert_array_equal(values(got), np.take_along_axis(order, wanted, axis=-1))
+
+
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 64, 1000])
+@pytest.mark.parametrize("name", DTYPES)
+def test_search(kernels, name, n, right):
+    line = np.sort(values(tensor(numbers((n,), name), name)))
+    wanted = values(tensor(numbers((5, 9), name, "wanted"), name))
+    got = hotloop.searchsorted(tensor(line, name), tensor(wanted, name), right=right)
+    kernels.ran()
+    np.testing.assert_array_equal(values(got), np.searchsorted(line, wanted, side="right" if right else "left"))
+
+
+@pytest.mark.parametrize("how", ["prod", "amax", "amin"])
+@pytest.mark.parametrize("name", [*FLOATS, *INTEGERS, "bool"])
+def test_scatter_reduce(kernels, name, how):
+    rng = generator(name, how)
+    x = values(tensor(np.round(numbers((7, 5), name)), name))
+    source = values(tensor(np.round(numbers((40, 5), name, "source")), name))
+    if how == "prod" and name != "bool":  # whole numbers that stay exact
+        x, source = np.sign(x), np.sign(source)
+    index = rng.integers(0, 7, (40, 5))
+    got = tensor(x, name).scatter_reduce(0, hotloop.from_numpy(index), tensor(source, name), how)
+    kernels.ran()
+    wanted = x.copy()
+    combine = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}[how]
+    combine.at(wanted, (index, np.broadcast_to(np.arange(5), (40, 5))), source)
+    np.testing.assert_array_equal(values(got), wanted)
+
+
+@pytest.mark.usefixtures("threads")
+def test_bits_for_any_number_of_threads(vectors):
+    x = tensor(numbers((301, 457), "float32"), "float32")
+    line = hotloop.arange(100).float() / 10 - 5
+    for_each_thread_count(vectors, lambda: x.sort(0).indices)
+    for_each_thread_count(vectors, lambda: x.topk(9).values)
+    for_each_thread_count(vectors, lambda: hotloop.searchsorted(line, x))
