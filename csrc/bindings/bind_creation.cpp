@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "bindings/arguments.h"
 #include "bindings/autograd_types.h"
 #include "bindings/tables.h"
@@ -73,10 +75,13 @@ Tensor arange(const Scalar& first, const std::optional<Scalar>& second, const Sc
   const bool floating = start.kind == Scalar::floating || end.kind == Scalar::floating || step.kind == Scalar::floating;
   const DType type = dtype.value_or(floating ? ops::default_dtype() : DType::i64);
   const Device where = device_or_cpu(device);
-  if (floating)
+  if (floating && is_floating(type))
     return finished(ops::arange(start.as_double(), end.as_double(), step.as_double(), type, where), requires_grad);
-  return finished(ops::arange(start.i, end.i, step.i, type, where), requires_grad);
+  return finished(ops::arange(start.as_int(), end.as_int(), step.as_int(), type, where), requires_grad);
 }
+
+// Whole dtypes count between whole ends.
+double end_of(double value, DType dtype) { return is_floating(dtype) ? value : std::trunc(value); }
 
 DType floating_or_default(const char* op, const MaybeDType& dtype) {
   const DType type = dtype.value_or(ops::default_dtype());
@@ -253,9 +258,9 @@ void add_creation_rows() {
           "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
           [](double start, double end, int64_t steps, const MaybeDType& dtype, const MaybeDevice& device,
              bool requires_grad) {
-            return finished(
-                ops::linspace(start, end, steps, dtype.value_or(ops::default_dtype()), device_or_cpu(device)),
-                requires_grad);
+            const DType type = dtype.value_or(ops::default_dtype());
+            return finished(ops::linspace(end_of(start, type), end_of(end, type), steps, type, device_or_cpu(device)),
+                            requires_grad);
           },
           "steps numbers evenly from start to end, both included."),
       HOTLOOP_FUNCTION(
@@ -352,9 +357,10 @@ void add_creation_rows() {
           "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
           [](double start, double end, int64_t steps, double base, const MaybeDType& dtype, const MaybeDevice& device,
              bool requires_grad) {
-            const Tensor exponents = ops::linspace(start, end, steps, DType::f64, device_or_cpu(device));
-            return finished(ops::to_dtype(ops::pow(ops::number(base), exponents), dtype.value_or(ops::default_dtype())),
-                            requires_grad);
+            const DType type = dtype.value_or(ops::default_dtype());
+            const Tensor exponents =
+                ops::linspace(end_of(start, type), end_of(end, type), steps, DType::f64, device_or_cpu(device));
+            return finished(ops::to_dtype(ops::pow(ops::number(base), exponents), type), requires_grad);
           },
           "base to the power of numbers evenly from start to end."),
       HOTLOOP_FUNCTION(

@@ -30,8 +30,8 @@ py::object nonzero(const Tensor& x, bool as_tuple) {
   return owned(to_python(ops::unbind(ops::nonzero(ops::atleast(x, 1)), 1)));
 }
 
-Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, double alpha) {
-  return ops::index_add(x, dim, index, alpha == 1 ? source : source * alpha);
+Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
+  return ops::index_add(x, dim, index, alpha == 1 ? source : source * ops::number(alpha));
 }
 
 }  // namespace
@@ -40,10 +40,10 @@ void add_index_rows() {
   add_rows({
       HOTLOOP_OP("index_select(input: Tensor, dim: int, index: Tensor) -> Tensor", ops::index_select,
                  "The slices of dim that a 1-d index tensor names."),
-      HOTLOOP_OP("index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1.0) -> Tensor",
+      HOTLOOP_OP("index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1) -> Tensor",
                  index_add, "input with slices of alpha * source added at the indices, in order."),
       HOTLOOP_METHOD(
-          "index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1.0) -> Tensor",
+          "index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1) -> Tensor",
           in_place<index_add>, "In-place form of index_add()."),
       HOTLOOP_OP("gather(input: Tensor, dim: int, index: Tensor) -> Tensor", ops::gather,
                  "Elements of dim chosen one by one by an index tensor."),
@@ -96,6 +96,13 @@ void add_index_rows() {
       HOTLOOP_METHOD("scatter_reduce_(self: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, "
                      "include_self: bool = True) -> Tensor",
                      in_place<ops::scatter_reduce>, "In-place form of scatter_reduce()."),
+      HOTLOOP_OP("index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, "
+                 "include_self: bool = True) -> Tensor",
+                 ops::index_reduce,
+                 "input with the prod, mean, amax or amin of slices of source (and its own) at the indices of dim."),
+      HOTLOOP_METHOD("index_reduce_(self: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, "
+                     "include_self: bool = True) -> Tensor",
+                     in_place<ops::index_reduce>, "In-place form of index_reduce()."),
       HOTLOOP_OP("index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor", ops::index_copy,
                  "input with slices of source written at the indices of dim."),
       HOTLOOP_METHOD("index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor",

@@ -27,9 +27,9 @@ py::object extreme(const Tensor& x, const py::object& dim, bool keepdim) {
 
 // PyTorch's two forms: var(dim, *, correction, keepdim), and the older var(dim, unbiased, keepdim), which
 // may also be var(unbiased).
-template <Tensor (*function)(const Tensor&, const OptionalDims&, double, bool)>
-Tensor moment(const Tensor& x, const py::object& dim, std::optional<bool> unbiased, bool keepdim,
-              std::optional<double> correction) {
+template <auto function>
+auto moment(const Tensor& x, const py::object& dim, std::optional<bool> unbiased, bool keepdim,
+            std::optional<double> correction) {
   if (PyBool_Check(dim.ptr())) return function(x, {}, dim.ptr() == Py_True ? 1 : 0, keepdim);
   OptionalDims dims;
   if (PyIndex_Check(dim.ptr())) {
@@ -118,13 +118,9 @@ void add_reduce_rows() {
       HOTLOOP_OP("std(input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool | None = None, "
                  "keepdim: bool = False, *, correction: float | None = None) -> Tensor",
                  moment<ops::std>, "Standard deviation, the root of var()."),
-      HOTLOOP_FUNCTION(
-          "var_mean(input: Tensor, dim: int | Sequence[int] | None = None, *, "
-          "correction: float | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]",
-          [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
-            return ops::var_mean(x, dims, correction.value_or(1), keepdim);
-          },
-          "Variance and mean."),
+      HOTLOOP_FUNCTION("var_mean(input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool | None = None, "
+                       "keepdim: bool = False, *, correction: float | None = None) -> tuple[Tensor, Tensor]",
+                       moment<ops::var_mean>, "Variance and mean."),
       HOTLOOP_OP(
           "logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor",
           [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::logsumexp(x, dims, keepdim); },
@@ -144,13 +140,9 @@ void add_reduce_rows() {
           "aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> MinAndMax",
           [](const Tensor& x, MaybeInt dim, bool keepdim) { return min_and_max(ops::aminmax(x, dim, keepdim)); },
           "amin() and amax()."),
-      HOTLOOP_FUNCTION(
-          "std_mean(input: Tensor, dim: int | Sequence[int] | None = None, *, "
-          "correction: float | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]",
-          [](const Tensor& x, const OptionalDims& dims, std::optional<double> correction, bool keepdim) {
-            return ops::std_mean(x, dims, correction.value_or(1), keepdim);
-          },
-          "Standard deviation and mean."),
+      HOTLOOP_FUNCTION("std_mean(input: Tensor, dim: int | Sequence[int] | None = None, unbiased: bool | None = None, "
+                       "keepdim: bool = False, *, correction: float | None = None) -> tuple[Tensor, Tensor]",
+                       moment<ops::std_mean>, "Standard deviation and mean."),
       HOTLOOP_FUNCTION("linalg_vector_norm(x: Tensor, ord: float = 2.0, dim: int | Sequence[int] | None = None, "
                        "keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor",
                        ops::vector_norm, "The norm of order `ord` over the given dims, or all."),
@@ -168,6 +160,10 @@ void add_reduce_rows() {
           "renorm_(self: Tensor, p: float, dim: int, maxnorm: float) -> Tensor",
           [](const Tensor& x, double p, int64_t dim, double most) { ops::copy_(x, ops::renorm(x, p, dim, most)); },
           "In-place form of renorm()."),
+      HOTLOOP_OP(
+          "dist(input: Tensor, other: Tensor, p: float = 2.0) -> Tensor",
+          [](const Tensor& a, const Tensor& b, double p) { return ops::norm(a - b, p, {}, false); },
+          "The p-norm of input - other."),
       HOTLOOP_FUNCTION(
           "cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor",
           [](const Tensor& a, const Tensor& b, double p, const std::optional<std::string>&) {

@@ -2,6 +2,7 @@
 #include "bindings/tables.h"
 #include "bindings/types.h"
 #include "core/error.h"
+#include "ops/broadcast.h"
 #include "ops/shape.h"
 
 namespace hotloop::bindings {
@@ -43,6 +44,29 @@ Tensor to(const Tensor& x, const py::object& first, const py::object& second, co
   return copy ? ops::clone(x) : x;
 }
 
+// storage_offset counts from the memory's beginning, as a tensor's own offset does.
+Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::optional<int64_t> offset) {
+  const int64_t own = (x.data<char>() - static_cast<char*>(x->storage->data())) / int64_t(itemsize(x.dtype()));
+  return ops::as_strided(x, sizes, strides, offset ? *offset - own : 0);
+}
+
+// split(x, 3, dim) and split(x, [1, 2], dim) by the name that takes lists alone.
+std::vector<Tensor> split_with_sizes(const Tensor& x, const std::vector<int64_t>& sizes, int64_t dim) {
+  return ops::split(x, sizes, dim);
+}
+
+Tensor sum_to_size(const Tensor& x, const Dims& sizes) {
+  bool fits = sizes.n <= x.ndim();
+  for (int i = 1; fits && i <= sizes.n; ++i) {
+    const int64_t wanted = sizes[sizes.n - i];
+    fits = wanted == 1 || wanted == x.size(x.ndim() - i);
+  }
+  if (!fits)
+    fail<RuntimeError>("sum_to_size: size %s is not expandable to size %s", to_string(sizes).c_str(),
+                       to_string(x.sizes()).c_str());
+  return ops::sum_to(x, sizes);
+}
+
 template <DType dtype>
 Tensor cast(const Tensor& x) {
   return x.dtype() == dtype ? x : ops::to_dtype(x, dtype);
@@ -71,6 +95,8 @@ void add_shape_rows() {
                  "transpose() by NumPy's name."),
       HOTLOOP_OP("swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor", ops::transpose,
                  "transpose() by another name."),
+      HOTLOOP_OP("adjoint(input: Tensor) -> Tensor", ops::matrix_transpose,
+                 "The last two dims swapped, as a real matrix's adjoint is; a view."),
       HOTLOOP_OP("t(input: Tensor) -> Tensor", ops::t, "The transpose of a matrix; a view."),
       HOTLOOP_METHOD("expand(self: Tensor, *sizes: int) -> Tensor", ops::expand,
                      "Dims of size 1 repeated without memory; -1 keeps a size."),
@@ -105,17 +131,27 @@ void add_shape_rows() {
                  ops::movedim, "Dims moved to other places; a view."),
       HOTLOOP_OP("moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor",
                  ops::movedim, "movedim() by NumPy's name."),
-      HOTLOOP_OP("as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int = 0) "
-                 "-> Tensor",
-                 ops::as_strided, "Any view of the memory, from this tensor's first element."),
+      HOTLOOP_OP("as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], "
+                 "storage_offset: int | None = None) -> Tensor",
+                 as_strided, "Any view of the memory, from this tensor's first element or from storage_offset."),
       HOTLOOP_OP("split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]", split_by,
                  "Views of equal or given lengths along dim."),
+      HOTLOOP_OP("split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]",
+                 split_with_sizes, "split() by a list of lengths."),
+      HOTLOOP_METHOD("sum_to_size(self: Tensor, *size: int) -> Tensor", sum_to_size,
+                     "The sum over what expand() from size would repeat."),
       HOTLOOP_OP("chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]", ops::chunk,
                  "At most `chunks` views of equal length along dim."),
       HOTLOOP_OP("unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]", ops::unbind,
                  "A view of each index of dim."),
       HOTLOOP_OP("clone(input: Tensor) -> Tensor", ops::clone, "A copy with memory of its own; keeps history."),
       HOTLOOP_METHOD("contiguous(self: Tensor) -> Tensor", ops::contiguous, "This tensor, or a row-major copy."),
+      HOTLOOP_OP(
+          "narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor",
+          [](const Tensor& x, int64_t dim, int64_t start, int64_t length) {
+            return ops::clone(ops::narrow(x, dim, start, length));
+          },
+          "narrow() with memory of its own."),
       HOTLOOP_METHOD("copy_(self: Tensor, src: Tensor | Number) -> Tensor", ops::copy_,
                      "Overwrites with src, broadcast and converted."),
       HOTLOOP_METHOD(
@@ -129,6 +165,9 @@ void add_shape_rows() {
           "Overwrites every element with zero."),
       HOTLOOP_FUNCTION("cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::cat,
                        "Tensors joined along a dim."),
+      HOTLOOP_FUNCTION("concat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::cat, "cat() by another name."),
+      HOTLOOP_FUNCTION("concatenate(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::cat,
+                       "cat() by NumPy's name."),
       HOTLOOP_FUNCTION("stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::stack,
                        "Tensors joined along a new dim."),
       HOTLOOP_OP("flip(input: Tensor, *dims: int) -> Tensor", ops::flip, "A copy with the order along dims reversed."),
@@ -150,6 +189,8 @@ void add_shape_rows() {
       HOTLOOP_METHOD("bfloat16(self: Tensor) -> Tensor", cast<DType::bf16>, "As bfloat16."),
       HOTLOOP_METHOD("long(self: Tensor) -> Tensor", cast<DType::i64>, "As int64."),
       HOTLOOP_METHOD("int(self: Tensor) -> Tensor", cast<DType::i32>, "As int32."),
+      HOTLOOP_METHOD("byte(self: Tensor) -> Tensor", cast<DType::u8>, "As uint8."),
+      HOTLOOP_METHOD("char(self: Tensor) -> Tensor", cast<DType::i8>, "As int8."),
       HOTLOOP_METHOD("bool(self: Tensor) -> Tensor", cast<DType::bool_>, "As bool: whether nonzero."),
       HOTLOOP_METHOD(
           "cpu(self: Tensor) -> Tensor", [](const Tensor& x) { return x; }, "On the CPU."),

@@ -267,7 +267,7 @@ Tensor read(const OpRecord& op, const Indexing& x, const Tensor& array, const Te
 
 Tensor as_index(const char* op, const Tensor& index) {
   if (index.dtype() == DType::i64) return index;
-  if (index.dtype() != DType::i32)
+  if (index.dtype() != DType::i32 && index.numel() > 0)
     fail<RuntimeError>("%s: expected index of dtype int64 or int32, got %s", op, name(index.dtype()));
   return to_dtype(index, DType::i64);
 }
@@ -306,6 +306,8 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
 
 Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
   const Indexing i = along_rows("index_add", x, dim, index);
+  if (x.ndim() == 0 && source.numel() == 1)
+    return reshape(index_add(reshape(x, {1}), 0, reshape(index, {-1}), reshape(source, {1})), {});
   return write(index_add_op, x, as_index("index_add", index), source, {i, Write::add});
 }
 

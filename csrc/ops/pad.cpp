@@ -27,7 +27,7 @@ Tensor pad_constant(const Tensor& x, const std::vector<int64_t>& pad, double val
     starts[d] = before > 0 ? before : 0;
   }
   const Tensor out = full(sizes, value, x.dtype(), x.device());
-  if (kept.numel() > 0) copy_(slice_all(out, starts, kept.sizes(), Dims::filled(x.ndim(), 1)), kept);
+  copy_(slice_all(out, starts, kept.sizes(), Dims::filled(x.ndim(), 1)), kept);
   return out;
 }
 

@@ -14,6 +14,10 @@ using ll = long long;
 
 // beta * input + alpha * product; an input whose factor is 0 is not read.
 Tensor combine(const Tensor& input, const Tensor& product, double beta, double alpha) {
+  if (!is_floating(product.dtype())) {  // whole factors
+    const Tensor scaled = product * number(int64_t(alpha));
+    return int64_t(beta) == 0 ? scaled : input * number(int64_t(beta)) + scaled;
+  }
   const Tensor scaled = alpha == 1 ? product : product * alpha;
   if (beta == 0) return scaled;
   return beta == 1 ? input + scaled : input * beta + scaled;
@@ -148,7 +152,7 @@ Tensor multi_dot(const char* op, const std::vector<Tensor>& tensors) {
 }
 
 Tensor vander(const Tensor& x, std::optional<int64_t> columns, bool increasing) {
-  if (x.ndim() == 0) fail<RuntimeError>("vander: x must be a one-dimensional tensor, got a 0-d tensor");
+  if (x.ndim() == 0) return vander(unsqueeze(x, 0), columns, increasing);
   const int64_t n = columns.value_or(x.size(x.ndim() - 1));
   if (n < 0) fail<RuntimeError>("vander: N must be non-negative, got %lld", ll(n));
   std::vector<Tensor> powers;

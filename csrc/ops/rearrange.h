@@ -45,6 +45,9 @@ Tensor slice_scatter(const Tensor& x, const Tensor& source, int64_t dim, std::op
                      std::optional<int64_t> end, int64_t step);
 Tensor diagonal_scatter(const Tensor& x, const Tensor& source, int64_t offset, int64_t dim1, int64_t dim2);
 Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+// reduce: prod, mean, amax or amin, of slices of source and, with include_self, of x.
+Tensor index_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const std::string& reduce,
+                    bool include_self);
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value);
 Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source);
 Tensor take(const Tensor& x, const Tensor& index);  // of x as a vector

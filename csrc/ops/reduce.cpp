@@ -300,7 +300,7 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
   if (p == 1) return sum(abs(x), dims, keepdim);
   if (p == __builtin_inf()) return amax(abs(x), dims, keepdim);
   if (p == -__builtin_inf()) return amin(abs(x), dims, keepdim);
-  if (p == 0) return sum(to_dtype(ne(x, 0.0), x.dtype()), dims, keepdim);
+  if (p == 0) return sum(where(isnan(x), 1.0, abs(sign(x))), dims, keepdim);  // in the graph, without slope
   if (!x->requires_grad || p < 0) return pow_scalar(sum(pow_scalar(abs(x), p), dims, keepdim), 1.0 / p);
   // Where powers have no finite slope, at zero, the gradient is zero.
   const auto power = [](const Tensor& t, double q) {

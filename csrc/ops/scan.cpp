@@ -162,8 +162,8 @@ Tensor diff(const Tensor& x, int64_t n, int64_t dim, const Tensor& prepend, cons
                          part->ndim(), x.ndim());
     parts.push_back(*part);
   }
+  if (n == 0) return clone(x);
   Tensor result = parts.size() == 1 ? x : cat(parts, d);
-  if (n == 0) return result.same(x) ? clone(x) : result;
   for (; n > 0; --n) {
     const int64_t length = result.size(d);
     const Tensor later = slice(result, d, 1, length, 1), earlier = slice(result, d, 0, length ? length - 1 : 0, 1);

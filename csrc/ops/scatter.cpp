@@ -80,6 +80,23 @@ Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   return index_put(x, at_dim(positions, d), values, false);
 }
 
+Tensor index_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const std::string& reduce,
+                    bool include_self) {
+  const int d = wrap_dim("index_reduce", dim, x.ndim());
+  if (index.ndim() > 1) fail<IndexError>("index_reduce(): Index is supposed to be a vector, got %d dims", index.ndim());
+  if (reduce == "sum")
+    fail<RuntimeError>("index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got sum");
+  const Tensor positions = reshape(as_positions("index_reduce()", index), {-1});
+  if (x.ndim() == 0)
+    return reshape(scatter_reduce(reshape(x, {1}), 0, positions, reshape(source, {-1}), reduce, include_self), {});
+  Dims wanted = x.sizes(), own = Dims::filled(x.ndim(), 1);
+  wanted[d] = own[d] = positions.numel();
+  if (!(source.sizes() == wanted))
+    fail<RuntimeError>("index_reduce(): expected source of shape %s, got %s", to_string(wanted).c_str(),
+                       to_string(source.sizes()).c_str());
+  return scatter_reduce(x, d, expand(reshape(positions, own), wanted), source, reduce, include_self);
+}
+
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value) {
   const int d = wrap_dim("index_fill", dim, x.ndim());
   if (index.ndim() > 1) fail<IndexError>("index_fill_(): Index is supposed to be a vector, got %d dims", index.ndim());
@@ -118,14 +135,16 @@ Tensor take(const Tensor& x, const Tensor& index) {
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_t> dim) {
-  const Tensor positions = as_positions("take_along_dim()", index);
-  if (!dim) return gather(reshape(x, {-1}), 0, reshape(positions, {-1}));
+  const Tensor given = as_positions("take_along_dim()", index);
+  if (!dim) return gather(reshape(x, {-1}), 0, reshape(given, {-1}));
   if (x.ndim() != index.ndim())
     fail<RuntimeError>(
         "take_along_dim(): input and indices should have the same number of dimensions, but got %d "
         "dimensions for input, and %d dimensions for indices",
         x.ndim(), index.ndim());
   const int d = wrap_dim("take_along_dim", *dim, x.ndim());
+  const int64_t n = x.ndim() ? x.size(d) : 1;
+  const Tensor positions = where(lt(given, 0.0), given + number(n), given);
   Dims left = x.sizes(), right = index.sizes();
   left[d] = right[d] = 1;
   Dims array = broadcast_shape("take_along_dim", left, right), places = array;

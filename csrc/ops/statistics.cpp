@@ -63,7 +63,7 @@ Tensor vector_norm(const Tensor& x, double order, const OptionalDims& dims, bool
   // An empty list of dims asks for each element's own size.
   if (dims && dims->empty() && x.ndim() > 0) {
     const Tensor size = abs(in);
-    return order == 0 ? to_dtype(ne(in, 0.0), in.dtype()) : size;
+    return order == 0 ? where(isnan(in), 1.0, abs(sign(in))) : size;
   }
   return norm(in, order, dims, keepdim);
 }
@@ -181,9 +181,8 @@ Tensor cdist(const Tensor& a, const Tensor& b, double p) {
   const Tensor apart = unsqueeze(a, -2) - unsqueeze(b, -3);  // (..., n, m, k)
   const Dims last{-1};
   if (k == 0) return sum(apart, last);
-  if (p == 0) return sum(to_dtype(ne(apart, 0.0), a.dtype()), last);
   if (p == 1) return sum(abs(apart), last);
-  if (p == 2) return norm(apart, 2, last, false);
+  if (p == 0 || p == 2) return norm(apart, p, last, false);
   if (p == kInfinity) return amax(abs(apart), last);
   return power_above_zero(sum(power_above_zero(abs(apart), p), last), 1 / p);
 }

@@ -147,4 +147,99 @@ OPS: list[Op] = [
         lambda input, weight, bias=None: linear(input, weight, bias),
         length=30,
     ),
+    *(
+        Op("einsum", [call(equation, *(floats(*shape, layout=a) for shape in shapes)) for a in LAYOUTS[:2]], length=20)
+        for equation, *shapes in [
+            ("ij,jk->ik", (4, 3), (3, 5)),
+            ("ij,jk", (4, 3), (3, 5)),
+            ("bij,bjk->bik", (2, 4, 3), (2, 3, 5)),
+            ("bij,bkj->bki", (2, 4, 3), (2, 5, 3)),
+            ("i,j->ji", (4,), (3,)),
+            ("ij->ji", (4, 3)),
+            ("ij->", (4, 3)),
+            ("ii->i", (4, 4)),
+            ("bii", (2, 3, 3)),
+            ("...ij,...jk->...ik", (2, 4, 3), (3, 5)),
+            ("i...,i...->...", (4, 3, 2), (4, 2)),
+            ("bn,anm,bm->ba", (2, 4), (5, 4, 3), (2, 3)),
+            ("ij,ij,ij->i", (3, 4), (3, 4), (1, 4)),
+            ("bhqd, bhkd -> bhqk", (2, 2, 3, 4), (2, 2, 5, 4)),
+            ("ij,k->j", (3, 4), (2,)),
+            ("aij,jb->iab", (2, 0, 3), (3, 2)),
+        ]
+    ),
+    Op("einsum", [call("ij,jk->ik", [floats(4, 3), floats(3, 5)])], length=3),
+    Op(
+        "tensordot",
+        [call(floats(4, 3, 2), floats(3, 2, 5))]
+        + [call(floats(3, 4, 5), floats(4, 3, 2, layout=a), dims=([1, 0], [0, 1])) for a in LAYOUTS]
+        + [
+            call(floats(4), floats(3), 0),
+            call(floats(4, 3), floats(3, 2), 1),
+            call(floats(2, 3), floats(4, 3), ([-1], [-1])),
+        ],
+        length=20,
+    ),
+    Op("inner", [call(floats(3), floats(3)), call(floats(2, 3), floats(4, 3)), call(floats(), floats(2, 3))], length=3),
+    Op("vdot", [call(floats(5), floats(5))], length=5),
+    Op("ger", [call(floats(3), floats(4))]),
+    Op(
+        "kron",
+        [
+            call(floats(2, 3), floats(4, 2)),
+            call(floats(3), floats(2, 2)),
+            call(floats(), floats(3)),
+            call(integers(2), integers(2)),
+        ],
+    ),
+    Op(
+        "cross",
+        [call(floats(4, 3, layout=a), floats(4, 3), 1) for a in LAYOUTS]
+        + [call(floats(3, 4), floats(3, 4), dim=0), call(floats(3, 3), floats(3, 3), -1)],
+        length=2,
+    ),
+    Op("linalg.cross", [call(floats(4, 3), floats(1, 3)), call(floats(3, 4), floats(3, 4), dim=0)], length=2),
+    Op(
+        "matrix_power",
+        [call(floats(3, 3), n) for n in (1, 2, 3, 5)] + [call(floats(2, 3, 3, grad=False), 0)],
+        length=100,
+        ulps=16,
+    ),
+    Op(
+        "linalg.multi_dot",
+        [call([floats(2, 5), floats(5, 3), floats(3, 4)]), call([floats(5), floats(5, 3), floats(3)])],
+        length=30,
+        ulps=8,
+    ),
+    Op(
+        "vander",
+        [call(floats(4)), call(floats(4), 3, increasing=True), call(integers(3), N=2), call(floats(3), 0)],
+        gradient=False,
+        ulps=8,
+    ),
+    Op(
+        "addmv",
+        [
+            call(floats(4), floats(4, 3), floats(3), beta=0.5, alpha=2),
+            call(floats(), floats(4, 3), floats(3)),
+            call(integers(4), integers(4, 3), integers(3), alpha=2),
+        ],
+        length=4,
+        ulps=4,
+    ),
+    Op(
+        "addr",
+        [call(floats(4, 3), floats(4), floats(3), beta=0.5, alpha=2), call(floats(3), floats(4), floats(3))],
+        length=2,
+        ulps=4,
+    ),
+    Op(
+        "addbmm",
+        [
+            call(floats(4, 5), floats(2, 4, 3), floats(2, 3, 5), beta=0.5, alpha=2),
+            call(floats(5), floats(2, 4, 3), floats(2, 3, 5)),
+        ],
+        length=7,
+        ulps=4,
+    ),
 ]

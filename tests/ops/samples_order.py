@@ -205,6 +205,16 @@ STATISTICS = [
         length=64,
         ulps=8,
     ),
+    *(
+        Op(
+            name,
+            [call(floats(5, 3), False), call(floats(5, 3), 0, True, True), call(floats(5, 3), dim=1, unbiased=False)],
+            length=64,
+            ulps=8,
+        )
+        for name in ("var_mean", "std_mean")
+    ),
+    Op("dist", [call(floats(5, 3), floats(3), p=p) for p in (1, 2, 3.0, float("inf"))], length=15, ulps=8),
     Op(
         "cov",
         [

@@ -195,6 +195,33 @@ PARTS = [
         [call(floats(5), 0, permutation(5, 3), value=2.0, reduce=r) for r in ("add", "multiply")],
         gradient=False,
     ),
+    *(
+        Op(
+            "index_reduce",
+            [
+                call(
+                    x, d, index(6, below=n), floats(*(6 if i == d % 3 else s for i, s in enumerate((5, 3, 4)))), r, **k
+                )
+                for x in (X[0], X[1])
+                for d, n in [(0, 5), (-1, 4)]
+                for k in ({}, {"include_self": False})
+            ],
+            length=9,
+            ulps=8,
+            second=r == "mean",
+        )
+        for r in ("prod", "mean", "amax", "amin")
+    ),
+    Op(
+        "index_add",
+        [call(integers(5), 0, index(3, below=5), integers(3), alpha=2), call(floats(), 0, index(1, below=1), floats())],
+    ),
+    Op("split_with_sizes", [call(floats(5, 2), [2, 3]), call(floats(2, 5), [4, 0, 1], dim=-1)]),
+    Op(
+        "Tensor.sum_to_size", [call(floats(4, 3), 3), call(floats(4, 3), 4, 1), call(floats(2, 4, 3), (1, 3))], length=8
+    ),
+    Op("concat", [call([floats(2, 3), floats(1, 3)])]),
+    Op("adjoint", [call(floats(2, 3, 4))]),
     Op("argwhere", [call(integers(4, 5, low=0, high=2)), call(array(1.0, grad=False))], gradient=False),
     Op(
         "nonzero",

@@ -145,7 +145,7 @@ DTYPED = (
 )
 
 OPS: list[Op] = [
-    reduction("sum", with_dtype(np.sum), extra=(*DTYPED, call(NANS, 0), call(floats(300, 300)))),
+    reduction("sum", with_dtype(np.sum), extra=(*DTYPED, call(NANS, 0), call(floats(300, 300, low=0.0)))),
     reduction("mean", with_dtype(np.mean), integer=False, extra=(DTYPED[0], DTYPED[2], call(NANS, 0))),
     reduction(
         "prod",
