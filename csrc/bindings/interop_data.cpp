@@ -165,17 +165,8 @@ class Nested {
 
   template <class T>
   void store_integer(const Scalar& value, char* to) const {
-    constexpr double low = double(std::numeric_limits<T>::min()), high = double(std::numeric_limits<T>::max());
-    bool fits;
-    if (value.kind == Scalar::floating) {
-      // 2^63 is a double, the largest int64 is not.
-      fits = value.f > low - 1 && (sizeof(T) == 8 ? value.f >= low && value.f < high : value.f < high + 1);
-    } else if (std::is_unsigned_v<T>) {
-      fits = value.i <= int64_t(std::numeric_limits<T>::max()) && -value.i <= int64_t(std::numeric_limits<T>::max());
-    } else {
-      fits = value.i >= int64_t(std::numeric_limits<T>::min()) && value.i <= int64_t(std::numeric_limits<T>::max());
-    }
-    if (!fits) fail<RuntimeError>("tensor(): value cannot be converted to type %s without overflow", name(dtype_));
+    if (!fits(value, dtype_))
+      fail<RuntimeError>("tensor(): value cannot be converted to type %s without overflow", name(dtype_));
     const T stored = T(value.kind == Scalar::floating ? int64_t(value.f) : value.i);
     std::memcpy(to, &stored, sizeof stored);
   }

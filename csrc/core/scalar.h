@@ -24,4 +24,8 @@ struct Scalar {
   bool operator==(double v) const { return as_double() == v; }
 };
 
+// Can the dtype hold this number (cut to a whole one, for an integer type)? An unsigned type takes the negatives of what
+// it holds too, as in PyTorch. Floating types hold any.
+bool fits(const Scalar& value, DType dtype);
+
 }  // namespace hotloop

@@ -54,6 +54,8 @@ void power_(const Tensor& base, const Tensor& exponent) {
   if (is_integral(base.dtype()) && item(exponent).kind == Scalar::floating)
     fail<RuntimeError>("pow_: result type %s can't be cast to the desired output type %s", name(default_dtype()),
                        name(base.dtype()));
+  if (is_integral(base.dtype()) && item(exponent).as_int() < 0)
+    fail<RuntimeError>("pow_: Integers to negative integer powers are not allowed.");
   pow_scalar_(base, item(exponent).as_double());
 }
 
@@ -84,7 +86,9 @@ void clamp_between_(const Tensor& x, const Tensor& min, const Tensor& max) {
 Tensor divide_truncated(const Tensor& a, const Tensor& b) {
   const DType dtype = result_type({&a, &b});
   if (is_floating(dtype)) return trunc(div(a, b));
-  return floor_divide(a - fmod(a, b), b);  // exact: what is left is a multiple of b
+  const auto number = [&](const Tensor& t) { return t.dtype() == DType::bool_ ? to_dtype(t, dtype) : t; };
+  const Tensor x = number(a), y = number(b);
+  return floor_divide(x - fmod(x, y), y);  // exact: what is left is a multiple of b
 }
 
 Tensor round_to(const Tensor& x, int64_t decimals) {

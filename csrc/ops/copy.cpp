@@ -71,7 +71,13 @@ const OpRecord copy_op{.name = "copy_",
                        .gradient = identity_gradient};
 
 const OpRecord fill_op{.name = "fill_",
-                       .shape = [](Call&) {},
+                       .shape =
+                           [](Call& c) {
+                             const DType dtype = c.outputs[0].dtype();
+                             if (!fits(c.attrs<Scalar>(), dtype))
+                               fail<RuntimeError>("fill_: value %g cannot be converted to type %s without overflow",
+                                                  c.attrs<Scalar>().as_double(), name(dtype));
+                           },
                        .kernel = {[](Call& c) {
                          const Tensor& out = c.outputs[0];
                          copy_cpu(out, scalar_tensor(c.attrs<Scalar>(), out.dtype()));
@@ -93,7 +99,8 @@ const OpRecord cat_op{.name = "cat",
                                       "%lld but got size %lld for tensor number %d in the list.",
                                       dim, static_cast<long long>(c.in(0).size(d)),
                                       static_cast<long long>(c.in(i).size(d)), i);
-                              sizes[dim] += c.in(i).size(dim);
+                              if (__builtin_add_overflow(sizes[dim], c.in(i).size(dim), &sizes[dim]))
+                                fail<ValueError>("cat: dimension %d has more elements than 63 bits can count", dim);
                             }
                             c.output(0, sizes, c.in(0).dtype());
                           },

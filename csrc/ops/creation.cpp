@@ -80,7 +80,10 @@ Tensor arange(int64_t start, int64_t end, int64_t step, DType dtype, Device devi
   SequenceArgs s{};
   s.dtype = dtype;
   s.whole = true;
-  s.n = step > 0 ? (end - start + step - 1) / step : (start - end - step - 1) / -step;
+  // Unsigned, since the ends may be further apart than an int64 says.
+  const uint64_t distance = step > 0 ? uint64_t(end) - uint64_t(start) : uint64_t(start) - uint64_t(end);
+  const uint64_t stride = step > 0 ? uint64_t(step) : -uint64_t(step);
+  s.n = int64_t(distance / stride + (distance % stride != 0));
   s.n_start = start;
   s.n_step = step;
   return sequence(s, device);

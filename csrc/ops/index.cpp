@@ -384,6 +384,9 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   if (value.ndim() != 0)
     fail<RuntimeError>("masked_fill only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).",
                        value.ndim());
+  if (value->wrapped_number && !fits(item(value), x.dtype()))
+    fail<RuntimeError>("masked_fill: value %g cannot be converted to type %s without overflow", item(value).as_double(),
+                       name(x.dtype()));
   return where(mask, value->wrapped_number ? scalar_tensor(item(value), x.dtype()) : to_dtype(value, x.dtype()), x);
 }
 

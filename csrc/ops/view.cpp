@@ -489,16 +489,15 @@ Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
 Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, int64_t offset) {
   if (sizes.n != strides.n)
     fail<RuntimeError>("as_strided: mismatch in length of strides and shape (%d and %d)", strides.n, sizes.n);
-  int64_t low = offset, high = offset;
+  // Whatever is asked for must not wrap round into bounds.
+  __int128 low = offset, high = offset;
   for (int i = 0; i < sizes.n; ++i) {
     if (sizes[i] < 0) fail<RuntimeError>("as_strided: negative size in %s", to_string(sizes).c_str());
-    (strides[i] < 0 ? low : high) += (sizes[i] - 1) * strides[i];
+    (strides[i] < 0 ? low : high) += __int128(sizes[i] - 1) * strides[i];
   }
-  const int64_t item = int64_t(itemsize(x.dtype()));
-  const char* first = x.data<char>() + low * item;
-  const char* end = x.data<char>() + (high + 1) * item;
-  const char* memory = static_cast<const char*>(x->storage->data());
-  if (numel_of(sizes) > 0 && (first < memory || end > memory + x->storage->bytes()))
+  const __int128 item = int64_t(itemsize(x.dtype()));
+  const __int128 start = x.data<char>() - static_cast<const char*>(x->storage->data());
+  if (numel_of(sizes) > 0 && (start + low * item < 0 || start + (high + 1) * item > __int128(x->storage->bytes())))
     fail<RuntimeError>(
         "as_strided: sizes %s, strides %s and offset %lld reach outside the tensor's storage of %zu bytes",
         to_string(sizes).c_str(), to_string(strides).c_str(), static_cast<long long>(offset), x->storage->bytes());
@@ -512,7 +511,8 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& lengths, 
   int64_t total = 0;
   for (int64_t length : lengths) {
     if (length < 0) fail<RuntimeError>("split_with_sizes expects split_sizes have only non-negative entries");
-    total += length;
+    if (__builtin_add_overflow(total, length, &total))
+      fail<RuntimeError>("split_with_sizes: split_sizes sum to more than 63 bits can count");
   }
   if (x.ndim() == 0) fail<RuntimeError>("split expects at least a 1-dimensional tensor");
   if (total != x.size(d))
@@ -535,7 +535,7 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
   if (chunks <= 0)
     fail<RuntimeError>("chunk expects `chunks` to be greater than 0, got: %lld", static_cast<long long>(chunks));
   const int d = wrap_dim("chunk", dim, x.ndim());
-  const int64_t n = x.size(d), length = (n + chunks - 1) / chunks;
+  const int64_t n = x.size(d), length = n / chunks + (n % chunks != 0);
   std::vector<int64_t> lengths;
   if (n == 0) lengths.assign(size_t(chunks), 0);
   for (int64_t start = 0; start < n; start += length) lengths.push_back(length < n - start ? length : n - start);

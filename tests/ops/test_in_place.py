@@ -108,3 +108,22 @@ def test_what_can_not_be_written_over() -> None:
         RuntimeError, match=r"add: more than one element of the written-to tensor .*expanded along dim 0"
     ):
         hotloop.ones(1).expand(3).add_(1)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda x: x.fill_(300), "fill_: value 300 cannot be converted to type uint8 without overflow"),
+        (lambda x: x.fill_(float("nan")), "fill_: value nan cannot be converted to type uint8 without overflow"),
+        (lambda x: x.__setitem__(0, -256), "fill_: value -256 cannot be converted to type uint8 without overflow"),
+        (lambda x: hotloop.full((2,), 256, dtype=x.dtype), "value 256 cannot be converted to type uint8"),
+        (lambda x: x.masked_fill(x > 0, 1e9), "masked_fill: value 1e.09 cannot be converted to type uint8"),
+        (lambda x: x.pow_(-1), "pow_: Integers to negative integer powers are not allowed"),
+    ],
+)
+def test_numbers_that_the_dtype_cannot_hold(act, message):
+    x = hotloop.ones(2, dtype=hotloop.uint8)
+    with pytest.raises(RuntimeError, match=message):
+        act(x)
+    assert x.tolist() == [1, 1]
+    assert x.fill_(-255).tolist() == [1, 1]  # the negatives of what it holds wrap round
