@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "bindings/interop.h"
 #include "bindings/pybind.h"
 #include "bindings/types.h"
 #include "core/error.h"
@@ -235,7 +236,10 @@ PyObject* translate_exception() noexcept {
 Tensor tensor_from(const Source& s) {
   if (is_tensor(s.object)) return as_tensor(s.object);
   if (s.object == Py_None && s.parameter().takes_none) return Tensor();
-  if (s.parameter().takes_number && is_number(s.object)) return number_tensor(s.object);
+  if (s.parameter().takes_number) {
+    if (is_number(s.object)) return number_tensor(s.object);
+    if (Tensor t; number_operand(s.object, t)) return t;  // NumPy's
+  }
   s.refuse();
 }
 

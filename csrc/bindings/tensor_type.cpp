@@ -67,13 +67,24 @@ int guarded_int(F f) noexcept {
   }
 }
 
-// An operand of an operator: a tensor, or a number as a tensor; false for anything else.
+// An operand of a product: a tensor, or a NumPy array as one; false for anything else.
+bool array_operand(PyObject* object, Tensor& out) {
+  if (is_tensor(object))
+    out = as_tensor(object);
+  else if (PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(numpy.ndarray)))
+    out = array_tensor("an operator", object, true);
+  else
+    return false;
+  return true;
+}
+
+// An operand of any other operator: a number, too.
 bool operand(PyObject* object, Tensor& out) {
   if (is_tensor(object)) {
     out = as_tensor(object);
     return true;
   }
-  return number_operand(object, out);
+  return number_operand(object, out) || array_operand(object, out);
 }
 
 template <class F>
@@ -119,8 +130,10 @@ PyObject* positive(PyObject* a) {
 
 PyObject* matrix_product(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
-    if (!is_tensor(a) || !is_tensor(b)) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(ops::matmul(as_tensor(a), as_tensor(b)));
+    if (is_tensor(a) && is_tensor(b)) return wrap(ops::matmul(as_tensor(a), as_tensor(b)));
+    Tensor x, y;
+    if (!array_operand(a, x) || !array_operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    return wrap(ops::matmul(x, y));
   });
 }
 
