@@ -108,6 +108,13 @@ void record_in_place(const Call& call) {
 
 void check_in_place(const Tensor& out, const char* op, bool with_grad) {
   const TensorImpl* base = shows_base(out.impl()) ? out->base.get() : nullptr;
+  const TensorImpl* whole = base ? base : out.impl();
+  if (whole->function_alias && (whole->requires_grad || with_grad))
+    fail<RuntimeError>(
+        "the output of a custom Function (module backward hooks are one) that shares memory with an input of it is "
+        "being modified inplace, of which neither its backward nor its input would know. clone() the output first, or "
+        "mark_dirty() the input. (op: %s)",
+        op);
   if (is_leaf_with_grad(out.impl()) && !(base && tape_meta(base) && tape_meta(base)->grad_fn))
     fail<RuntimeError>("a leaf Variable that requires grad is being used in an in-place operation. (op: %s)", op);
   if (!base) return;

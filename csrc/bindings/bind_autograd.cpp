@@ -86,13 +86,17 @@ std::vector<Tensor> tensors_of(const py::sequence& items, const char* what) {
   return tensors;
 }
 
-void run_backward_of(const Tensor& t, const Tensor& gradient, std::optional<bool> retain_graph, bool create_graph,
-                     const std::vector<Tensor>& inputs) {
+py::object run_backward_of(const Tensor& t, const Tensor& gradient, std::optional<bool> retain_graph, bool create_graph,
+                           const std::optional<std::vector<Tensor>>& inputs) {
+  if (inputs && inputs->empty()) fail<RuntimeError>("`inputs` argument to `backward()` cannot be empty.");
   BackwardOptions options;
   options.create_graph = create_graph;
   options.retain_graph = retain_graph.value_or(create_graph);
-  ReleaseHostLock unlock(kHostLockWork + 1);
-  backward({t}, {gradient}, inputs, options);
+  {
+    ReleaseHostLock unlock(kHostLockWork + 1);
+    backward({t}, {gradient}, inputs.value_or(std::vector<Tensor>()), options);
+  }
+  return py::none();
 }
 
 Tensor requires_grad_in_place(const Tensor& t, bool on) {
@@ -168,7 +172,7 @@ void bind_autograd(py::module_& module) {
 
   add_rows({
       HOTLOOP_METHOD("backward(self: Tensor, gradient: Tensor | None = None, retain_graph: bool | None = None, "
-                     "create_graph: bool = False, inputs: Sequence[Tensor] = ()) -> None",
+                     "create_graph: bool = False, inputs: Sequence[Tensor] | None = None) -> None",
                      run_backward_of,
                      "Adds the gradient of this tensor into the .grad of the leaves that it came from."),
       HOTLOOP_OP("detach(input: Tensor) -> Tensor", detach, "The values without their history; shares memory."),

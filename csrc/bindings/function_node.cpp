@@ -198,6 +198,10 @@ py::object record(py::object ctx, const std::string& name, const py::sequence& i
     const bool known = position(ins, t) >= 0 || t->base || t->requires_grad || position(outs, t) < int(i);
     made.push_back(known && !dirty_output ? make_view(t, t.sizes(), t.strides()) : t);
   }
+  for (size_t i = 0; i < made.size(); ++i)
+    for (const Tensor& in : ins)
+      if (in.defined() && in->storage == made[i]->storage && position(changed, outs[i]) < 0)
+        made[i]->function_alias = true;
   for (const Tensor& t : keep) node->save(t, position(outs, t));
   node->set_outputs(made);
   for (size_t i = 0; i < made.size(); ++i) {

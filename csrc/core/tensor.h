@@ -32,6 +32,7 @@ class TensorImpl final : public RefCounted {
   bool untracked = false;       // `.data`: in-place writes through it don't count as spoiling
   bool no_grad_view = false;    // a view made while gradients weren't recorded, of a tensor that has one
   bool one_of_several = false;  // a view that split, chunk or unbind made, or a view of one
+  bool function_alias = false;  // what a custom Function returned in the memory of one of its inputs
   bool wrapped_number = false;  // made from a Python number: takes part in promotion by category only
   Dims sizes;
   Dims strides;  // in elements

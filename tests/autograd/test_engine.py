@@ -398,3 +398,10 @@ def test_integer_destinations_take_no_part() -> None:
     whole = hotloop.zeros(2, dtype=hotloop.int64)
     whole.copy_(a)
     assert not whole.requires_grad
+
+
+def test_backward_returns_none_and_refuses_no_inputs():
+    a = hotloop.ones(2, requires_grad=True)
+    assert a.sum().backward() is None
+    with pytest.raises(RuntimeError, match="`inputs` argument to `backward\\(\\)` cannot be empty"):
+        a.sum().backward(inputs=[])

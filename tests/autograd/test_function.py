@@ -209,3 +209,26 @@ def test_parameters_copy_and_pickle() -> None:
         assert q.is_leaf
         np.testing.assert_array_equal(p.detach().numpy(), q.detach().numpy())
         assert q.data_ptr() != p.data_ptr()
+
+
+class _View(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.view(-1)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+@pytest.mark.parametrize("show", [lambda y: y, lambda y: y[:1]])
+def test_an_output_in_its_inputs_memory_is_not_written_to(show):
+    leaf = hotloop.ones(2, requires_grad=True)
+    for x in (leaf, leaf * 1):
+        with pytest.raises(RuntimeError, match=r"output of a custom Function .* shares memory with an input of it"):
+            show(_View.apply(x)).mul_(3)
+        with pytest.raises(RuntimeError, match=r"output of a custom Function .* shares memory with an input of it"):
+            show(_View.apply(x)).zero_()
+        assert x.tolist() == [1.0, 1.0]
+    with hotloop.no_grad():
+        assert _View.apply(leaf * 1).mul_(3).tolist() == [3.0, 3.0]
