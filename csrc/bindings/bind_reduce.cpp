@@ -91,12 +91,16 @@ void add_reduce_rows() {
           },
           "Product over the given dims, or all."),
       HOTLOOP_OP(
-          "amax(input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor",
-          [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::amax(x, dims, keepdim); },
+          "amax(input: Tensor, dim: int | Sequence[int] | None = (), keepdim: bool = False) -> Tensor",
+          [](const Tensor& x, const OptionalDims& dims, bool keepdim) {
+            return ops::amax(x, dims.value_or(Dims()), keepdim);
+          },
           "Maximum over the given dims; ties share the gradient."),
       HOTLOOP_OP(
-          "amin(input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor",
-          [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::amin(x, dims, keepdim); },
+          "amin(input: Tensor, dim: int | Sequence[int] | None = (), keepdim: bool = False) -> Tensor",
+          [](const Tensor& x, const OptionalDims& dims, bool keepdim) {
+            return ops::amin(x, dims.value_or(Dims()), keepdim);
+          },
           "Minimum over the given dims; ties share the gradient."),
       HOTLOOP_OP("max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any",
                  (extreme<ops::amax, ops::max, ops::maximum>),

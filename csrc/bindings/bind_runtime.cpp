@@ -18,6 +18,34 @@
 
 namespace hotloop::bindings {
 
+// A seed as PyTorch takes them: all of 64 bits, where negative numbers are the upper half.
+struct Seed {
+  uint64_t value = 0;
+};
+
+}  // namespace hotloop::bindings
+
+namespace pybind11::detail {
+
+template <>
+struct type_caster<hotloop::bindings::Seed> {
+  PYBIND11_TYPE_CASTER(hotloop::bindings::Seed, const_name("int"));
+
+  bool load(handle source, bool) {
+    if (PyFloat_Check(source.ptr()) || !PyIndex_Check(source.ptr())) return false;
+    const object number = reinterpret_steal<object>(PyNumber_Index(source.ptr()));
+    if (!number) throw error_already_set();
+    if (number < int_(INT64_MIN) || number > int_(UINT64_MAX))
+      throw value_error("seed: an integer from -2**63 to 2**64 - 1 is wanted, got " + std::string(str(number)));
+    value.value = PyLong_AsUnsignedLongLongMask(number.ptr());
+    return true;
+  }
+};
+
+}  // namespace pybind11::detail
+
+namespace hotloop::bindings {
+
 namespace {
 
 py::object dtype_object(DType dtype) { return py::reinterpret_steal<py::object>(to_python(dtype)); }
@@ -98,8 +126,8 @@ void bind_random(py::module_& m) {
       .def(py::init([] { return new Generator(default_generator().state().seed); }))
       .def(
           "manual_seed",
-          [](Generator& g, uint64_t seed) -> Generator& {
-            g.set_state({seed, 0});
+          [](Generator& g, Seed seed) -> Generator& {
+            g.set_state({seed.value, 0});
             return g;
           },
           py::arg("seed"), py::return_value_policy::reference_internal, "Starts the stream of this seed.")
@@ -114,8 +142,8 @@ void bind_random(py::module_& m) {
   m.attr("default_generator") = py::cast(&default_generator(), py::return_value_policy::reference);
   m.def(
       "manual_seed",
-      [](int64_t seed) {
-        manual_seed(uint64_t(seed));
+      [](Seed seed) {
+        manual_seed(seed.value);
         return py::cast(&default_generator(), py::return_value_policy::reference);
       },
       py::arg("seed"), "Seeds the default generator.");

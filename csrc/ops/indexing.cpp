@@ -91,6 +91,9 @@ void move(Kernel kernel, const Tensor& x, const Tensor& values, const Tensor* li
   for (int k = 0; k < a.count; ++k) {
     const int dim = a.places[k].dim;
     args.tensors[k] = {lists[k].data<int64_t>(), {}, x.size(dim), x.stride(dim), true};
+    if (x.size(dim) == 0 && lists[k].numel() > 0)  // refused also where no element is moved
+      fail<IndexError>("index %lld is out of bounds for dimension %d with size 0", ll(*lists[k].data<int64_t>()),
+                       int(a.places[k].named));
   }
   const auto add_common = [&] {
     for (int i = 0; i < layout.common.n; ++i) {

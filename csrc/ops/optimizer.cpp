@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "core/host_lock.h"
@@ -20,7 +22,8 @@ namespace {
 
 using Tensors = TensorList;
 
-// Tensors of one step must match their parameter and be plain memory; gradients are made so.
+// Tensors of one step must match their parameter. Kernels take plain memory: gradients are made so, and strided
+// parameters and states are stepped in copies.
 class StepList {
  public:
   StepList(const char* op, const Tensors& params, const Tensors& grads, std::initializer_list<const Tensors*> states)
@@ -34,21 +37,20 @@ class StepList {
       const Tensor& p = params[i];
       if (!is_floating(p.dtype()))
         fail<TypeError>("%s: params[%zu] must be floating point, got %s", op, i, name(p.dtype()));
-      check("params", p, p, i);
       if (p->storage->read_only()) fail<ValueError>("%s: params[%zu] is read-only memory", op, i);
       check_sizes("grads", grads[i], p, i);
       dense_.emplace(contiguous(grads[i]));
       OptimizerTensor& t = list_.emplace();
       t = {};
-      t.param = p.data();
+      t.param = plain(p);
       t.grad = dense_[int(i)].data();
       t.n = p.numel();
       t.rate = 1;
       int k = 0;
       for (const Tensors* s : states) {
         if (!s->empty()) {
-          check("states", (*s)[i], p, i);
-          t.state[k] = (*s)[i].data();
+          check_sizes("states", (*s)[i], p, i);
+          t.state[k] = plain((*s)[i]);
         }
         ++k;
       }
@@ -71,6 +73,7 @@ class StepList {
       kernel(args);
       first = last;
     }
+    for (const auto& [strided, copy] : copies_) copy_(strided, copy);
     for (const Tensor& p : params) p->storage->bump_version();
   }
 
@@ -81,16 +84,18 @@ class StepList {
                        to_string(p.sizes()).c_str(), name(p.dtype()),
                        t.defined() ? to_string(t.sizes()).c_str() : "None", t.defined() ? name(t.dtype()) : "");
   }
-  void check(const char* what, const Tensor& t, const Tensor& p, size_t i) {
-    check_sizes(what, t, p, i);
-    if (!t.is_contiguous())
-      fail<ValueError>("%s: %s[%zu] must be contiguous, got shape %s with strides %s", op_, what, i,
-                       to_string(t.sizes()).c_str(), to_string(t.strides()).c_str());
+  // Where the kernel steps: the tensor's own memory, or a copy's, which run() brings back.
+  void* plain(const Tensor& t) {
+    if (t.is_contiguous()) return t.data();
+    const Tensor strided = make_view(t, t.sizes(), t.strides());  // without a history
+    copies_.emplace_back(strided, contiguous(strided));
+    return copies_.back().second.data();
   }
 
   const char* op_;
   InlineVector<OptimizerTensor, 8> list_;
   InlineVector<Tensor, 8> dense_;
+  std::vector<std::pair<Tensor, Tensor>> copies_;
   int64_t elements_ = 0;
 };
 

@@ -270,7 +270,8 @@ Tensor any(const Tensor& x, const OptionalDims& dims, bool keepdim) {
   return reduce(any_op, x, dims, keepdim, x.dtype() == DType::u8 ? DType::u8 : DType::bool_);
 }
 Tensor all(const Tensor& x, const OptionalDims& dims, bool keepdim) {
-  return reduce(all_op, x, dims, keepdim, x.dtype() == DType::u8 ? DType::u8 : DType::bool_);
+  const Tensor truths = reduce(all_op, x, dims, keepdim, DType::bool_);  // of nothing it is 1, in uint8 too
+  return x.dtype() == DType::u8 ? to_dtype(truths, DType::u8) : truths;
 }
 
 Tensor var(const Tensor& x, const OptionalDims& dims, double correction, bool keepdim) {

@@ -393,3 +393,9 @@ def test_pytorch_agrees_where_kinds_are_mixed(key: tuple[Any, ...]) -> None:
     assert_equal(x[key], y[key].numpy())
     x[key], y[key] = -1, -1
     assert_equal(x, y.numpy())
+
+
+def test_an_index_into_nothing_is_refused_where_nothing_is_moved():
+    with pytest.raises(IndexError, match="index 1 is out of bounds for dimension 1 with size 0"):
+        hotloop.zeros(2, 0, 2)[0:0, hotloop.tensor([1])]
+    assert hotloop.zeros(2, 0, 2)[0:0, hotloop.zeros(0, dtype=hotloop.int64)].shape == (0, 0, 2)

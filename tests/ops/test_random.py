@@ -192,3 +192,12 @@ def test_messages() -> None:
             act()
     with pytest.raises(TypeError, match=r"argument 'generator' \(position 2\) must be Generator \| None, not int"):
         hotloop.rand(2, generator=3)
+
+
+def test_seeds_are_all_of_64_bits():
+    for given, seed in ((-1, 2**64 - 1), (2**64 - 1, 2**64 - 1), (-(2**63), 2**63), (np.int64(7), 7)):
+        assert hotloop.manual_seed(given).initial_seed() == seed
+        assert hotloop.Generator().manual_seed(given).initial_seed() == seed
+    for given in (2**64, -(2**63) - 1):
+        with pytest.raises(ValueError, match="seed: an integer from"):
+            hotloop.manual_seed(given)

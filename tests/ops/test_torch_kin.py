@@ -109,3 +109,21 @@ def test_whole_numbers_divided_towards_zero_are_exact():
 def test_messages(act, error, message):
     with pytest.raises(error, match=message):
         act(hotloop.tensor(MATRIX))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda lib: lib.zeros(0, dtype=lib.uint8).all(),
+        lambda lib: lib.zeros(2, 0, dtype=lib.uint8).all(1),
+        lambda lib: lib.tensor([2, 3], dtype=lib.uint8).all(),
+        lambda lib: lib.tensor([0, 3], dtype=lib.uint8).any(),
+        lambda lib: lib.ones(2, 3).amax(dim=None),
+        lambda lib: lib.div(lib.tensor([True, False]), 2, rounding_mode="trunc"),
+        lambda lib: lib.div(lib.tensor([7], dtype=lib.uint8), True, rounding_mode="trunc"),
+    ],
+)
+def test_corners(call):
+    got, expected = call(hotloop), call(torch)
+    assert str(got.dtype).split(".")[1] == str(expected.dtype).split(".")[1]
+    assert got.tolist() == expected.tolist()

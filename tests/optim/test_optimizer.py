@@ -179,3 +179,19 @@ def test_users_can_write_their_own() -> None:
     SignSGD([p, q], lr=0.5).step()
     assert p.tolist() == [0.5, 1.5]
     assert q.item() == 1
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.AdamW], ids=["SGD", "AdamW"])
+def test_strided_parameters_are_stepped_where_they_are(make: Any) -> None:
+    options = {"lr": 0.1, "momentum": 0.9} if make is optim.SGD else {"lr": 0.1}
+    memory = hotloop.arange(6.0).reshape(2, 3)
+    strided, plain = nn.Parameter(memory.t()), nn.Parameter(memory.t().contiguous())
+    optimizers = [make([p], **options) for p in (strided, plain)]
+    for _ in range(3):
+        for p, optimizer in zip((strided, plain), optimizers, strict=True):
+            optimizer.zero_grad()
+            (p**3).sum().backward()
+            optimizer.step()
+    assert strided.stride() == (1, 3)
+    assert strided.tolist() == plain.tolist()
+    assert memory.t().tolist() == plain.tolist()
