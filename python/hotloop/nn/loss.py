@@ -38,6 +38,20 @@ class WeightedLoss(Loss):
         self.register_buffer("weight", weight)
 
 
+class MarginLoss(Loss):
+    """Base of the losses of pairs with a margin that is 0 by default."""
+
+    def __init__(
+        self,
+        margin: float = 0.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.margin = margin
+
+
 class MSELoss(Loss):
     """(input - target)^2."""
 
@@ -303,7 +317,7 @@ class SoftMarginLoss(Loss):
         return F.soft_margin_loss(input, target, reduction=self.reduction)
 
 
-class MarginRankingLoss(Loss):
+class MarginRankingLoss(MarginLoss):
     """max(0, -target * (input1 - input2) + margin): target 1 where input1 should rank higher, -1 where lower.
 
     Args:
@@ -311,38 +325,18 @@ class MarginRankingLoss(Loss):
         size_average, reduce, reduction: see the head of the module.
     """
 
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
-
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """All three of one shape -> (), or with reduction "none" that shape."""
         return F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
 
 
-class CosineEmbeddingLoss(Loss):
+class CosineEmbeddingLoss(MarginLoss):
     """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1.
 
     Args:
         margin: the cosine that what is unlike may have.
         size_average, reduce, reduction: see the head of the module.
     """
-
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """input1 and input2 (N, D) or (D), target (N) or () -> (), or with reduction "none" (N)."""

@@ -9,8 +9,7 @@ from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.optim.optimizer import (
     CountedOptimizer,
-    check_not_differentiable,
-    check_not_negative,
+    check_settings,
     fresh_state,
     of_all,
 )
@@ -50,13 +49,15 @@ class Adagrad(CountedOptimizer):
         fused: bool | None = None,
         l1_decay: float = 0.0,
     ) -> None:
-        check_not_differentiable(differentiable)
-        check_not_negative("learning rate", lr)
-        check_not_negative("lr_decay value", lr_decay)
-        check_not_negative("weight_decay value", weight_decay)
-        check_not_negative("initial_accumulator_value value", initial_accumulator_value)
-        check_not_negative("epsilon value", eps)
-        check_not_negative("l1_decay value", l1_decay)
+        check_settings(
+            differentiable=differentiable,
+            lr=lr,
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            eps=eps,
+            l1_decay=l1_decay,
+        )
         defaults = {
             "lr": lr,
             "lr_decay": lr_decay,
@@ -122,13 +123,10 @@ class Adadelta(CountedOptimizer):
         differentiable: bool = False,
         l1_decay: float = 0.0,
     ) -> None:
-        check_not_differentiable(differentiable)
-        check_not_negative("learning rate", lr)
+        check_settings(differentiable=differentiable, lr=lr)
         if not 0.0 <= rho <= 1.0:
             raise ValueError(f"Invalid rho value: {rho}")
-        check_not_negative("epsilon value", eps)
-        check_not_negative("weight_decay value", weight_decay)
-        check_not_negative("l1_decay value", l1_decay)
+        check_settings(eps=eps, weight_decay=weight_decay, l1_decay=l1_decay)
         defaults = {
             "lr": lr,
             "rho": rho,

@@ -9,9 +9,7 @@ from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.optim.optimizer import (
     CountedOptimizer,
-    check_betas,
-    check_not_differentiable,
-    check_not_negative,
+    check_settings,
     fresh_state,
     of_all,
 )
@@ -56,12 +54,9 @@ class Adam(CountedOptimizer):
         decoupled_weight_decay: bool = False,
         l1_decay: float = 0.0,
     ) -> None:
-        check_not_differentiable(differentiable)
-        check_not_negative("learning rate", lr)
-        check_not_negative("epsilon value", eps)
-        check_betas(betas)
-        check_not_negative("weight_decay value", weight_decay)
-        check_not_negative("l1_decay value", l1_decay)
+        check_settings(
+            differentiable=differentiable, lr=lr, eps=eps, betas=betas, weight_decay=weight_decay, l1_decay=l1_decay
+        )
         defaults = {
             "lr": lr,
             "betas": betas,

@@ -10,9 +10,7 @@ from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.optim.optimizer import (
     CountedOptimizer,
-    check_betas,
-    check_not_differentiable,
-    check_not_negative,
+    check_settings,
     fresh_state,
     of_all,
 )
@@ -50,12 +48,9 @@ class Adamax(CountedOptimizer):
         capturable: bool = False,
         l1_decay: float = 0.0,
     ) -> None:
-        check_not_differentiable(differentiable)
-        check_not_negative("learning rate", lr)
-        check_not_negative("epsilon value", eps)
-        check_betas(betas)
-        check_not_negative("weight_decay value", weight_decay)
-        check_not_negative("l1_decay value", l1_decay)
+        check_settings(
+            differentiable=differentiable, lr=lr, eps=eps, betas=betas, weight_decay=weight_decay, l1_decay=l1_decay
+        )
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -128,13 +123,15 @@ class NAdam(CountedOptimizer):
         differentiable: bool = False,
         l1_decay: float = 0.0,
     ) -> None:
-        check_not_differentiable(differentiable)
-        check_not_negative("learning rate", lr)
-        check_not_negative("epsilon value", eps)
-        check_betas(betas)
-        check_not_negative("weight_decay value", weight_decay)
-        check_not_negative("momentum_decay value", momentum_decay)
-        check_not_negative("l1_decay value", l1_decay)
+        check_settings(
+            differentiable=differentiable,
+            lr=lr,
+            eps=eps,
+            betas=betas,
+            weight_decay=weight_decay,
+            momentum_decay=momentum_decay,
+            l1_decay=l1_decay,
+        )
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -210,12 +207,9 @@ class RAdam(CountedOptimizer):
         differentiable: bool = False,
         l1_decay: float = 0.0,
     ) -> None:
-        check_not_differentiable(differentiable)
-        check_not_negative("learning rate", lr)
-        check_not_negative("epsilon value", eps)
-        check_betas(betas)
-        check_not_negative("weight_decay value", weight_decay)
-        check_not_negative("l1_decay value", l1_decay)
+        check_settings(
+            differentiable=differentiable, lr=lr, eps=eps, betas=betas, weight_decay=weight_decay, l1_decay=l1_decay
+        )
         defaults = {
             "lr": lr,
             "betas": betas,

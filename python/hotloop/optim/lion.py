@@ -7,7 +7,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
-from hotloop.optim.optimizer import Optimizer, check_betas, check_not_negative
+from hotloop.optim.optimizer import Optimizer, check_settings
 
 
 class Lion(Optimizer):
@@ -36,10 +36,7 @@ class Lion(Optimizer):
         maximize: bool = False,
         l1_decay: float = 0.0,
     ) -> None:
-        check_not_negative("learning rate", lr)
-        check_betas(betas)
-        check_not_negative("weight_decay value", weight_decay)
-        check_not_negative("l1_decay value", l1_decay)
+        check_settings(lr=lr, betas=betas, weight_decay=weight_decay, l1_decay=l1_decay)
         defaults = {
             "lr": lr,
             "betas": betas,

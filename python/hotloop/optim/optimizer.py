@@ -229,20 +229,18 @@ def of_all(states: list[dict[str, Any]], name: str) -> list[Tensor]:
     return [state[name] for state in states]
 
 
-def check_betas(betas: tuple[float, float]) -> None:
-    """Refuses shares of an average outside of [0, 1)."""
-    for i, beta in enumerate(betas):
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+# Settings by the names that PyTorch's messages give them; others are "<setting> value".
+_SPOKEN = {"lr": "learning rate", "eps": "epsilon value"}
 
 
-def check_not_differentiable(differentiable: bool) -> None:
-    """Refuses PyTorch's steps inside of a graph."""
+def check_settings(*, differentiable: bool = False, **settings: Any) -> None:
+    """Refuses ``differentiable``, betas outside of [0, 1), and any other setting that is negative or NaN, in turn."""
     if differentiable:
         raise ValueError("differentiable=True is not supported: a step is one fused kernel outside of the graph")
-
-
-def check_not_negative(name: str, value: float) -> None:
-    """Refuses a negative or NaN setting; ``name`` as PyTorch's message has it, such as "momentum value"."""
-    if not value >= 0.0:
-        raise ValueError(f"Invalid {name}: {value}")
+    for name, value in settings.items():
+        if name == "betas":
+            for i, beta in enumerate(value):
+                if not 0.0 <= beta < 1.0:
+                    raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+        elif not value >= 0.0:
+            raise ValueError(f"Invalid {_SPOKEN.get(name, f'{name} value')}: {value}")

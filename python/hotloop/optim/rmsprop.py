@@ -9,8 +9,7 @@ from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.optim.optimizer import (
     CountedOptimizer,
-    check_not_differentiable,
-    check_not_negative,
+    check_settings,
     fresh_state,
     of_all,
 )
@@ -53,13 +52,15 @@ class RMSprop(CountedOptimizer):
         *,
         l1_decay: float = 0.0,
     ) -> None:
-        check_not_differentiable(differentiable)
-        check_not_negative("learning rate", lr)
-        check_not_negative("epsilon value", eps)
-        check_not_negative("momentum value", momentum)
-        check_not_negative("weight_decay value", weight_decay)
-        check_not_negative("alpha value", alpha)
-        check_not_negative("l1_decay value", l1_decay)
+        check_settings(
+            differentiable=differentiable,
+            lr=lr,
+            eps=eps,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            alpha=alpha,
+            l1_decay=l1_decay,
+        )
         defaults = {
             "lr": lr,
             "momentum": momentum,

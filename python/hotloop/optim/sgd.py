@@ -7,7 +7,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
-from hotloop.optim.optimizer import Optimizer, check_not_differentiable, check_not_negative
+from hotloop.optim.optimizer import Optimizer, check_settings
 
 
 class SGD(Optimizer):
@@ -45,11 +45,9 @@ class SGD(Optimizer):
         fused: bool | None = None,
         l1_decay: float = 0.0,
     ) -> None:
-        check_not_differentiable(differentiable)
-        check_not_negative("learning rate", lr)
-        check_not_negative("momentum value", momentum)
-        check_not_negative("weight_decay value", weight_decay)
-        check_not_negative("l1_decay value", l1_decay)
+        check_settings(
+            differentiable=differentiable, lr=lr, momentum=momentum, weight_decay=weight_decay, l1_decay=l1_decay
+        )
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = {
