@@ -11,7 +11,7 @@ import pytest
 
 from support.cases import TIERS, case_id, cases_within
 
-ISAS = ("baseline", "avx2", "avx512", "avx512_bf16")  # each includes the ones before it
+ISAS = ("baseline", "avx2", "avx512", "avx512_bf16", "avx512_amx")  # each includes the ones before it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,7 +13,7 @@ from hotloop.bench.report import seconds
 from hotloop.bench.runner import Runner, select
 from hotloop.bench.timing import EFFORTS
 
-INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "avx512_bf16")  # each includes the ones before it
+INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "avx512_bf16", "avx512_amx")  # each includes the ones before it
 
 
 def main() -> None:

@@ -6,6 +6,10 @@
 #include <cstring>
 #include <string>
 
+#if defined(__linux__) && defined(HOTLOOP_X86)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #include <sys/utsname.h>
 
 #include "core/error.h"
@@ -18,7 +22,7 @@ namespace hotloop {
 
 namespace {
 
-constexpr const char* kNames[kIsaCount] = {"reference", "baseline", "avx2", "avx512", "avx512_bf16"};
+constexpr const char* kNames[kIsaCount] = {"reference", "baseline", "avx2", "avx512", "avx512_bf16", "avx512_amx"};
 
 #if defined(HOTLOOP_X86)
 
@@ -42,6 +46,20 @@ uint32_t enabled_states() {
   return low;
 }
 
+// Linux's register states on demand, from its own header asm/prctl.h, which older systems lack.
+#if defined(__linux__)
+constexpr int kTileData = 18, kGetSupported = 0x1021, kRequest = 0x1023;
+
+bool system_has_tiles() {
+  unsigned long states = 0;
+  return syscall(SYS_arch_prctl, kGetSupported, &states) == 0 && (states >> kTileData & 1);
+}
+bool request_tiles() { return syscall(SYS_arch_prctl, kRequest, kTileData) == 0; }
+#else
+bool system_has_tiles() { return false; }
+bool request_tiles() { return false; }
+#endif
+
 Isa detect() {
   constexpr uint32_t kYmmState = 0x06, kZmmState = 0xe6;
   const Registers basic = cpuid(1, 0);
@@ -59,7 +77,11 @@ Isa detect() {
     return Isa::avx2;
   }
   const bool vnni = bit(extended.ecx, 11), bf16 = bit(cpuid(7, 1).eax, 5);
-  return vnni && bf16 ? Isa::avx512_bf16 : Isa::avx512;
+  if (!(vnni && bf16)) return Isa::avx512;
+  constexpr uint32_t kTileStates = 0x60000;
+  const bool amx_bf16 = bit(extended.edx, 22), amx_tile = bit(extended.edx, 24);
+  const bool tiles = amx_bf16 && amx_tile && (states & kTileStates) == kTileStates && system_has_tiles();
+  return tiles ? Isa::avx512_amx : Isa::avx512_bf16;
 }
 
 std::string read_model() {
@@ -78,6 +100,7 @@ std::string read_model() {
 #else
 
 Isa detect() { return Isa::baseline; }
+bool request_tiles() { return false; }
 
 std::string read_model() {
   utsname system;
@@ -96,8 +119,9 @@ Isa parse_isa(const char* source, const char* value) {
       return Isa(i);
     }
   }
-  fail<ValueError>("%s: unknown instruction set '%s'; valid are reference, baseline, avx2, avx512, avx512_bf16", source,
-                   value);
+  fail<ValueError>(
+      "%s: unknown instruction set '%s'; valid are reference, baseline, avx2, avx512, avx512_bf16, avx512_amx", source,
+      value);
 }
 
 // What HOTLOOP_ISA says, or the machine's best where it is unset or wrong (check_environment complains).
@@ -125,6 +149,15 @@ const char* name(Isa isa) { return kNames[int(isa)]; }
 Isa detected_isa() {
   static const Isa isa = detect();
   return isa;
+}
+
+bool may_use_tiles() {
+  // Asking twice does no harm, so that no lock is needed, which a fork could leave held.
+  enum Answer { not_asked, yes, no };
+  static std::atomic<Answer> answer{not_asked};
+  if (answer.load(std::memory_order_relaxed) == not_asked) [[unlikely]]
+    answer.store(detected_isa() >= Isa::avx512_amx && request_tiles() ? yes : no, std::memory_order_relaxed);
+  return answer.load(std::memory_order_relaxed) == yes;
 }
 
 Isa active_isa() { return active().load(std::memory_order_relaxed); }

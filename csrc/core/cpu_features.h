@@ -5,8 +5,8 @@ namespace hotloop {
 
 // Each level includes the ones before it. `reference` is the naive kernels alone, for tests; `baseline` uses no x86
 // intrinsics at all.
-enum class Isa : int { reference, baseline, avx2, avx512, avx512_bf16 };
-constexpr int kIsaCount = 5;
+enum class Isa : int { reference, baseline, avx2, avx512, avx512_bf16, avx512_amx };
+constexpr int kIsaCount = 6;
 
 const char* name(Isa isa);
 Isa detected_isa();  // the best the machine (CPU and operating system) has
@@ -14,6 +14,9 @@ Isa active_isa();    // the lower of detected_isa() and the cap
 // `isa` by name; throws ValueError listing the valid names, or when the machine lacks it.
 // HOTLOOP_ISA sets the same cap at load.
 void cap_isa(const char* isa);
+// Whether this process may use the tile registers of avx512_amx. Linux gives them to a process that asks, which this
+// does the first time; threads and children of the process have what it was given.
+bool may_use_tiles();
 const char* cpu_model();  // as the CPU names itself
 
 // Throws ValueError when HOTLOOP_ISA holds what cap_isa would refuse; until then such a value is ignored.

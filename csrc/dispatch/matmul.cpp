@@ -25,6 +25,11 @@ void matmul_small(const MatmulArgs&);
 void matmul_blocked(const MatmulArgs&);
 void matmul_pack(const PackArgs&);
 }  // namespace avx512_bf16
+namespace avx512_amx {
+void matmul_skinny(const MatmulArgs&);
+void matmul_blocked(const MatmulArgs&);
+void matmul_pack(const PackArgs&);
+}  // namespace avx512_amx
 #endif
 namespace reference {
 void matmul(const MatmulArgs&);
@@ -82,6 +87,17 @@ const char* refuse_bf16dot_small(const MatmulArgs& args) {
   const char* reason = refuse_bf16dot(args);
   return reason ? reason : refuse_small(args);
 }
+
+const char* refuse_tiles(const MatmulArgs& args) {
+  return may_use_tiles() ? refuse_bf16dot(args) : "the system grants no tile registers";
+}
+const char* refuse_tiles_skinny(const MatmulArgs& args) {
+  if (const char* reason = refuse_tiles(args)) return reason;
+  if (args.m > 8) return "more than 8 rows";
+  if (args.packed_b) return "B is packed";
+  if (args.b_col_stride != 1) return "rows of B not contiguous";
+  return args.k * args.n * bytes_of(args.dtype) < kSkinnyBytes ? "B fits the caches" : nullptr;
+}
 #endif
 
 #define HOTLOOP_MATMUL_CANDIDATES(isa)                                               \
@@ -92,6 +108,8 @@ const char* refuse_bf16dot_small(const MatmulArgs& args) {
 
 constexpr Candidate<MatmulArgs> kCandidates[] = {
 #if defined(HOTLOOP_X86)
+    {"matmul_tiles_skinny_avx512_amx", Isa::avx512_amx, kBf16, refuse_tiles_skinny, avx512_amx::matmul_skinny},
+    {"matmul_tiles_blocked_avx512_amx", Isa::avx512_amx, kBf16, refuse_tiles, avx512_amx::matmul_blocked},
     {"matmul_bf16dot_skinny_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot_skinny, avx512_bf16::matmul_skinny},
     {"matmul_bf16dot_small_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot_small, avx512_bf16::matmul_small},
     {"matmul_bf16dot_blocked_avx512_bf16", Isa::avx512_bf16, kBf16, refuse_bf16dot, avx512_bf16::matmul_blocked},
@@ -136,7 +154,9 @@ struct PackedKernels {
 };
 PackedKernels packed_kernels([[maybe_unused]] Isa isa, [[maybe_unused]] DType dtype) {
 #if defined(HOTLOOP_X86)
-  if (isa == Isa::avx512_bf16 && dtype == DType::bf16) return {avx512_bf16::matmul_pack, avx512_bf16::matmul_blocked};
+  if (isa == Isa::avx512_amx && dtype == DType::bf16 && may_use_tiles())
+    return {avx512_amx::matmul_pack, avx512_amx::matmul_blocked};
+  if (isa >= Isa::avx512_bf16 && dtype == DType::bf16) return {avx512_bf16::matmul_pack, avx512_bf16::matmul_blocked};
   if (isa >= Isa::avx512) return {avx512::matmul_pack, avx512::matmul_blocked};
   if (isa == Isa::avx2) return {avx2::matmul_pack, avx2::matmul_blocked};
 #endif

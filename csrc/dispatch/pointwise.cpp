@@ -76,12 +76,12 @@ bool is_outer(const Dimension& a, const Dimension& b, int operands) {
 
 }  // namespace
 
-// AVX-512 BF16 adds nothing here: its conversions flush subnormals.
+// AVX-512 BF16 adds nothing here, for its conversions flush subnormals, and tiles multiply matrices.
 const PointwiseTables pointwise_tables[kIsaCount] = {
     {reference::pointwise_tables, kReferenceNames}, {baseline::pointwise_tables, kBaselineNames},
 #if defined(HOTLOOP_X86)
     {avx2::pointwise_tables, kAvx2Names},           {avx512::pointwise_tables, kAvx512Names},
-    {avx512::pointwise_tables, kAvx512Names},
+    {avx512::pointwise_tables, kAvx512Names},       {avx512::pointwise_tables, kAvx512Names},
 #endif
 };
 

@@ -29,6 +29,9 @@ HOTLOOP_ROOFLINE(avx512)
 namespace avx512_bf16 {
 void peak_bf16(const ComputeArgs& args);
 }
+namespace avx512_amx {
+void peak_bf16(const ComputeArgs& args);
+}
 #endif
 #undef HOTLOOP_ROOFLINE
 
@@ -47,6 +50,7 @@ constexpr DTypeSet kF16 = 1u << int(DType::f16), kBF16 = 1u << int(DType::bf16),
 // Best first. Where no instruction multiplies 16-bit floats, they are widened and multiplied as f32.
 constexpr ComputeEntry kCompute[] = {
 #if defined(HOTLOOP_X86)
+    {"peak_bf16_avx512_amx", Isa::avx512_amx, kBF16, avx512_amx::peak_bf16},
     {"peak_bf16_avx512_bf16", Isa::avx512_bf16, kBF16, avx512_bf16::peak_bf16},
     {"peak_f32_avx512", Isa::avx512, kF32 | kF16 | kBF16, avx512::peak_f32},
     {"peak_f64_avx512", Isa::avx512, kF64, avx512::peak_f64},
@@ -124,11 +128,17 @@ void check_threads(const char* op, int threads) {
   if (threads < 1) fail<ValueError>("%s: threads is %d; at least 1 is wanted", op, threads);
 }
 
+// Probes need at least the baseline, and tiles the system's leave.
+Isa usable_isa() {
+  const Isa isa = std::max(active_isa(), Isa::baseline);
+  return isa == Isa::avx512_amx && !may_use_tiles() ? Isa::avx512_bf16 : isa;
+}
+
 }  // namespace
 
 ComputeProbe::ComputeProbe(DType dtype, int threads) : function_(nullptr), threads_(threads) {
   check_threads("ComputeProbe", threads);
-  const Isa isa = std::max(active_isa(), Isa::baseline);
+  const Isa isa = usable_isa();
   for (const ComputeEntry& entry : kCompute) {
     if (int(entry.isa) <= int(isa) && (entry.dtypes >> int(dtype) & 1)) {
       function_ = entry.function;
@@ -165,7 +175,7 @@ StreamProbe::StreamProbe(Stream stream, int64_t footprint, int threads) : thread
   thread_stride_ = array_stride_ * arrays;
   allocated_ = size_t(thread_stride_) * size_t(threads);
 
-  const Isa isa = std::max(active_isa(), Isa::baseline);
+  const Isa isa = usable_isa();
   const StreamEntry& entry = *std::find_if(std::begin(kStreams), std::end(kStreams),
                                            [isa](const StreamEntry& e) { return int(e.isa) <= int(isa); });
   function_ = entry.functions[int(stream)];

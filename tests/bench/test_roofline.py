@@ -19,7 +19,8 @@ def test_compute_peaks_of_each_instruction_set(isa):
     # Twice the lanes; the margin is for a busy machine.
     assert 1.2 < best(single) / best(double) < 3.5
     bf16 = ComputeRoof(1.0, "bfloat16", 1)
-    assert bf16.kernel == ("peak_bf16_avx512_bf16" if isa == "avx512_bf16" else single.kernel)
+    own = isa in ("avx512_bf16", "avx512_amx")
+    assert bf16.kernel == (f"peak_bf16_{isa}" if own else single.kernel)
 
 
 def test_streams_of_each_instruction_set(isa):

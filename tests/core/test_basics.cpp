@@ -146,10 +146,11 @@ TEST(basics, isa_can_be_capped) {
   }
   CHECK_EQUAL(check::message_of<ValueError>([] { cap_isa("sse9"); }),
               std::string("cap_isa: unknown instruction set 'sse9'; valid are reference, baseline, avx2, avx512, "
-                          "avx512_bf16"));
-  if (best < Isa::avx512_bf16) {
-    CHECK_EQUAL(check::message_of<ValueError>([] { cap_isa("avx512_bf16"); }),
-                std::string("cap_isa: this machine has no avx512_bf16; its best is ") + name(best));
+                          "avx512_bf16, avx512_amx"));
+  if (best < Isa::avx512_amx) {
+    CHECK_EQUAL(check::message_of<ValueError>([] { cap_isa("avx512_amx"); }),
+                std::string("cap_isa: this machine has no avx512_amx; its best is ") + name(best));
+    CHECK(!may_use_tiles());
   }
   CHECK_EQUAL(int(active_isa()), int(best));
   CHECK(std::strlen(cpu_model()) > 0);
@@ -159,7 +160,7 @@ TEST(basics, environment_is_checked) {
   setenv("HOTLOOP_ISA", "mmx", 1);
   CHECK_EQUAL(check::message_of<ValueError>(check_environment),
               std::string("HOTLOOP_ISA: unknown instruction set 'mmx'; valid are reference, baseline, avx2, avx512, "
-                          "avx512_bf16"));
+                          "avx512_bf16, avx512_amx"));
   setenv("HOTLOOP_ISA", "baseline", 1);
   check_environment();
   unsetenv("HOTLOOP_ISA");

@@ -92,9 +92,12 @@ def test_the_intended_kernel_runs(isa: str, m: int, n: int, k: int, layout: str,
     out = hotloop.matmul(a, b)
     ran = _core.last_kernel()
     check(out, a, b, dtype)
+    if dtype != "bfloat16" or kernel == "dot":
+        isa = isa.split("_")[0]
+    elif isa == "avx512_amx" and (kernel == "small" or (kernel == "skinny" and layout[1] == "T")):
+        kernel = "blocked"  # tiles take small products and few columns alike
     assert family_of(ran) == kernel
-    own = isa if dtype == "bfloat16" and kernel != "dot" else isa.removesuffix("_bf16")
-    assert ran.endswith(f"_{own}")
+    assert ran.endswith(f"_{isa}")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -120,7 +123,8 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(isa: str, layout: str, dtyp
         part = hotloop.matmul(a[:rows], b)
         kernels.add(family_of(_core.last_kernel()))
         assert bits(part) == bits(whole[:rows]), f"{rows} rows"
-    assert kernels == {"skinny", "small", "blocked"} or kernels == {"skinny", "blocked"}
+    tiles_of_a_transposed_b = isa == "avx512_amx" and dtype == "bfloat16" and layout[1] == "T"
+    assert kernels == {"blocked"} if tiles_of_a_transposed_b else {"skinny", "blocked"} <= kernels
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -131,11 +135,38 @@ def test_a_product_does_not_depend_on_its_batch(isa: str, dtype: str) -> None:
         assert bits(hotloop.matmul(a[i], b[i])) == bits(together[i])
 
 
+def rounded_to_bfloat16(x: np.ndarray) -> np.ndarray:
+    bits = x.astype(np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16).view(np.float32)
+
+
+@pytest.mark.parametrize(("m", "n", "k", "layout", "kernel"), PATHS)
+def test_sums_of_tiles(m: int, n: int, k: int, layout: str, kernel: str) -> None:
+    """Bit for bit the chains that the contract describes."""
+    if kernel == "dot":
+        pytest.skip("one column is no tile's")
+    if _core.active_isa() != "avx512_amx":
+        pytest.skip("this machine has no tile registers")
+    a, b = matrix(m, k, "bfloat16", layout[0], 21), matrix(k, n, "bfloat16", layout[1], 22)
+    out = hotloop.matmul(a, b)
+    assert _core.last_kernel().endswith("_avx512_amx")
+    x, y = wide(a).astype(np.float32), wide(b).astype(np.float32)
+    sums = np.zeros((m, n), np.float32)
+    for step in range(0, k, 32):
+        even, odd = np.zeros_like(sums), np.zeros_like(sums)
+        for i in range(step, min(k, step + 32), 2):
+            even += np.outer(x[:, i], y[i])
+            if i + 1 < k:
+                odd += np.outer(x[:, i + 1], y[i + 1])
+        sums += even + odd
+    np.testing.assert_array_equal(wide(out).astype(np.float32), rounded_to_bfloat16(sums))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 @pytest.mark.parametrize(("m", "n", "k", "layout", "kernel"), PATHS)
 def test_vector_widths_agree(m: int, n: int, k: int, layout: str, kernel: str, dtype: str) -> None:
     before = _core.active_isa()
-    if _core.detected_isa() not in ("avx512", "avx512_bf16"):
+    if not _core.detected_isa().startswith("avx512"):
         pytest.skip("this machine has one instruction set with fused multiply-add")
     a, b = matrix(m, k, dtype, layout[0], 11), matrix(k, n, dtype, layout[1], 12)
     results = []
@@ -146,7 +177,7 @@ def test_vector_widths_agree(m: int, n: int, k: int, layout: str, kernel: str, d
     assert results[0] == results[1]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize(("m", "n", "k"), [(7, 9, 11), (33, 65, 17), (8, 700, 800), (150, 200, 210)])
 def test_any_strides(isa: str, dtype: str, m: int, n: int, k: int) -> None:
     stepped_a = matrix(2 * m, 3 * k, dtype, "N", 13)[::2, ::3]

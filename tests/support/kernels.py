@@ -22,10 +22,10 @@ SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 0.5, 2.0, 1e-5, -30.0,
 
 
 def kernel_sets() -> list[str]:
-    """The reference and the instruction sets here; AVX-512 BF16 has kernels of its own for matrix products only."""
+    """The reference and the instruction sets here; above AVX-512, kernels of their own are of matrix products only."""
     names = ["reference", "baseline", "avx2", "avx512"]
     compiled = ["reference", *_core.build_info()["instruction_sets"].split()]
-    detected = _core.detected_isa().removesuffix("_bf16")
+    detected = _core.detected_isa().split("_")[0]
     return [name for name in names[: names.index(detected) + 1] if name in compiled]
 
 

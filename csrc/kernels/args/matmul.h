@@ -10,6 +10,9 @@
 // the batch. A chain is cut only between blocks of k, where the partial sum is kept unrounded.
 //   - f32 and f64 chains are in their own type; bf16 and f16 chains are in f32, rounded once at the end.
 //   - bf16 where the CPU has dot-product instructions: one chain over pairs of k (kernel names say bf16dot).
+//   - bf16 where the CPU multiplies tiles (kernel names say tiles): k in steps of 32. The even and the odd elements of
+//     a step are two chains from zero; they are added, then added to the sum of the steps before.
+//   - Both take subnormal operands, sums and results as zero: the instructions do.
 //   - n == 1 with A's rows contiguous (dot products): 64 partial chains in f32, 32 in f64, chain l taking
 //     k = l, l + 64, ...; then halves are added, l to l + 32, l to l + 16, and so on; for every row alike.
 //   - baseline, without fused multiply-add, rounds the product too.
