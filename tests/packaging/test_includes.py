@@ -57,8 +57,10 @@ def may_include(path: str, header: str) -> bool:
     allowed = {folder, "kernels/args"}
     if folder.startswith("kernels/cpu/"):
         allowed.add("kernels/cpu/common")
-    if folder.startswith("kernels/cuda/"):
+    if folder.startswith("kernels/cuda/sm"):
         allowed.add("kernels/cuda/common")
+    if folder == "kernels/cuda/common":
+        allowed.add("kernels/cuda/emulator")
     return wanted in allowed
 
 
@@ -72,6 +74,10 @@ def may_include(path: str, header: str) -> bool:
         ("kernels/cpu/avx2/matmul.cpp", "kernels/cpu/avx512/matmul.h", False),
         ("kernels/reference/matmul.cpp", "kernels/cpu/common/vec.h", False),
         ("kernels/args/matmul.h", "core/dtype.h", True),
+        ("kernels/cuda/sm80/matmul.cu", "kernels/cuda/common/ptx.h", True),
+        ("kernels/cuda/sm80/matmul.cu", "kernels/cuda/emulator/ptx.h", False),
+        ("kernels/cuda/common/ptx.h", "kernels/cuda/emulator/ptx.h", True),
+        ("kernels/cuda/emulator/ptx.h", "kernels/cuda/common/device.h", False),
     ],
 )
 def test_the_rule_itself(path, header, allowed):

@@ -1,0 +1,20 @@
+# The emulator of csrc/kernels/cuda/emulator and what kernels need to be compiled for it.
+
+# add_library(name OBJECT ...) of the emulator itself, without the driver that core/gpu.h asks for.
+function(hotloop_cuda_emulator name)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/csrc/kernels/cuda/emulator/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/driver\\.cpp$")
+  add_library(${name} OBJECT ${sources})
+  target_link_libraries(${name} PUBLIC hotloop_flags)
+  target_compile_options(${name} PRIVATE -O2)
+endfunction()
+
+# add_library(name OBJECT ...) of CUDA sources, by the host compiler. Their loads and stores call the emulator's hooks:
+# GCC's instrumentation for its thread sanitizer, whose own library is not linked.
+function(hotloop_emulated_kernels name)
+  set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX)
+  add_library(${name} OBJECT ${ARGN})
+  target_link_libraries(${name} PUBLIC hotloop_flags)
+  target_compile_definitions(${name} PRIVATE HOTLOOP_EMULATE=1)
+  target_compile_options(${name} PRIVATE -x c++ -O2 -g1 -fsanitize=thread --param tsan-instrument-func-entry-exit=0)
+endfunction()
