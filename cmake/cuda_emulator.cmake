@@ -16,5 +16,7 @@ function(hotloop_emulated_kernels name)
   add_library(${name} OBJECT ${ARGN})
   target_link_libraries(${name} PUBLIC hotloop_flags)
   target_compile_definitions(${name} PRIVATE HOTLOOP_EMULATE=1)
-  target_compile_options(${name} PRIVATE -x c++ -O2 -g1 -fsanitize=thread --param tsan-instrument-func-entry-exit=0)
+  # #pragma unroll is nvcc's.
+  target_compile_options(${name} PRIVATE -x c++ -O2 -g1 -Wno-unknown-pragmas
+    -fsanitize=thread --param tsan-instrument-func-entry-exit=0)
 endfunction()

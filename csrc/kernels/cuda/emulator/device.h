@@ -2,7 +2,8 @@
 // Included through kernels/cuda/common/device.h only.
 //
 // The functions are not inline where they touch memory that threads share: they check the access themselves, and the
-// kernel's own loads and stores are checked through GCC's instrumentation (hooks.cpp).
+// kernel's own loads and stores are checked through GCC's instrumentation (hooks.cpp). cmake/cuda_emulator.cmake has
+// the options that kernels are compiled with.
 #pragma once
 
 #include <math.h>
