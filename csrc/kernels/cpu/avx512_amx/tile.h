@@ -38,6 +38,11 @@ template <int TILE>
 inline void load_tile(const void* p, int64_t row_bytes) {
   asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(row_bytes), "i"(TILE) : "memory");
 }
+// The same for what is not read again soon: it does not take the place of others in L1.
+template <int TILE>
+inline void load_tile_once(const void* p, int64_t row_bytes) {
+  asm volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(row_bytes), "i"(TILE) : "memory");
+}
 template <int TILE>
 inline void store_tile(void* p, int64_t row_bytes) {
   asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(p), "r"(row_bytes), "i"(TILE) : "memory");

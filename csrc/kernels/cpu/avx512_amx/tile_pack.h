@@ -75,12 +75,34 @@ inline void pack_tiles(char* to, const bfloat16_t* a, int64_t a_row, int64_t a_k
   }
 }
 
-// Packs `columns` columns of B from `column` on, over a range of k, into a panel of `width`.
-inline void pack_columns_of_b(char* to, int64_t width, const Product<bfloat16_t>& p, int64_t column, int64_t columns,
-                              int64_t k, int64_t depth) {
-  pack_panel((Pair*)to, width, p.b + k * p.b_k + column * p.b_col, p.b_k, p.b_col, depth, columns);
-  const int64_t pairs = (depth + 1) / 2, padded = steps_of(depth) * kTileSide;
-  __builtin_memset(to + pairs * width * 4, 0, size_t((padded - pairs) * width * 4));
+// Packs `columns` columns of B from `column` on, over a range of k, into panels `panel_bytes` apart.
+inline void pack_group_of_b(char* to, int64_t panel_bytes, const Product<bfloat16_t>& p, int64_t column,
+                            int64_t columns, int64_t k, int64_t depth) {
+  constexpr int64_t kRowAhead = 16;  // rows of B fetched ahead of those being copied
+  const bfloat16_t* b = p.b + k * p.b_k + column * p.b_col;
+  const int64_t whole = p.b_col == 1 ? columns / kPanelColumns : 0, pairs = (depth + 1) / 2;
+  // Row by row, so that memory is read in runs.
+  for (int64_t q = 0; q < depth / 2; ++q) {
+    const bfloat16_t* row = b + 2 * q * p.b_k;
+    for (int64_t i = 0; i < whole; ++i) {
+      const bfloat16_t* from = row + i * kPanelColumns;
+      __builtin_prefetch(from + kRowAhead * p.b_k);
+      __builtin_prefetch(from + (kRowAhead + 1) * p.b_k);
+      u32v low, high;
+      load_two_columns(from, p.b_k, low, high);
+      Pair* pair = (Pair*)(to + i * panel_bytes) + q * kPanelColumns;
+      store(pair, low);
+      store(pair + kTileSide, high);
+    }
+  }
+  for (int64_t i = 0; i * kPanelColumns < columns; ++i) {
+    const int64_t left = smaller(kPanelColumns, columns - i * kPanelColumns), width = panel_width(left);
+    Pair* panel = (Pair*)(to + i * panel_bytes);
+    const int64_t done = i < whole ? depth / 2 : 0;
+    pack_panel(panel + done * width, width, b + 2 * done * p.b_k + i * kPanelColumns * p.b_col, p.b_k, p.b_col,
+               depth - 2 * done, left);
+    __builtin_memset(panel + pairs * width, 0, size_t((steps_of(depth) * kTileSide - pairs) * width * 4));
+  }
 }
 
 // All of B once: vectors of 16 columns, each panel over all steps.
@@ -94,7 +116,7 @@ inline void pack_panels_of_b(const PackArgs& args) {
   for_chunks((args.n + kPanelColumns - 1) / kPanelColumns, [&](int64_t panel) {
     const int64_t column = panel * kPanelColumns, columns = smaller(kPanelColumns, args.n - column);
     char* to = static_cast<char*>(args.packed) + column / kTileSide * steps * kTileBytes;
-    pack_columns_of_b(to, panel_width(columns), p, column, columns, 0, args.k);
+    pack_group_of_b(to, 2 * steps * kTileBytes, p, column, columns, 0, args.k);
   });
 }
 

@@ -37,11 +37,11 @@ inline void tile_skinny_product(const Product<bfloat16_t>& p) {
       }
       const int64_t next = smaller(kBandDepth, p.k - k - depth);
       LinesAhead ahead{(const char*)(b + kBandDepth * p.b_k), p.b_k * 2, columns * 2, larger<int64_t>(0, next)};
-      const int64_t lines = ceil_div(ahead.lines(), vectors);
+      ahead.spread(vectors);
       load_tile<4>(a + step * kTileBytes, 64);
       if (count > 1) load_tile<5>(a + (step + 1) * kTileBytes, 64);
       for (int64_t v = 0; v < vectors; ++v) {
-        ahead.fetch(lines);
+        ahead.fetch();
         if (step > 0)
           load_tile<0>(sums + v * kTileBytes, 64);
         else
