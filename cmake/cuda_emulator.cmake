@@ -9,14 +9,18 @@ function(hotloop_cuda_emulator name)
   target_compile_options(${name} PRIVATE -O2)
 endfunction()
 
-# add_library(name OBJECT ...) of CUDA sources, by the host compiler. Their loads and stores call the emulator's hooks:
-# GCC's instrumentation for its thread sanitizer, whose own library is not linked.
+# What CUDA sources are compiled with by the host compiler. Their loads and stores call the emulator's hooks, and so do
+# misaligned ones, indices beyond arrays in registers and shifts too far: the instrumentation of GCC's sanitizers, whose
+# own libraries are not linked. #pragma unroll is nvcc's.
+set(HOTLOOP_EMULATED_KERNEL_OPTIONS
+  -x c++ -O2 -g1 -Wno-unknown-pragmas
+  -fsanitize=thread --param tsan-instrument-func-entry-exit=0 -fsanitize=alignment,bounds,shift)
+
+# add_library(name OBJECT ...) of CUDA sources for the emulator.
 function(hotloop_emulated_kernels name)
   set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX)
   add_library(${name} OBJECT ${ARGN})
   target_link_libraries(${name} PUBLIC hotloop_flags)
   target_compile_definitions(${name} PRIVATE HOTLOOP_EMULATE=1)
-  # #pragma unroll is nvcc's.
-  target_compile_options(${name} PRIVATE -x c++ -O2 -g1 -Wno-unknown-pragmas
-    -fsanitize=thread --param tsan-instrument-func-entry-exit=0)
+  target_compile_options(${name} PRIVATE ${HOTLOOP_EMULATED_KERNEL_OPTIONS})
 endfunction()

@@ -178,8 +178,7 @@ void Arena::touch_cell(Record& written, Record& read, size_t offset, size_t byte
     }
     if (last < floor) {
       if (access != Access::write && worker.shared().holds(p)) {
-        worker.fail_here(Fault::uninitialized_shared, "reads " + std::to_string(bytes) + " bytes of shared memory at " +
-                                                          worker.where(p) + ", which its block has not written");
+        worker.report_uninitialized(p, bytes);
       }
     } else if (!(is_atomic && (last & kAtomicWrite)) && !worker.is_ordered(last)) {
       worker.report_race(p, bytes, is_write, last, true);

@@ -99,11 +99,13 @@ void conclude(Grid& grid) {
   if (grid.failed) {
     throw EmulatorError(grid.fault, std::string(name(grid.fault)) + " in " + grid.kernel + ", " + grid.failure + from);
   }
-  if (grid.races > 0) {
-    std::string what = "race in " + grid.kernel + ", " + std::to_string(grid.races) + " times";
-    for (const std::string& message : grid.messages) what += "\n  " + message;
-    throw EmulatorError(Fault::race, what + "\n " + from);
-  }
+  const uint64_t races = grid.races, uninitialized = grid.uninitialized;
+  if (races + uninitialized == 0) return;
+  const Fault fault = races > 0 ? Fault::race : Fault::uninitialized_shared;
+  std::string what = std::string(name(fault)) + " in " + grid.kernel + ", " + std::to_string(races + uninitialized) +
+                     " times, such as:";
+  for (const std::string& message : grid.messages) what += "\n  " + message;
+  throw EmulatorError(fault, what + "\n " + from);
 }
 
 }  // namespace
@@ -141,7 +143,7 @@ void Grid::record_failure(Fault its_fault, const std::string& what) {
 
 void Grid::add_message(const std::string& what) {
   std::lock_guard lock(mutex);
-  messages.push_back(what);
+  if (messages.size() < kMaxMessages) messages.push_back(what);
 }
 
 uint32_t new_slot(const Grid& grid, uint64_t block_number) {

@@ -28,6 +28,8 @@ struct Launch {
 // Plays all blocks; throws EmulatorError. One launch at a time.
 void play(const Launch& launch);
 
+constexpr uint64_t kMaxMessages = 8;  // of a launch; the others are counted
+
 struct Grid {
   const Launch& launch;
   std::string kernel;
@@ -37,7 +39,7 @@ struct Grid {
   uint32_t first_slot;
 
   std::atomic<bool> failed{false};
-  std::atomic<uint64_t> accesses{0}, races{0};
+  std::atomic<uint64_t> accesses{0}, races{0}, uninitialized{0};
   std::mutex mutex{};
   Fault fault = Fault::race;  // the first that ended the launch
   std::string failure{};

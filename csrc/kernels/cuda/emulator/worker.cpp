@@ -11,17 +11,15 @@ namespace hotloop::emulator {
 namespace {
 
 constexpr uint32_t kAllLanes = 0xffffffffu;
-// After so many accesses in one go a thread lets others run, for it may spin for what they do.
-constexpr int64_t kPatience = 1 << 20;
-// So often in one block at most.
-constexpr int64_t kMaxImpatience = 1 << 14;
+// After so many accesses in one go a thread lets others run, for it may spin for what they do; so often before any
+// thread of the block gets further: a second or so.
+constexpr int64_t kPatience = 1 << 16, kMaxImpatience = 1 << 10;
 // In the random schedule: between 1 and so many accesses.
 constexpr uint64_t kRandomPatience = 64;
 // Shared memory of one block, with red zones.
 constexpr size_t kSharedArenaBytes = 512 << 10;
 constexpr size_t kRedZone = 128;
 constexpr size_t kDynamicAlign = 128;  // as DYNAMIC_SHARED says
-constexpr uint64_t kMaxMessages = 8;   // of races in a launch; the others are counted
 
 [[gnu::tls_model("initial-exec")]] thread_local Worker* running_worker = nullptr;
 
@@ -193,6 +191,7 @@ void Worker::finish_thread() {
   Thread& thread = threads_[thread_];
   thread.state = Thread::State::done;
   --alive_;
+  impatience_ = 0;
   Warp& mine = warp();
   mine.alive &= ~(1u << lane());
   if (at_barrier_ > 0) {
@@ -286,6 +285,7 @@ void Worker::complete(size_t index) {
   const Meeting meeting = mine.meetings[index];
   mine.meetings.erase(mine.meetings.begin() + std::ptrdiff_t(index));
   meeting.collective->run(mine.data, meeting.arrived, *this);
+  impatience_ = 0;
   const int first = thread_ - lane();
   for (uint32_t lanes = meeting.arrived; lanes != 0; lanes &= lanes - 1) {
     const int thread = first + std::countr_zero(lanes);
@@ -385,9 +385,8 @@ void Worker::touch_elsewhere(const void* p, size_t bytes, Access access) {
 
 void Worker::check_aligned(const void* p, size_t bytes) {
   if (reinterpret_cast<uintptr_t>(p) % bytes == 0) return;
-  const bool known = shared_.holds(p) || global_arena().holds(p);
-  fail_here(Fault::misaligned, "accesses " + std::to_string(bytes) + " bytes at " + (known ? where(p) : "an address") +
-                                   ", which is not aligned to that");
+  fail_here(Fault::misaligned,
+            "accesses " + std::to_string(bytes) + " bytes at " + where(p) + ", which is not aligned to them");
 }
 
 size_t Worker::place_shared(size_t bytes, size_t align) {
@@ -438,7 +437,8 @@ void* Worker::dynamic_shared() {
 }
 
 std::string Worker::where(const void* p) const {
-  if (!shared_.holds(p)) return describe_global(p);
+  if (global_arena().holds(p)) return describe_global(p);
+  if (!shared_.holds(p)) return "an address of the host's";
   const size_t offset = shared_.offset(p);
   // The array that it is in, or the nearest one below or above.
   const char* name = "shared memory";
@@ -467,13 +467,22 @@ void Worker::report_race(const void* p, size_t bytes, bool is_write, Record othe
   if (grid_->races++ >= kMaxMessages) return;
   const uint64_t block = block_of_slot(*grid_, slot_of(other));
   const bool many = !other_is_write && (other & kFlags) != one_thread;
-  std::string text = show("block", block_) + ", " + who(thread_) + (is_write ? " writes " : " reads ") +
-                     std::to_string(bytes) + " bytes at " + where(p) + ", which ";
+  std::string text = what_access(p, bytes, is_write) + ", which ";
   if (block != block_number_) text += show("block", grid_->block_index(block)) + ", ";
   text += who(int(thread_of(other))) + (many ? " and others" : "");
-  text += (many ? (other_is_write ? " write" : " read") : (other_is_write ? " wrote" : " read"));
+  text += other_is_write ? " wrote" : " read";
   text += block != block_number_ ? " in the same launch" : " with no barrier in between";
   grid_->add_message(text);
+}
+
+void Worker::report_uninitialized(const void* p, size_t bytes) {
+  if (grid_->uninitialized++ >= kMaxMessages) return;
+  grid_->add_message(what_access(p, bytes, false) + ", which its block has not written");
+}
+
+std::string Worker::what_access(const void* p, size_t bytes, bool is_write) const {
+  return show("block", block_) + ", " + who(thread_) + ": " + (is_write ? "writes " : "reads ") +
+         std::to_string(bytes) + " bytes at " + where(p);
 }
 
 void Worker::report_deadlock() {

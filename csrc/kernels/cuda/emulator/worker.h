@@ -81,8 +81,10 @@ class Worker {
   }
   void check_aligned(const void* p, size_t bytes);
   [[noreturn]] void fail_here(Fault fault, const std::string& what);
-  // A race with the access that `other` tells, of these bytes; the launch goes on and throws at its end.
+  // A race with the access that `other` tells, of these bytes. After this and the next one the launch goes on, to
+  // find more, and throws at its end.
   void report_race(const void* p, size_t bytes, bool is_write, Record other, bool other_is_write);
+  void report_uninitialized(const void* p, size_t bytes);
   // Whether what the record tells was done before now, as this thread can know.
   bool is_ordered(Record record) const;
 
@@ -131,6 +133,7 @@ class Worker {
   static void trampoline();
   [[noreturn]] void report_deadlock();
 
+  std::string what_access(const void* p, size_t bytes, bool is_write) const;
   void touch_elsewhere(const void* p, size_t bytes, Access access);
   size_t place_shared(size_t bytes, size_t align);
   void lay_out_shared();
