@@ -134,10 +134,10 @@ Record Arena::write_record(size_t offset) const {
 }
 
 void Arena::touch(size_t offset, size_t bytes, Access access, Worker& worker, Record floor) {
-  if (offset % kWord == 0 && bytes % kWord == 0) {
+  if ((offset | bytes) % kWord == 0) {
     for (const size_t end = offset + bytes; offset < end; offset += kWord) {
       const size_t word = offset / kWord;
-      if (slot_of(get(writes_[word])) != split) {
+      if (slot_of(get(writes_[word])) != split) [[likely]] {
         touch_cell(writes_[word], reads_[word], offset, bytes, access, worker, floor);
       } else {
         touch_part(offset, kWord, access, worker, floor);

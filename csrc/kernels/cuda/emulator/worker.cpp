@@ -21,8 +21,6 @@ constexpr size_t kSharedArenaBytes = 512 << 10;
 constexpr size_t kRedZone = 128;
 constexpr size_t kDynamicAlign = 128;  // as DYNAMIC_SHARED says
 
-[[gnu::tls_model("initial-exec")]] thread_local Worker* running_worker = nullptr;
-
 uint32_t lanes_below(int count) { return count >= kLanes ? kAllLanes : (1u << count) - 1; }
 
 std::string show(const char* what, uint3 index) {
@@ -39,7 +37,7 @@ std::string show_mask(uint32_t mask) {
 
 }  // namespace
 
-Worker* running() { return running_worker; }
+constinit thread_local Worker* running_worker = nullptr;
 
 Worker::Worker() : threads_(kMaxThreads), warps_(kMaxWarps), copies_(kMaxThreads), shared_(kSharedArenaBytes) {}
 
@@ -54,13 +52,7 @@ uint64_t Worker::random() {  // xorshift
   return random_;
 }
 
-uint3 Worker::thread_index(int thread) const {
-  const dim3 n = grid_->launch.block;
-  const unsigned t = unsigned(thread);
-  return {t % n.x, t / n.x % n.y, t / n.x / n.y};
-}
-
-std::string Worker::who(int thread) const { return show("thread", thread_index(thread)); }
+std::string Worker::who(int thread) const { return show("thread", threads_[thread].index); }
 
 // --- a block ----------------------------------------------------------------------------------------
 
@@ -82,6 +74,11 @@ void Worker::begin_block(Grid& grid, uint3 block, uint64_t block_number) {
   for (int i = 0; i < count_; ++i) {
     threads_[i].state = Thread::State::fresh;
     threads_[i].stamp = 0;
+  }
+  if (launch_ != grid.number) {
+    for (unsigned i = 0; i < unsigned(count_); ++i) {
+      threads_[i].index = {i % size.x, i / size.x % size.y, i / size.x / size.y};
+    }
   }
   for (int i = 0; i < warp_count_; ++i) {
     Warp& warp = warps_[i];
@@ -347,9 +344,8 @@ bool Worker::is_ordered(Record record) const {
 // --- memory -----------------------------------------------------------------------------------------
 
 void Worker::touch(const void* p, size_t bytes, Access access) {
-  Arena& global = global_arena();
-  if (global.holds(p)) {
-    global.touch(global.offset(p), bytes, access, *this, grid_->floor());
+  if (global_.holds(p)) {
+    global_.touch(global_.offset(p), bytes, access, *this, grid_->floor());
   } else if (shared_.holds(p)) {
     shared_.touch(shared_.offset(p), bytes, access, *this, Record(block_floor_) << kSlotShift);
   } else {
@@ -383,8 +379,7 @@ void Worker::touch_elsewhere(const void* p, size_t bytes, Access access) {
   fail_here(Fault::host_memory, text);
 }
 
-void Worker::check_aligned(const void* p, size_t bytes) {
-  if (reinterpret_cast<uintptr_t>(p) % bytes == 0) return;
+void Worker::fail_misaligned(const void* p, size_t bytes) {
   fail_here(Fault::misaligned,
             "accesses " + std::to_string(bytes) + " bytes at " + where(p) + ", which is not aligned to them");
 }
@@ -437,7 +432,7 @@ void* Worker::dynamic_shared() {
 }
 
 std::string Worker::where(const void* p) const {
-  if (global_arena().holds(p)) return describe_global(p);
+  if (global_.holds(p)) return describe_global(p);
   if (!shared_.holds(p)) return "an address of the host's";
   const size_t offset = shared_.offset(p);
   // The array that it is in, or the nearest one below or above.

@@ -27,6 +27,7 @@ struct Collective {
 struct Thread {
   enum class State : uint8_t { fresh, ready, running, at_barrier, at_collective, done };
   State state;
+  uint3 index;
   uint32_t stamp;  // its warp's clock at the last sync that it took part in
   Fiber fiber;
   Stack stack;
@@ -79,7 +80,9 @@ class Worker {
   void count_access() {  // and let others run from time to time
     if (--patience_ == 0) lose_patience();
   }
-  void check_aligned(const void* p, size_t bytes);
+  void check_aligned(const void* p, size_t bytes) {
+    if (reinterpret_cast<uintptr_t>(p) & (bytes - 1)) fail_misaligned(p, bytes);
+  }
   [[noreturn]] void fail_here(Fault fault, const std::string& what);
   // A race with the access that `other` tells, of these bytes. After this and the next one the launch goes on, to
   // find more, and throws at its end.
@@ -96,7 +99,7 @@ class Worker {
   int thread_count() const { return count_; }
   int lane() const { return thread_ % kLanes; }
   uint32_t alive_lanes() const { return warps_[thread_ / kLanes].alive; }
-  uint3 thread_index() const { return thread_index(thread_); }
+  uint3 thread_index() const { return threads_[thread_].index; }
   uint3 block_index() const { return block_; }
   Arena& shared() { return shared_; }
   const Arena& shared() const { return shared_; }
@@ -137,8 +140,9 @@ class Worker {
   void touch_elsewhere(const void* p, size_t bytes, Access access);
   size_t place_shared(size_t bytes, size_t align);
   void lay_out_shared();
-  uint3 thread_index(int thread) const;
+  [[noreturn]] void fail_misaligned(const void* p, size_t bytes);
 
+  Arena& global_ = global_arena();
   Grid* grid_ = nullptr;
   uint3 block_{};
   uint64_t block_number_ = 0;
@@ -172,6 +176,7 @@ class Worker {
 };
 
 // The one of this OS thread while it plays a block; null otherwise.
-Worker* running();
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local Worker* running_worker;
+inline Worker* running() { return running_worker; }
 
 }  // namespace hotloop::emulator
