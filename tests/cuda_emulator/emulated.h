@@ -1,4 +1,4 @@
-// What tests of the emulator share: memory of the emulated GPU, and runs under each schedule.
+// What tests of the emulator share: runs under each schedule, and faults that must be found.
 #pragma once
 
 #include <cstddef>
@@ -6,33 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "array.h"
 #include "check.h"
 #include "kernels/cuda/emulator/emulator.h"
 
 namespace emulated {
-
-namespace emulator = hotloop::emulator;
-
-// An array in global memory that the host sees too.
-template <class T>
-class Array {
- public:
-  explicit Array(size_t count) : count_(count), data_(static_cast<T*>(emulator::allocate(count * sizeof(T)))) {}
-  Array(size_t count, const std::function<T(size_t)>& value) : Array(count) {
-    for (size_t i = 0; i < count; ++i) data_[i] = value(i);
-  }
-  ~Array() { emulator::release(data_); }
-  Array(const Array&) = delete;
-  Array& operator=(const Array&) = delete;
-
-  T* data() const { return data_; }
-  size_t size() const { return count_; }
-  T& operator[](size_t i) const { return data_[i]; }
-
- private:
-  size_t count_;
-  T* data_;
-};
 
 // Runs `body` under each schedule, some seeds of the random one included.
 inline void under_each_schedule(const std::function<void()>& body) {

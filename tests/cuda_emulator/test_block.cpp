@@ -21,6 +21,16 @@ __global__ void reduce(const T* x, T* sums, T* largest) {
   largest[i] = block_reduce<kThreads>(x[i], Max{}, std::numeric_limits<T>::lowest());
 }
 
+// Each call finds the shared memory of the one before it in use.
+__global__ void reduce_and_scan_often(int64_t* out) {
+  int64_t sum = threadIdx.x, total = 0;
+  for (int i = 0; i < 3; ++i) {
+    sum = block_reduce<kThreads>(sum + threadIdx.x, Add{}, int64_t(0)) % 1000;
+    sum += block_exclusive_scan<kThreads>(int64_t(threadIdx.x), Add{}, int64_t(0), total);
+  }
+  out[threadIdx.x] = sum + total;
+}
+
 struct Moments {
   double count, sum, squares;
 };
@@ -87,6 +97,21 @@ TEST(block, reductions) {
     CHECK_EQUAL(out[0], 256.0);
     CHECK_EQUAL(out[1], 255.0 * 128);
     CHECK_EQUAL(out[2], 255.0 * 256 * 511 / 6);
+  });
+}
+
+TEST(block, one_call_after_another) {
+  emulated::under_each_schedule([] {
+    Array<int64_t> out(kThreads);
+    launch(nullptr, 1, kThreads, 0, reduce_and_scan_often, out.data());
+    std::vector<int64_t> sums(kThreads);
+    for (int64_t t = 0; t < kThreads; ++t) sums[size_t(t)] = t;
+    for (int i = 0; i < 3; ++i) {
+      int64_t sum = 0;
+      for (int64_t t = 0; t < kThreads; ++t) sum += sums[size_t(t)] + t;
+      for (int64_t t = 0; t < kThreads; ++t) sums[size_t(t)] = sum % 1000 + t * (t - 1) / 2;
+    }
+    for (int64_t t = 0; t < kThreads; ++t) CHECK_EQUAL(out[t], sums[size_t(t)] + 255 * 128);
   });
 }
 

@@ -61,7 +61,7 @@ TEST(launch, shuffles) {
   emulated::under_each_schedule([] {
     Array<double> x(64, [](size_t i) { return double(i); }), out(64);
     launch(nullptr, 1, 64, 0, warp_sum<double>, x.data(), out.data());
-    for (size_t i = 0; i < 64; ++i) CHECK_EQUAL(out[i], i < 32 ? 496.0 : 496.0 + 32 * 32);
+    for (int i = 0; i < 64; ++i) CHECK_EQUAL(out[i], i < 32 ? 496.0 : 496.0 + 32 * 32);
   });
 }
 

@@ -134,68 +134,68 @@ constexpr const char* kBarriers[] = {"__syncthreads", "__syncthreads_count", "__
 
 }  // namespace
 
-uint3 thread_index() { return running()->thread_index(); }
-uint3 block_index() { return running()->block_index(); }
-dim3 block_size() { return running()->grid().launch.block; }
-dim3 grid_size() { return running()->grid().launch.grid; }
-unsigned lane_index() { return unsigned(running()->lane()); }
+uint3 thread_index() { return running_worker->thread_index(); }
+uint3 block_index() { return running_worker->block_index(); }
+dim3 block_size() { return running_worker->grid().launch.block; }
+dim3 grid_size() { return running_worker->grid().launch.grid; }
+unsigned lane_index() { return unsigned(running_worker->lane()); }
 
-void* shared_array(const SharedSite& site) { return running()->shared_array(site); }
-void* dynamic_shared() { return running()->dynamic_shared(); }
+void* shared_array(const SharedSite& site) { return Entered()->shared_array(site); }
+void* dynamic_shared() { return Entered()->dynamic_shared(); }
 
 int block_barrier(Predicate kind, int predicate) {
-  Worker& worker = *running();
-  const int count = worker.wait_at_barrier(kBarriers[int(kind)], predicate);
+  const Entered worker;
+  const int count = worker->wait_at_barrier(kBarriers[int(kind)], predicate);
   switch (kind) {
-    case Predicate::all: return count == worker.thread_count();
+    case Predicate::all: return count == worker->thread_count();
     case Predicate::any: return count > 0;
     default: return count;
   }
 }
 
-void warp_barrier(unsigned mask) { running()->meet(kSyncWarp, mask, nullptr); }
+void warp_barrier(unsigned mask) { Entered()->meet(kSyncWarp, mask, nullptr); }
 
 uint64_t shuffle(Shuffle kind, unsigned mask, uint64_t value, int argument, int width) {
   ShuffleData data{kind, argument, width, value, 0};
-  running()->meet(kShuffles[int(kind)], mask, &data);
+  Entered()->meet(kShuffles[int(kind)], mask, &data);
   return data.result;
 }
 
 unsigned vote(Vote kind, unsigned mask, int predicate) {
   VoteData data{uint64_t(predicate != 0), 0, 0};
-  running()->meet(kVotes[int(kind)], mask, &data);
+  Entered()->meet(kVotes[int(kind)], mask, &data);
   return data.result;
 }
 
 unsigned match_any(unsigned mask, uint64_t value) {
   VoteData data{value, 0, 0};
-  running()->meet(kMatchAny, mask, &data);
+  Entered()->meet(kMatchAny, mask, &data);
   return data.result;
 }
 
 unsigned match_all(unsigned mask, uint64_t value, int* same) {
   VoteData data{value, 0, 0};
-  running()->meet(kMatchAll, mask, &data);
+  Entered()->meet(kMatchAll, mask, &data);
   *same = data.same;
   return data.result;
 }
 
 unsigned reduce(Reduction kind, unsigned mask, unsigned value, bool is_signed) {
   ReduceData data{kind, is_signed, value, 0};
-  running()->meet(kReductions[int(kind)], mask, &data);
+  Entered()->meet(kReductions[int(kind)], mask, &data);
   return data.result;
 }
 
-unsigned active_mask() { return running()->alive_lanes(); }
+unsigned active_mask() { return running_worker->alive_lanes(); }
 
 void fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 void check_failed(const char* condition, const char* file, int line) {
-  running()->fail_here(Fault::device_check,
+  Entered()->fail_here(Fault::device_check,
                        std::string("DEVICE_CHECK(") + condition + ") at " + file + ":" + std::to_string(line));
 }
 
-void check_aligned(const void* p, size_t bytes) { running()->check_aligned(p, bytes); }
+void check_aligned(const void* p, size_t bytes) { Entered()->check_aligned(p, bytes); }
 
 // --- atomics ----------------------------------------------------------------------------------------
 
@@ -220,10 +220,10 @@ T apply(Atomic kind, T old, T value) {
 }
 
 void touch_atomic(const void* p, size_t bytes, Access access) {
-  Worker& worker = *running();
-  worker.check_aligned(p, bytes);
-  worker.count_access();
-  worker.touch(p, bytes, access);
+  const Entered worker;
+  worker->check_aligned(p, bytes);
+  worker->count_access();
+  worker->touch(p, bytes, access);
 }
 
 }  // namespace

@@ -8,33 +8,30 @@
 #include "kernels/cuda/emulator/worker.h"
 
 using hotloop::emulator::Access;
+using hotloop::emulator::hooked_worker;
 
 namespace {
 
+template <bool kAligned = false>
 void see(const void* p, size_t bytes, Access access) {
-  if (auto* worker = hotloop::emulator::running()) {
-    worker->count_access();
-    worker->touch(p, bytes, access);
-  }
-}
-
-void see_aligned(const void* p, size_t bytes, Access access) {
-  if (auto* worker = hotloop::emulator::running()) {
-    worker->check_aligned(p, bytes);
-    worker->count_access();
-    worker->touch(p, bytes, access);
-  }
+  auto* const worker = hooked_worker;
+  if (worker == nullptr) return;
+  hooked_worker = nullptr;
+  if (kAligned) worker->check_aligned(p, bytes);
+  worker->count_access();
+  worker->touch(p, bytes, access);
+  hooked_worker = worker;
 }
 
 }  // namespace
 
 #define HOOKS(bytes)                                                                   \
-  void __tsan_read##bytes(void* p) { see_aligned(p, bytes, Access::read); }            \
-  void __tsan_write##bytes(void* p) { see_aligned(p, bytes, Access::write); }          \
+  void __tsan_read##bytes(void* p) { see<true>(p, bytes, Access::read); }              \
+  void __tsan_write##bytes(void* p) { see<true>(p, bytes, Access::write); }            \
   void __tsan_unaligned_read##bytes(void* p) { see(p, bytes, Access::read); }          \
   void __tsan_unaligned_write##bytes(void* p) { see(p, bytes, Access::write); }        \
-  void __tsan_volatile_read##bytes(void* p) { see_aligned(p, bytes, Access::read); }   \
-  void __tsan_volatile_write##bytes(void* p) { see_aligned(p, bytes, Access::write); } \
+  void __tsan_volatile_read##bytes(void* p) { see<true>(p, bytes, Access::read); }     \
+  void __tsan_volatile_write##bytes(void* p) { see<true>(p, bytes, Access::write); }   \
   void __tsan_unaligned_volatile_read##bytes(void* p) { see(p, bytes, Access::read); } \
   void __tsan_unaligned_volatile_write##bytes(void* p) { see(p, bytes, Access::write); }
 

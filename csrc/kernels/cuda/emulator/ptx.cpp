@@ -26,7 +26,8 @@ void finish_copy(Worker& worker, const AsyncCopy& copy) {
 }  // namespace
 
 void issue_copy(void* shared, const void* global, uint32_t bytes, uint32_t valid) {
-  Worker& worker = *running();
+  const Entered entered;
+  Worker& worker = *entered;
   worker.count_access();
   worker.check_aligned(shared, bytes);
   if (valid > bytes) {
@@ -48,12 +49,14 @@ void issue_copy(void* shared, const void* global, uint32_t bytes, uint32_t valid
 }
 
 void commit_copies() {
-  AsyncCopies& mine = running()->copies();
+  const Entered worker;
+  AsyncCopies& mine = worker->copies();
   mine.group_ends.push_back(mine.copies.size());
 }
 
 void wait_for_copies(uint32_t pending_groups) {
-  Worker& worker = *running();
+  const Entered entered;
+  Worker& worker = *entered;
   AsyncCopies& mine = worker.copies();
   if (mine.group_ends.size() <= pending_groups) return;
   const size_t groups = mine.group_ends.size() - pending_groups, copies = mine.group_ends[groups - 1];
@@ -103,7 +106,7 @@ constexpr Collective kLoads[2][3] = {{{"ldmatrix.x1", true, run_load<1, false>},
 
 Registers4 load_matrices(const void* row, int count, bool transposed) {
   MatrixData data{static_cast<const char*>(row), {}};
-  running()->meet(kLoads[transposed][std::countr_zero(unsigned(count))], ~0u, &data);
+  Entered()->meet(kLoads[transposed][std::countr_zero(unsigned(count))], ~0u, &data);
   return data.result;
 }
 
@@ -192,7 +195,7 @@ constexpr Collective kMmaF64 = {"mma.m8n8k4.f64", true, run_mma_f64};
 
 Sums4 run_mma(const Collective& collective, Sums4 d, Registers4 a, Registers2 b) {
   MmaData data{d, a, b};
-  running()->meet(collective, ~0u, &data);
+  Entered()->meet(collective, ~0u, &data);
   return data.d;
 }
 
@@ -204,7 +207,7 @@ Sums4 multiply_tf32(Sums4 d, Registers4 a, Registers2 b) { return run_mma(kMmaTf
 
 Sums2 multiply_f64(Sums2 d, double a, double b) {
   MmaF64Data data{d, a, b};
-  running()->meet(kMmaF64, ~0u, &data);
+  Entered()->meet(kMmaF64, ~0u, &data);
   return data.d;
 }
 

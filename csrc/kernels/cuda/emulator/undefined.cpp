@@ -4,7 +4,9 @@
 
 #include "kernels/cuda/emulator/worker.h"
 
+using hotloop::emulator::Entered;
 using hotloop::emulator::Fault;
+using hotloop::emulator::hooked_worker;
 
 namespace {
 
@@ -14,10 +16,8 @@ struct Place {
   uint32_t line, column;
 };
 
-void fail_at(const Place* place, Fault fault, const std::string& what) {
-  if (auto* worker = hotloop::emulator::running()) {
-    worker->fail_here(fault, what + ", at " + place->file + ":" + std::to_string(place->line));
-  }
+[[noreturn]] void fail_at(const Entered& worker, const Place* place, Fault fault, const std::string& what) {
+  worker->fail_here(fault, what + ", at " + place->file + ":" + std::to_string(place->line));
 }
 
 struct TypeMismatch {
@@ -31,20 +31,25 @@ struct TypeMismatch {
 extern "C" {
 
 void __ubsan_handle_type_mismatch_v1(TypeMismatch* data, void* p) {
-  auto* worker = hotloop::emulator::running();
-  if (worker == nullptr) return;
+  if (hooked_worker == nullptr) return;
+  const Entered worker;
   const unsigned bytes = 1u << data->log_alignment;
-  fail_at(&data->place, p == nullptr ? Fault::host_memory : Fault::misaligned,
+  fail_at(worker, &data->place, p == nullptr ? Fault::host_memory : Fault::misaligned,
           p == nullptr ? std::string("accesses null")
                        : "accesses what must be aligned to " + std::to_string(bytes) + " bytes at " + worker->where(p));
 }
 
 void __ubsan_handle_out_of_bounds(Place* place, uintptr_t index) {
-  fail_at(place, Fault::out_of_bounds, "uses the element " + std::to_string(intptr_t(index)) + " of a shorter array");
+  if (hooked_worker == nullptr) return;
+  const Entered worker;
+  fail_at(worker, place, Fault::out_of_bounds,
+          "uses the element " + std::to_string(intptr_t(index)) + " of a shorter array");
 }
 
 void __ubsan_handle_shift_out_of_bounds(Place* place, uintptr_t, uintptr_t by) {
-  fail_at(place, Fault::out_of_bounds, "shifts by " + std::to_string(intptr_t(by)) + " bits");
+  if (hooked_worker == nullptr) return;
+  const Entered worker;
+  fail_at(worker, place, Fault::out_of_bounds, "shifts by " + std::to_string(intptr_t(by)) + " bits");
 }
 
 }  // extern "C"

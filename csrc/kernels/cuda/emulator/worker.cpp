@@ -38,6 +38,7 @@ std::string show_mask(uint32_t mask) {
 }  // namespace
 
 constinit thread_local Worker* running_worker = nullptr;
+constinit thread_local Worker* hooked_worker = nullptr;
 
 Worker::Worker() : threads_(kMaxThreads), warps_(kMaxWarps), copies_(kMaxThreads), shared_(kSharedArenaBytes) {}
 
@@ -179,7 +180,9 @@ void Worker::run_next(Thread* from) {
 void Worker::trampoline() {
   Worker& worker = *running_worker;
   for (;;) {
+    hooked_worker = &worker;
     worker.grid_->launch.call(worker.grid_->launch.arguments);
+    hooked_worker = nullptr;
     worker.finish_thread();
   }
 }
@@ -309,7 +312,7 @@ void Worker::sync_warp(uint32_t lanes) {
   Warp& mine = warp();
   const int first = thread_ - lane();
   const uint32_t all = lanes_below(count_ - first), stamp = ++mine.clock;
-  if (stamp > kMaxStamp) fail<RuntimeError>("emulator: more than %u __syncwarp between two barriers", kMaxStamp);
+  if (stamp > kMaxStamp) fail_here(Fault::no_progress, "comes to __syncwarp a million times between two barriers");
   for (uint32_t set = lanes; set != 0; set &= set - 1) threads_[first + std::countr_zero(set)].stamp = stamp;
   if (lanes == all) {
     mine.all_since = stamp;

@@ -175,8 +175,24 @@ class Worker {
   size_t shared_used_ = 0, static_bytes_ = 0, dynamic_offset_ = 0;
 };
 
-// The one of this OS thread while it plays a block; null otherwise.
+// The one of this OS thread while it plays a block; null otherwise. The hooks of kernels' accesses look at the second
+// one, which is null as well while the emulator itself runs: the linker may give it an inline function of the standard
+// library as it was compiled for a kernel.
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local Worker* running_worker;
-inline Worker* running() { return running_worker; }
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local Worker* hooked_worker;
+
+// What a kernel calls begins with one of these; it ends when the kernel goes on.
+class Entered {
+ public:
+  Entered() : worker_(running_worker) { hooked_worker = nullptr; }
+  ~Entered() { hooked_worker = worker_; }
+  Entered(const Entered&) = delete;
+  Entered& operator=(const Entered&) = delete;
+  Worker* operator->() const { return worker_; }
+  Worker& operator*() const { return *worker_; }
+
+ private:
+  Worker* worker_;
+};
 
 }  // namespace hotloop::emulator
