@@ -32,6 +32,8 @@ PATHS = [
     pytest.param(130, 259, 140, "NN", "blocked", id="large"),
     pytest.param(130, 259, 140, "TN", "blocked", id="large, A transposed"),
     pytest.param(40, 50, 2100, "TT", "blocked", id="sum longer than a block"),
+    pytest.param(50, 1700, 60, "NN", "blocked", id="short sums, many columns"),
+    pytest.param(50, 1700, 60, "NT", "blocked", id="short sums, many columns, B transposed"),
 ]
 
 

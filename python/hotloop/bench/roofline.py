@@ -170,7 +170,7 @@ def levels() -> dict[str, int]:
     footprints = {"L1": first // 2, "L2": second // 2}
     if last > 4 * second:
         footprints["L3"] = last // 4
-    footprints["DRAM"] = min(max(4 * last, 64 << 20), 256 << 20)
+    footprints["DRAM"] = max(min(max(4 * last, 64 << 20), 256 << 20), 5 * last // 2)
     return footprints
 
 

@@ -27,6 +27,11 @@ constexpr int64_t kPassVectors = (6 << 20) / (kVectorBytes * kBlockDepth<O>) / k
 constexpr int64_t kChunkWork = 1 << 20;
 // Elements whose packing takes as long.
 constexpr int64_t kPackWork = 1 << 17;
+// Sums up to here are soon done, and writing out bounds the product: its rows are then written in long runs, by groups of
+// panels that go past strips of rows.
+constexpr int64_t kShallowDepth = 128;
+constexpr int64_t kShallowPanels = 8;
+constexpr int64_t kStripRows = 2 * kTileRows;
 // Bytes of packed A per pass over the rows: they stay near L2.
 constexpr int64_t kPassBytes = 1536 << 10;
 
@@ -324,21 +329,24 @@ void blocked_product(const Product<S>& p) {
   const int64_t block_rows = ceil_div(ceil_div(p.m, ceil_div(p.m, most_rows)), kTileRows) * kTileRows;
   const int64_t pass_rows = pack_a ? larger<int64_t>(1, kPassBytes / (step_bytes * block_rows)) * block_rows : p.m;
 
-  for (int64_t pass = 0; pass < all_vectors; pass += kPassVectors<O>) {
-    const int64_t vectors = smaller(kPassVectors<O>, all_vectors - pass);
+  const bool shallow = p.k <= kShallowDepth && !pack_a && !p.packed_b && all_vectors > kPassVectors<O>;
+  const int64_t pass_vectors = shallow ? kPassVectors<O> * (kDepth / kShallowDepth) : kPassVectors<O>;
+
+  for (int64_t pass = 0; pass < all_vectors; pass += pass_vectors) {
+    const int64_t vectors = smaller(pass_vectors, all_vectors - pass);
     const int64_t panels = ceil_div(vectors, kTileVectors), width = vectors * L;
     Workspace sums(many && !plain ? size_t(p.m * width) * sizeof(T) : 0);
     int64_t k = 0;
     do {
       const int64_t depth = smaller(kDepth, p.k - k), steps = ceil_div(depth, kStep<O>);
       const bool by_tile = p.b_col == 1 && p.m >= 2 * kTileRows && !p.packed_b;
-      const bool share_b = p.m > block_rows && !p.packed_b, own_panel = !share_b && !p.packed_b;
+      const bool share_b = (p.m > block_rows || shallow) && !p.packed_b, own_panel = !share_b && !p.packed_b;
       Workspace shared_b(share_b ? size_t(width * steps) * sizeof(O) : 0);
       O* b = static_cast<O*>(shared_b.data());
       if (p.packed_b)
         b = static_cast<O*>(const_cast<void*>(p.packed_b)) + pass * L * ceil_div(p.k, kStep<O>) + k / kStep<O> * width;
       if (share_b && !by_tile) {
-        const int64_t group = larger<int64_t>(1, ceil_div(kPackWork, steps * kTileVectors * L));
+        const int64_t group = larger<int64_t>(1, ceil_div(kPackWork, larger<int64_t>(1, steps) * kTileVectors * L));
         for_chunks(ceil_div(panels, group), [&](int64_t chunk) {
           pack_panels(b, p, pass, vectors, chunk * group, smaller(panels, (chunk + 1) * group), k, depth);
         });
@@ -355,7 +363,8 @@ void blocked_product(const Product<S>& p) {
         }
         const int64_t work = rows * smaller(width, p.n - pass * L) * larger<int64_t>(depth, 1);
         const int64_t wanted = work < 4 * kChunkWork ? 1 : smaller<int64_t>(64, work / kChunkWork);
-        const int64_t group = ceil_div(panels, smaller(panels, ceil_div(wanted, row_blocks)));
+        const int64_t group =
+            shallow ? kShallowPanels : ceil_div(panels, smaller(panels, ceil_div(wanted, row_blocks)));
         const int64_t groups = ceil_div(panels, group);
         const auto run = [&](int64_t chunk) {
           const int64_t begin = chunk / groups * block_rows, first = chunk % groups * group;
@@ -365,25 +374,30 @@ void blocked_product(const Product<S>& p) {
           if (!p.packed_b && row == 0 && by_tile) b_side = BSide::packed_by_tile;
           if (own_panel && !by_tile) b_side = BSide::packed_first;
           const O* a = pack_a ? tiles + begin * steps : in_place.a + row * in_place.row + k / kStep<O> * in_place.step;
-          const Block<O> w{row,
-                           smaller(block_rows, rows - begin),
-                           pass,
-                           vectors,
-                           first,
-                           smaller(panels, first + group),
-                           k,
-                           depth,
-                           a,
-                           in_place.row,
-                           in_place.step,
-                           pack_a,
-                           b_side,
-                           b,
-                           own_panel ? static_cast<O*>(panel.data()) : nullptr,
-                           many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr,
-                           width,
-                           plain};
-          run_block(p, w);
+          Block<O> w{row,
+                     smaller(block_rows, rows - begin),
+                     pass,
+                     vectors,
+                     first,
+                     smaller(panels, first + group),
+                     k,
+                     depth,
+                     a,
+                     in_place.row,
+                     in_place.step,
+                     pack_a,
+                     b_side,
+                     b,
+                     own_panel ? static_cast<O*>(panel.data()) : nullptr,
+                     many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr,
+                     width,
+                     plain};
+          if (!shallow) return run_block(p, w);
+          const int64_t end = w.row + w.rows;
+          for (; w.row < end; w.row += w.rows, w.a += w.rows * w.a_row, w.b_side = BSide::packed) {
+            w.rows = next_piece(end - w.row, kStripRows);
+            run_block(p, w);
+          }
         };
         const auto run_all = [&](int64_t first, int64_t last) {
           if (wanted == 1)
