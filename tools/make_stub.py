@@ -34,6 +34,7 @@ _dtype: TypeAlias = dtype
 '''
 
 PROPERTIES = {
+    "H": "Tensor",
     "T": "Tensor",
     "__array_interface__": "dict[str, Any]",
     "__array_priority__": "float",
@@ -49,11 +50,13 @@ PROPERTIES = {
     "in_features": "int",
     "index": "int | None",
     "is_complex": "bool",
+    "is_cpu": "bool",
     "is_cuda": "bool",
     "is_floating_point": "bool",
     "is_leaf": "bool",
     "itemsize": "int",
     "kernel": "str",
+    "mH": "Tensor",
     "mT": "Tensor",
     "nbytes": "int",
     "ndim": "int",
@@ -63,6 +66,7 @@ PROPERTIES = {
     "retains_grad": "bool",
     "shape": "tuple[int, ...]",
     "type": "str",
+    "variable": "Tensor",
 }
 WRITABLE = {"data", "grad", "requires_grad"}
 
@@ -151,7 +155,8 @@ def function(name: str, doc: str | None, indent: str = "", method: bool = False,
 
 def klass(name: str, value: type) -> list[str]:
     """The lines that declare a class."""
-    lines = [f"class {name}:"]
+    bases = [base.__name__ for base in value.__bases__] if issubclass(value, BaseException) else []
+    lines = [f"class {name}({', '.join(bases)}):" if bases else f"class {name}:"]
     own = {
         member: inner
         for member, inner in vars(value).items()

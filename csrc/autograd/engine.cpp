@@ -91,10 +91,10 @@ Tensor run_hooks(const Hooks& hooks, Tensor grad) {
   return grad;
 }
 
-Hooks hooks_of_leaf(const Tensor& leaf) {
+Hooks hooks_of_leaf(const Tensor& leaf, std::unique_ptr<Hooks> TapeMeta::* list = &TapeMeta::hooks) {
   std::lock_guard lock(hooks_mutex);
   const TapeMeta* meta = tape_meta(leaf.impl());
-  return meta && meta->hooks ? *meta->hooks : Hooks();
+  return meta && meta->*list ? *(meta->*list) : Hooks();
 }
 
 bool has_hooks(const TensorImpl* leaf) {
@@ -127,8 +127,11 @@ Tensor add_to_grad(TapeMeta& meta, Tensor grad, bool create_graph) {
 }
 
 void accumulate_leaf(const Tensor& leaf, Tensor grad, bool create_graph) {
-  if (has_hooks(leaf.impl())) grad = run_hooks(hooks_of_leaf(leaf), std::move(grad));
+  const bool hooked = has_hooks(leaf.impl());
+  if (hooked) grad = run_hooks(hooks_of_leaf(leaf), std::move(grad));
   add_to_grad(make_tape_meta(leaf.impl()), std::move(grad), create_graph);
+  if (hooked)
+    for (const Ref<TensorHook>& hook : hooks_of_leaf(leaf, &TapeMeta::after)) (*hook)(leaf);
 }
 
 void accumulate(Tensor& slot, Tensor grad, bool create_graph) {

@@ -68,9 +68,30 @@ class CopySlices final : public Node {
   Geometry shown_;
 };
 
-}  // namespace
+// After a whole tensor was written over by an op that doesn't read it: what was there before takes part in the graph
+// still, with a gradient of zeros.
+class Overwritten final : public Node {
+ public:
+  Overwritten(Ref<Node> op, Edge before, const Tensor& out)
+      : op_(std::move(op)), sizes_(out.sizes()), dtype_(out.dtype()), device_(out.device()) {
+    for (const Edge& edge : op_->edges) edges.emplace() = edge;
+    edges.emplace(std::move(before));
+  }
 
-namespace {
+  const char* name() const override { return op_->name(); }
+
+  void apply(const Visit& visit) override {
+    op_->apply(visit);
+    const int before = op_->edges.size();
+    if (visit.needs(*this, before)) visit.grad_inputs[before] = ops::zeros(sizes_, dtype_, device_);
+  }
+
+ private:
+  Ref<Node> op_;
+  Dims sizes_;
+  DType dtype_;
+  Device device_;
+};
 
 bool is_leaf_with_grad(const TensorImpl* t) { return t->requires_grad && !(tape_meta(t) && tape_meta(t)->grad_fn); }
 
@@ -103,7 +124,25 @@ void record_in_place(const Call& call) {
   int self = -1;
   for (int i = 0; i < call.n_inputs; ++i)
     if (call.inputs[i].defined() && call.inputs[i].same(call.outputs[0])) self = i;
-  set_in_place_history(call.outputs[0], make_ref<OpNode>(call), self);
+  const Tensor& out = call.outputs[0];
+  Ref<Node> node = make_ref<OpNode>(call);
+  if (self < 0 && !shows_base(out.impl()))
+    if (Edge before = gradient_edge(out); before.wanted())
+      node = make_ref<Overwritten>(std::move(node), std::move(before), out);
+  set_in_place_history(out, node, self);
+}
+
+void become_view(const char* op, const Tensor& t, const Tensor& view) {
+  if (grad_enabled()) {
+    check_in_place(t, op, false);
+    if (const Edge edge = gradient_edge(view); edge.node) set_history(t, edge.node, edge.output);
+  }
+  t->sizes = view->sizes;
+  t->strides = view->strides;
+  t->data = view->data;
+  t->numel = view->numel;
+  t->contiguous = view->contiguous;
+  t->storage->bump_version();
 }
 
 void check_in_place(const Tensor& out, const char* op, bool with_grad) {

@@ -20,6 +20,9 @@ void record_in_place(const Call& call);
 // views of that base find their history again when asked.
 void set_in_place_history(const Tensor& out, const Ref<Node>& node, int self, int output = 0);
 
+// Gives `t` the shape and the history of a view of itself: squeeze_, transpose_ and their kin.
+void become_view(const char* op, const Tensor& t, const Tensor& view);
+
 // A view's history is as new as its base's.
 void mark_view_current(const Tensor& view);
 

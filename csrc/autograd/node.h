@@ -40,6 +40,7 @@ struct TapeMeta final : AutogradMeta {
   uint32_t history = 0;          // of a base: counts the in-place ops that changed its graph
   uint32_t base_history = 0;     // of a view: the base's count when grad_fn was made
   std::unique_ptr<Hooks> hooks;  // of a leaf; hooks_mutex's
+  std::unique_ptr<Hooks> after;  // of a leaf, called with it once .grad has the gradient; hooks_mutex's
   std::atomic<bool> has_hooks{false};
 };
 

@@ -137,4 +137,15 @@ void add_hook(const Tensor& t, Ref<TensorHook> hook) {
   }
 }
 
+void add_post_accumulate_hook(const Tensor& t, Ref<TensorHook> hook) {
+  const Edge edge = gradient_edge(t);
+  if (!edge.wanted()) fail<RuntimeError>("cannot register a hook on a tensor that doesn't require gradient");
+  if (edge.node) fail<RuntimeError>("post accumulate grad hooks cannot be registered on non-leaf tensors");
+  TapeMeta& meta = make_tape_meta(t.impl());
+  std::lock_guard lock(hooks_mutex);
+  if (!meta.after) meta.after = std::make_unique<Hooks>();
+  meta.after->push_back(std::move(hook));
+  meta.has_hooks = true;
+}
+
 }  // namespace hotloop

@@ -58,5 +58,7 @@ void set_grad(const Tensor& t, const Tensor& grad);  // checks shape, dtype, dev
 
 // Calls `hook` with t's gradient whenever backward has it whole.
 void add_hook(const Tensor& t, Ref<TensorHook> hook);
+// Calls `hook` with the leaf t itself whenever a backward has added to its .grad.
+void add_post_accumulate_hook(const Tensor& t, Ref<TensorHook> hook);
 
 }  // namespace hotloop

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "bindings/interop.h"
+#include "bindings/out_argument.h"
 #include "bindings/pybind.h"
 #include "bindings/types.h"
 #include "core/error.h"
@@ -188,6 +189,10 @@ void drop_python(py::object& object) noexcept {
 PyObject* run(const Operation& operation, PyObject* self, PyObject* const* args, Py_ssize_t count,
               PyObject* keywords) noexcept {
   try {
+    if (keywords && operation.takes_out && !self) {
+      HoldsHostLock held;
+      return run_with_out(operation, args, count, keywords);
+    }
     PyObject* values[Signature::kMaxParameters];
     const py::object keep = operation.signature->sort(self, args, count, keywords, values);
     HoldsHostLock held;
@@ -203,12 +208,39 @@ Row define_row(int kind, const char* text, int arity, Operation& operation, Tram
     fail<RuntimeError>("%s: bound with %d parameters, its signature has %d; at most %d", signature->name.c_str(), arity,
                        int(signature->parameters.size()), Signature::kMaxParameters);
   operation.signature = signature;
-  const auto define = [&](Trampoline f, bool wanted) {
+  const auto define = [&](Trampoline f, bool wanted, const char* doc) {
     return PyMethodDef{wanted ? signature->name.c_str() : nullptr,
                        reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)), METH_FASTCALL | METH_KEYWORDS,
-                       text};
+                       doc};
   };
-  return {define(function, kind & kFunction), define(method, kind & kMethod)};
+  const char* function_text = text;
+  if (kind & kFunction && takes_out(signature->name)) {
+    operation.takes_out = true;
+    const bool several = std::strstr(text, "-> Tensor") == nullptr;
+    function_text = (new std::string(with_out(text, several)))->c_str();
+  }
+  return {define(function, kind & kFunction, function_text), define(method, kind & kMethod, text)};
+}
+
+namespace {
+
+PyObject *dtype_error, *out_of_range_error;
+
+PyObject* new_exception(py::handle module, const char* name, const char* text, PyObject* first, PyObject* second) {
+  const std::string path = std::string("hotloop.") + name;
+  const py::object bases = owned(PyTuple_Pack(2, first, second));
+  PyObject* type = PyErr_NewExceptionWithDoc(path.c_str(), text, bases.ptr(), nullptr);
+  if (!type || PyModule_AddObjectRef(module.ptr(), name, type) < 0) throw py::error_already_set();
+  return type;
+}
+
+}  // namespace
+
+void bind_exceptions(py::handle module) {
+  dtype_error = new_exception(module, "DTypeError", "An op has no kernel for the dtype that it was given.",
+                              PyExc_NotImplementedError, PyExc_TypeError);
+  out_of_range_error = new_exception(module, "OutOfRangeError", "A tensor of indices names elements that aren't there.",
+                                     PyExc_IndexError, PyExc_RuntimeError);
 }
 
 PyObject* translate_exception() noexcept {
@@ -217,6 +249,10 @@ PyObject* translate_exception() noexcept {
   } catch (const PythonError&) {
   } catch (py::error_already_set& e) {
     e.restore();
+  } catch (const DTypeError& e) {
+    PyErr_SetString(dtype_error, e.what());
+  } catch (const OutOfRangeError& e) {
+    PyErr_SetString(out_of_range_error, e.what());
   } catch (const ValueError& e) {
     PyErr_SetString(PyExc_ValueError, e.what());
   } catch (const TypeError& e) {

@@ -56,6 +56,7 @@ struct Signature {
 // Lets go of an object on a thread that may not hold the GIL. An interpreter that is going away keeps it.
 void drop_python(py::object& object) noexcept;
 
+void bind_exceptions(py::handle module);  // those that Python has no type of its own for
 // Sets the Python exception for the C++ exception in flight; returns null.
 [[gnu::cold]] PyObject* translate_exception() noexcept;
 
@@ -85,6 +86,9 @@ std::vector<int64_t> ints_from(const Source& s);
 
 Generator* generator_from(const Source& s);  // the default one for None
 const ops::PackedWeight* packed_weight_from(const Source& s);
+
+// as_strided() as Python has it: storage_offset counts from the memory's beginning, as a tensor's own offset does.
+Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::optional<int64_t> offset);
 
 // The same for a parameter that takes several types and reached the function as it is.
 int64_t integer_of(const char* op, const char* argument, const py::object& object);
@@ -150,6 +154,7 @@ struct Operation {
   const Signature* signature;
   AnyFunction function;  // only invoke knows its type
   PyObject* (*invoke)(AnyFunction function, PyObject* const* values, const Signature& signature);
+  bool takes_out = false;  // as a function, the keyword `out` (out_argument.h)
 };
 
 // A call with Python's arguments, self first; null with the exception set where it threw.

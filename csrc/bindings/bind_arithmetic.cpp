@@ -20,39 +20,67 @@ Tensor divide(const Tensor& a, const Tensor& b, const std::optional<std::string>
   return ops::divide_truncated(a, b);
 }
 
+// Powers of which at least one operand is a tensor.
+template <Tensor (*op)(const Tensor&, const Tensor&)>
+Tensor of_a_tensor(const Tensor& base, const Tensor& exponent) {
+  if (base->wrapped_number && exponent->wrapped_number)
+    fail<TypeError>("pow(): one of input and exponent must be a Tensor, not both numbers");
+  return op(base, exponent);
+}
+
+// alpha as a factor, of a kind that the result's dtype takes.
+double factor_of(const Tensor& a, const Tensor& b, const Scalar& alpha) {
+  if (alpha.kind != Scalar::integer) {
+    const DType dtype = ops::result_type({&a, &b});
+    if (alpha.kind == Scalar::boolean && dtype != DType::bool_)
+      fail<RuntimeError>("Boolean alpha only supported for Boolean results.");
+    if (alpha.kind == Scalar::floating && !is_floating(dtype))
+      fail<RuntimeError>("For integral input tensors, argument alpha must not be a floating point number.");
+  }
+  return alpha.as_double();
+}
+
+bool both_bool(const Tensor& a, const Tensor& b) { return a.dtype() == DType::bool_ && b.dtype() == DType::bool_; }
+
+Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha) {
+  const double factor = factor_of(a, b, alpha);
+  if (factor == 1) return ops::add(a, b);
+  if (both_bool(a, b)) return ops::add(a, factor == 0 ? ops::bitwise_and(b, ops::number(false)) : b);
+  return ops::add_scaled(a, b, factor);
+}
+
+void add_(const Tensor& a, const Tensor& b, const Scalar& alpha) {
+  const double factor = factor_of(a, b, alpha);
+  if (factor == 1) return ops::add_(a, b);
+  if (both_bool(a, b)) return ops::copy_(a, add(a, b, alpha));
+  ops::add_scaled_(a, b, factor);
+}
+
+Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha) {
+  const double factor = factor_of(a, b, alpha);
+  return factor == 1 || both_bool(a, b) ? ops::sub(a, b) : ops::add_scaled(a, b, -factor);
+}
+
+void sub_(const Tensor& a, const Tensor& b, const Scalar& alpha) {
+  const double factor = factor_of(a, b, alpha);
+  factor == 1 || both_bool(a, b) ? ops::sub_(a, b) : ops::add_scaled_(a, b, -factor);
+}
+
 }  // namespace
 
 void add_arithmetic_rows() {
   add_rows({
-      HOTLOOP_OP(
-          "add(input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
-          [](const Tensor& a, const Tensor& b, double alpha) {
-            return alpha == 1 ? ops::add(a, b) : ops::add_scaled(a, b, alpha);
-          },
-          "input + alpha * other, broadcast."),
-      HOTLOOP_METHOD(
-          "add_(input: Tensor, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
-          [](const Tensor& a, const Tensor& b, double alpha) {
-            alpha == 1 ? ops::add_(a, b) : ops::add_scaled_(a, b, alpha);
-          },
-          "In-place form of add()."),
-      HOTLOOP_OP(
-          "sub(input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
-          [](const Tensor& a, const Tensor& b, double alpha) {
-            return alpha == 1 ? ops::sub(a, b) : ops::add_scaled(a, b, -alpha);
-          },
-          "input - alpha * other, broadcast."),
-      HOTLOOP_METHOD(
-          "sub_(input: Tensor, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
-          [](const Tensor& a, const Tensor& b, double alpha) {
-            alpha == 1 ? ops::sub_(a, b) : ops::add_scaled_(a, b, -alpha);
-          },
-          "In-place form of sub()."),
+      HOTLOOP_OP("add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Tensor", add,
+                 "input + alpha * other, broadcast."),
+      HOTLOOP_METHOD("add_(input: Tensor, other: Tensor | Number, *, alpha: Number = 1) -> Tensor", add_,
+                     "In-place form of add()."),
+      HOTLOOP_OP("sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Tensor", sub,
+                 "input - alpha * other, broadcast."),
+      HOTLOOP_METHOD("sub_(input: Tensor, other: Tensor | Number, *, alpha: Number = 1) -> Tensor", sub_,
+                     "In-place form of sub()."),
       HOTLOOP_FUNCTION(
-          "rsub(input: Tensor, other: Tensor | Number, *, alpha: float = 1.0) -> Tensor",
-          [](const Tensor& a, const Tensor& b, double alpha) {
-            return alpha == 1 ? ops::sub(b, a) : ops::add_scaled(b, a, -alpha);
-          },
+          "rsub(input: Tensor, other: Tensor | Number, *, alpha: Number = 1) -> Tensor",
+          [](const Tensor& a, const Tensor& b, const Scalar& alpha) { return sub(b, a, alpha); },
           "other - alpha * input, broadcast."),
       HOTLOOP_OP("div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
                  divide,
@@ -60,15 +88,15 @@ void add_arithmetic_rows() {
       HOTLOOP_METHOD(
           "div_(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
           [](const Tensor& a, const Tensor& b, const std::optional<std::string>& rounding) {
-            rounding ? ops::assign("div_", a, divide(a, b, rounding)) : ops::div_(a, b);
+            rounding ? ops::assign("div_", a, divide(ops::before_writing(a), b, rounding)) : ops::div_(a, b);
           },
           "In-place form of div()."),
-      HOTLOOP_OP("pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor", ops::power,
+      HOTLOOP_OP("pow(input: Tensor | Number, exponent: Tensor | Number) -> Tensor", (of_a_tensor<ops::power>),
                  "input to the power of exponent, broadcast."),
       HOTLOOP_METHOD("pow_(input: Tensor, exponent: Tensor | Number) -> Tensor", ops::power_,
                      "In-place form of pow()."),
-      HOTLOOP_OP("float_power(input: Tensor | Number, exponent: Tensor | Number) -> Tensor", ops::float_power,
-                 "pow() computed in float64."),
+      HOTLOOP_OP("float_power(input: Tensor | Number, exponent: Tensor | Number) -> Tensor",
+                 (of_a_tensor<ops::float_power>), "pow() computed in float64."),
       HOTLOOP_METHOD(
           "float_power_(input: Tensor, exponent: Tensor | Number) -> Tensor",
           [](const Tensor& a, const Tensor& b) {

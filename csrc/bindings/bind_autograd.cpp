@@ -47,21 +47,46 @@ struct HookHandle {
   }
 };
 
-HookHandle register_hook(const Tensor& t, py::object hook) {
+// Called with a leaf for what it does, once its gradient is in.
+class PythonAfterHook final : public TensorHook {
+ public:
+  explicit PythonAfterHook(std::shared_ptr<py::object> function) : function_(std::move(function)) {}
+  ~PythonAfterHook() override { drop_python(*function_); }
+  Tensor operator()(const Tensor& leaf) override {
+    py::gil_scoped_acquire gil;
+    HoldsHostLock held;
+    const py::object function = *function_;
+    if (!function) return Tensor();  // removed
+    if (!function(py::reinterpret_steal<py::object>(wrap(leaf))).is_none())
+      fail<RuntimeError>("Tensor post accumulate grad hooks should return None.");
+    return Tensor();
+  }
+
+ private:
+  std::shared_ptr<py::object> function_;
+};
+
+template <class Hook>
+py::object register_with(const char* op, void (*add)(const Tensor&, Ref<TensorHook>), const Tensor& t,
+                         const py::object& hook) {
   if (!PyCallable_Check(hook.ptr()))
-    fail<TypeError>("register_hook: expected a callable, got %s", Py_TYPE(hook.ptr())->tp_name);
-  const auto function = std::make_shared<py::object>(std::move(hook));
-  add_hook(t, Ref<TensorHook>(new PythonHook(function)));
-  return {function};
+    fail<TypeError>("%s: expected a callable, got %s", op, Py_TYPE(hook.ptr())->tp_name);
+  const auto function = std::make_shared<py::object>(hook);
+  add(t, Ref<TensorHook>(new Hook(function)));
+  return py::cast(HookHandle{function});
 }
 
+// What an edge leads to: a node, or the leaf whose .grad adds up what arrives.
 struct NodeHandle {
   Ref<Node> node;
+  Tensor leaf = {};
+  const void* key() const { return node ? static_cast<const void*>(node.get()) : leaf.impl(); }
 };
 
 // "AddBackward0" for the op "add", as PyTorch names its nodes.
-std::string node_name(const Node& node) {
-  const std::string op = node.name();
+std::string node_name(const NodeHandle& handle) {
+  if (!handle.node) return "AccumulateGrad";
+  const std::string op = handle.node->name();
   if (op.find("Backward") != std::string::npos || op == "CopySlices") return op;
   std::string name;
   bool up = true;
@@ -116,19 +141,29 @@ void bind_autograd(py::module_& module) {
   install_tape();
   py::class_<NodeHandle>(module, "Node", "A node of the graph that backward() walks.")
       .def(
-          "name", [](const NodeHandle& n) { return node_name(*n.node); }, "The op's name, as \"AddBackward0\".")
+          "name", [](const NodeHandle& n) { return node_name(n); },
+          "The op's name, as \"AddBackward0\"; of a leaf's node, \"AccumulateGrad\".")
       .def_property_readonly(
           "next_functions",
           [](const NodeHandle& n) {
             py::list next;
-            for (const Edge& e : n.node->edges)
-              next.append(py::make_tuple(e.node ? py::cast(NodeHandle{e.node}) : py::object(py::none()), e.output));
+            if (n.node)
+              for (const Edge& e : n.node->edges)
+                next.append(py::make_tuple(
+                    e.wanted() ? py::cast(NodeHandle{e.node, Tensor(e.leaf)}) : py::object(py::none()), e.output));
             return py::tuple(next);
           },
           "Nodes that this one's gradients go to, each with the number of its output.")
-      .def("__repr__", [](const NodeHandle& n) { return "<" + node_name(*n.node) + ">"; })
-      .def("__eq__", [](const NodeHandle& a, const NodeHandle& b) { return a.node == b.node; })
-      .def("__hash__", [](const NodeHandle& n) { return reinterpret_cast<size_t>(n.node.get()) >> 4; });
+      .def_property_readonly(
+          "variable",
+          [](const NodeHandle& n) {
+            if (n.node) throw py::attribute_error("only a leaf's node has the attribute 'variable'");
+            return py::reinterpret_steal<py::object>(wrap(n.leaf));
+          },
+          "Of a leaf's node, the leaf.")
+      .def("__repr__", [](const NodeHandle& n) { return "<" + node_name(n) + ">"; })
+      .def("__eq__", [](const NodeHandle& a, const NodeHandle& b) { return a.key() == b.key(); })
+      .def("__hash__", [](const NodeHandle& n) { return reinterpret_cast<size_t>(n.key()) >> 4; });
 
   py::class_<HookHandle>(module, "RemovableHandle", "Removes a hook: by remove(), or at the end of a `with` block.")
       .def("remove", &HookHandle::remove, "Removes the hook; a second call does nothing.")
@@ -188,9 +223,18 @@ void bind_autograd(py::module_& module) {
                      "Sets whether gradients are collected for this leaf; returns it."),
       HOTLOOP_METHOD(
           "register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle",
-          [](const Tensor& t, const py::object& hook) { return py::cast(register_hook(t, hook)); },
+          [](const Tensor& t, const py::object& hook) {
+            return register_with<PythonHook>("register_hook", add_hook, t, hook);
+          },
           "Calls hook with this tensor's gradient in backward(); what it returns, unless None, takes its "
           "place."),
+      HOTLOOP_METHOD(
+          "register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle",
+          [](const Tensor& t, const py::object& hook) {
+            return register_with<PythonAfterHook>("register_post_accumulate_grad_hook", add_post_accumulate_hook, t,
+                                                  hook);
+          },
+          "Calls hook with this leaf whenever backward() has added to its .grad."),
       HOTLOOP_METHOD("retain_grad(self: Tensor) -> None", retain_grad,
                      "Makes backward() keep the gradient of this non-leaf tensor."),
       HOTLOOP_METHOD(

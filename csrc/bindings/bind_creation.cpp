@@ -24,6 +24,7 @@ Device device_or_cpu(const MaybeDevice& device) {
 }
 
 Tensor finished(Tensor t, bool requires_grad) {
+  t->inference = thread_state.inference_mode;
   if (requires_grad) set_requires_grad(t, true);
   return t;
 }
@@ -77,6 +78,14 @@ Tensor arange(const Scalar& first, const std::optional<Scalar>& second, const Sc
   const Device where = device_or_cpu(device);
   if (floating && is_floating(type))
     return finished(ops::arange(start.as_double(), end.as_double(), step.as_double(), type, where), requires_grad);
+  if (floating && type != DType::i64) {
+    // As PyTorch counts: as many numbers as the ends as they are leave room for, between whole ones.
+    const double count = std::ceil((end.as_double() - start.as_double()) / step.as_double());
+    if (count > 0 && std::isfinite(count) && step.as_int() != 0)
+      return finished(
+          ops::arange(start.as_int(), start.as_int() + int64_t(count) * step.as_int(), step.as_int(), type, where),
+          requires_grad);
+  }
   return finished(ops::arange(start.as_int(), end.as_int(), step.as_int(), type, where), requires_grad);
 }
 
@@ -109,13 +118,15 @@ Tensor random(const Dims& sizes, Generator* generator, const MaybeDType& dtype, 
 }
 
 template <class Distribution>
-Tensor random_like(const Tensor& x, const MaybeDType& dtype, bool requires_grad) {
-  return random<Distribution>(x.sizes(), &default_generator(), dtype.value_or(x.dtype()), x.device(), requires_grad);
+Tensor random_like(const Tensor& x, Generator* generator, const MaybeDType& dtype, const MaybeDevice& device,
+                   bool requires_grad) {
+  return random<Distribution>(x.sizes(), generator, dtype.value_or(x.dtype()), device.value_or(x.device()),
+                              requires_grad);
 }
 
 // randint(high, size) and randint(low, high, size).
 Tensor randint(int64_t first, const py::object& second, const py::object& third, Generator* generator,
-               const MaybeDType& dtype, const MaybeDevice& device) {
+               const MaybeDType& dtype, const MaybeDevice& device, bool requires_grad) {
   const bool two = !third.is_none();
   const int64_t low = two ? first : 0, high = two ? integer_of("randint", "high", second) : first;
   Dims sizes;
@@ -123,7 +134,7 @@ Tensor randint(int64_t first, const py::object& second, const py::object& third,
   check_sizes("randint", sizes);
   Tensor t = empty(sizes, dtype.value_or(DType::i64), device_or_cpu(device));
   ops::randint_(t, low, high, *generator);
-  return t;
+  return finished(t, requires_grad);
 }
 
 Tensor randint_like(const Tensor& x, int64_t first, const std::optional<int64_t>& second, const MaybeDType& dtype,
@@ -278,18 +289,22 @@ void add_creation_rows() {
       HOTLOOP_FUNCTION("randn(*size: int, generator: Generator | None = None, dtype: dtype | None = None, "
                        "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
                        random<Normal>, "Numbers of the standard normal distribution."),
-      HOTLOOP_FUNCTION("rand_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor",
+      HOTLOOP_FUNCTION("rand_like(input: Tensor, *, generator: Generator | None = None, dtype: dtype | None = None, "
+                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
                        random_like<Uniform>, "Uniform numbers in [0, 1) shaped like input."),
-      HOTLOOP_FUNCTION(
-          "randn_like(input: Tensor, *, dtype: dtype | None = None, requires_grad: bool = False) -> Tensor",
-          random_like<Normal>, "Standard normal numbers shaped like input."),
+      HOTLOOP_FUNCTION("randn_like(input: Tensor, *, generator: Generator | None = None, dtype: dtype | None = None, "
+                       "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+                       random_like<Normal>, "Standard normal numbers shaped like input."),
       HOTLOOP_FUNCTION("randint(low: int, high: Any, size: Any = None, *, generator: Generator | None = None, "
-                       "dtype: dtype | None = None, device: device | str | None = None) -> Tensor",
+                       "dtype: dtype | None = None, device: device | str | None = None, requires_grad: bool = False) "
+                       "-> Tensor",
                        randint, "Integers of [low, high), or of [0, low) where only one bound is given before size."),
       HOTLOOP_FUNCTION(
-          "randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None) -> Tensor",
-          [](int64_t n, Generator* generator, const MaybeDType& dtype) {
-            return ops::randperm(n, dtype.value_or(DType::i64), *generator);
+          "randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None, "
+          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          [](int64_t n, Generator* generator, const MaybeDType& dtype, const MaybeDevice& device, bool requires_grad) {
+            device_or_cpu(device);
+            return finished(ops::randperm(n, dtype.value_or(DType::i64), *generator), requires_grad);
           },
           "The integers 0 to n - 1 in random order."),
       HOTLOOP_METHOD(
@@ -337,6 +352,10 @@ void add_creation_rows() {
           "Overwrites with exponentials of normal numbers."),
       HOTLOOP_OP("bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor",
                  bernoulli, "1 with the probability that each element of input says (or p), else 0."),
+      HOTLOOP_FUNCTION(
+          "poisson(input: Tensor, generator: Generator | None = None) -> Tensor",
+          [](const Tensor& rate, Generator* generator) { return ops::poisson(rate, *generator); },
+          "Numbers of the Poisson distribution, of which each element of input is a mean."),
       HOTLOOP_FUNCTION(
           "normal(mean: Tensor | Number, std: Tensor | Number = 1.0, size: Sequence[int] | None = None, *, "
           "generator: Generator | None = None, dtype: dtype | None = None, "

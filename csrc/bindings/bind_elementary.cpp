@@ -27,13 +27,12 @@ Tensor logit_named(const Tensor& x, std::optional<double> eps) {
           "In-place form of " name "().")
 
 // The op `name(input, other)` and its in-place form.
-#define HOTLOOP_BINARY_FORM(name, f, doc)                                                                   \
-  HOTLOOP_OP(                                                                                               \
-      name "(input: Tensor, other: Tensor | Number) -> Tensor",                                             \
-      [](const Tensor& a, const Tensor& b) { return f(a, b); }, doc),                                       \
-      HOTLOOP_METHOD(                                                                                       \
-          name "_(input: Tensor, other: Tensor | Number) -> Tensor",                                        \
-          [](const Tensor& a, const Tensor& b) { ops::assign(name "_", a, f(ops::before_writing(a), b)); }, \
+#define HOTLOOP_BINARY_FORM(name, f, doc)                                                                              \
+  HOTLOOP_OP(                                                                                                          \
+      name "(input: Tensor, other: Tensor) -> Tensor", [](const Tensor& a, const Tensor& b) { return f(a, b); }, doc), \
+      HOTLOOP_METHOD(                                                                                                  \
+          name "_(input: Tensor, other: Tensor) -> Tensor",                                                            \
+          [](const Tensor& a, const Tensor& b) { ops::assign(name "_", a, f(ops::before_writing(a), b)); },            \
           "In-place form of " name "().")
 
 void add_elementary_rows() {
@@ -46,6 +45,12 @@ void add_elementary_rows() {
           "round_(input: Tensor, *, decimals: int = 0) -> Tensor",
           [](const Tensor& x, int64_t decimals) { ops::copy_(x, ops::round_to(x, decimals)); },
           "In-place form of round()."),
+      HOTLOOP_UNARY_FORM(
+          "square",
+          [](const Tensor& t) {
+            return t.dtype() == DType::bool_ ? ops::to_dtype(t, DType::i64) : ops::square(t);  // of 0 and 1, itself
+          },
+          "Element by element: a * a of a = input."),
       HOTLOOP_UNARY_FORM("sinc", ops::sinc, "sin(pi x) / (pi x), 1 at zero."),
       HOTLOOP_UNARY_FORM(
           "deg2rad", [](const Tensor& t) { return t * (3.141592653589793 / 180); }, "Degrees as radians: x pi / 180."),
@@ -76,7 +81,7 @@ void add_elementary_rows() {
           "nan_to_num_(input: Tensor, nan: float = 0.0, posinf: Number | None = None, "
           "neginf: Number | None = None) -> Tensor",
           [](const Tensor& x, double nan, const Tensor& high, const Tensor& low) {
-            ops::assign("nan_to_num_", x, ops::replace_nonfinite(x, nan, high, low));
+            ops::assign("nan_to_num_", x, ops::replace_nonfinite(ops::before_writing(x), nan, high, low));
           },
           "In-place form of nan_to_num()."),
       HOTLOOP_FUNCTION(
@@ -85,6 +90,15 @@ void add_elementary_rows() {
       HOTLOOP_METHOD(
           "polygamma(input: Tensor, n: int) -> Tensor", [](const Tensor& x, int64_t n) { return ops::polygamma(n, x); },
           "The n-th derivative of digamma here."),
+      HOTLOOP_OP("mvlgamma(input: Tensor, p: int) -> Tensor", ops::mvlgamma,
+                 "The logarithm of the gamma function of p dims."),
+      HOTLOOP_METHOD(
+          "mvlgamma_(input: Tensor, p: int) -> Tensor",
+          [](const Tensor& x, int64_t p) { ops::assign("mvlgamma_", x, ops::mvlgamma(ops::before_writing(x), p)); },
+          "In-place form of mvlgamma()."),
+      HOTLOOP_FUNCTION(
+          "special_i1(input: Tensor) -> Tensor", [](const Tensor& x) { return ops::i1(x); },
+          "The modified Bessel function of the first kind, of order 1."),
       HOTLOOP_BINARY_FORM("fmax", ops::largest, "The larger, element by element; of a number and NaN, the number."),
       HOTLOOP_BINARY_FORM("fmin", ops::smallest, "The smaller, element by element; of a number and NaN, the number."),
       HOTLOOP_BINARY_FORM("ldexp", ops::ldexp, "input times 2 to the power of other."),

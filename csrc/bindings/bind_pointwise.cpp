@@ -1,11 +1,13 @@
 // The rows of kernels/args/pointwise.def as Python functions and methods; those with parameters or
 // several forms are bound by hand in bind_arithmetic.cpp, bind_elementary.cpp and bind_activation.cpp.
+#include <cstring>
 #include <deque>
 #include <set>
 #include <string>
 
 #include "bindings/arguments.h"
 #include "bindings/tables.h"
+#include "core/error.h"
 #include "ops/pointwise.h"
 
 namespace hotloop::bindings {
@@ -17,14 +19,55 @@ bool bound_elsewhere(const std::string& name) {
   if (name == "relu" || name == "silu") return true;  // and their in-place forms here
   // These in both forms.
   static const std::set<std::string> others = {
-      "add",       "sub",         "div",      "pow",       "clamp",       "lerp",        "addcmul",    "addcdiv",
-      "where",     "round",       "gelu",     "softplus",  "log_sigmoid", "elu",         "celu",       "mish",
-      "hardswish", "hardsigmoid", "hardtanh", "threshold", "hardshrink",  "softshrink",  "leaky_relu", "logit",
-      "polygamma", "i1",          "fmax",     "fmin",      "pow_scalar",  "clamp_scalar"};
+      "add",       "sub",         "div",      "pow",       "clamp",       "lerp",         "addcmul",    "addcdiv",
+      "where",     "round",       "gelu",     "softplus",  "log_sigmoid", "elu",          "celu",       "mish",
+      "hardswish", "hardsigmoid", "hardtanh", "threshold", "hardshrink",  "softshrink",   "leaky_relu", "logit",
+      "polygamma", "i1",          "fmax",     "fmin",      "pow_scalar",  "clamp_scalar", "square"};
   if (others.count(name.back() == '_' ? name.substr(0, name.size() - 1) : name)) return true;
   for (const char* part : {"_backward", "gelu_tanh", "add_scaled", "_error", "_through"})
     if (name.find(part) != std::string::npos) return true;
   return false;
+}
+
+// Of a binary op's operands, as PyTorch takes them: both may be numbers, the second alone, or neither.
+const char* operand_types(const std::string& name) {
+  static const std::set<std::string> either = {"mul",
+                                               "floor_divide",
+                                               "bitwise_and",
+                                               "bitwise_or",
+                                               "bitwise_xor",
+                                               "bitwise_left_shift",
+                                               "bitwise_right_shift",
+                                               "remainder",
+                                               "xlogy",
+                                               "xlog1py"};
+  static const std::set<std::string> neither = {"atan2",       "gcd",        "lcm",         "hypot",
+                                                "logaddexp",   "logaddexp2", "logical_and", "logical_or",
+                                                "logical_xor", "maximum",    "minimum",     "nextafter"};
+  if (either.count(name)) return "(input: Tensor | Number, other: Tensor | Number) -> Tensor";
+  if (neither.count(name)) return "(input: Tensor, other: Tensor) -> Tensor";
+  return "(input: Tensor, other: Tensor | Number) -> Tensor";
+}
+
+// Refuses two numbers as the operands of all but what numbers themselves do by *, /.
+void require_tensor(const std::string& op) {
+  if (op != "mul" && op != "floor_divide")
+    fail<TypeError>("%s(): one of input and other must be a Tensor, not both numbers", op.c_str());
+}
+
+// Signature and documentation, as long as the process.
+const char* binary_text(const char* name, const char* arithmetic) {
+  return (new std::string(std::string(name) + operand_types(name) + "\n\nElement by element, broadcast: " + arithmetic +
+                          " of a = input, b = other."))
+      ->c_str();
+}
+const char* binary_in_place_text(const char* name) {
+  return (new std::string(std::string(name) + "_" +
+                          (std::strstr(operand_types(name), "other: Tensor)")
+                               ? "(input: Tensor, other: Tensor) -> Tensor"
+                               : "(input: Tensor, other: Tensor | Number) -> Tensor") +
+                          "\n\nIn-place form of " + name + "()."))
+      ->c_str();
 }
 
 }  // namespace
@@ -38,14 +81,14 @@ void add_pointwise_rows() {
       HOTLOOP_OP(                                                                       \
           #name "_(input: Tensor) -> Tensor", [](const Tensor& a) { ops::name##_(a); }, \
           "In-place form of " #name "()."),
-#define BINARY(name, dtypes, arithmetic, ...)                                     \
-  HOTLOOP_OP(                                                                     \
-      #name "(input: Tensor | Number, other: Tensor | Number) -> Tensor",         \
-      [](const Tensor& a, const Tensor& b) { return ops::name(a, b); },           \
-      "Element by element, broadcast: " #arithmetic " of a = input, b = other."), \
-      HOTLOOP_METHOD(                                                             \
-          #name "_(input: Tensor, other: Tensor | Number) -> Tensor",             \
-          [](const Tensor& a, const Tensor& b) { ops::name##_(a, b); }, "In-place form of " #name "()."),
+#define BINARY(name, dtypes, arithmetic, ...)                                                    \
+  make_row<decltype([] {})>(kFunction | kMethod, binary_text(#name, #arithmetic),                \
+                            [](const Tensor& a, const Tensor& b) {                               \
+                              if (a->wrapped_number && b->wrapped_number) require_tensor(#name); \
+                              return ops::name(a, b);                                            \
+                            }),                                                                  \
+      make_row<decltype([] {})>(kMethod, binary_in_place_text(#name),                            \
+                                [](const Tensor& a, const Tensor& b) { ops::name##_(a, b); }),
 #define TERNARY(...)
 #define SELECTION(...)
 #define PREDICATE(name, dtypes, arithmetic)                                            \

@@ -88,6 +88,12 @@ Tensor flip_dim(const char* op, const Tensor& x, int dim) {
   return ops::flip(x, {dim});
 }
 
+// storage_offset counts in the copy, which begins its memory.
+Tensor as_strided_scatter(const Tensor& x, const Tensor& source, const Dims& sizes, const Dims& strides,
+                          std::optional<int64_t> offset) {
+  return ops::as_strided_scatter(x, source, sizes, strides, offset.value_or(0));
+}
+
 void fill_diagonal_(const Tensor& x, const Scalar& value, bool wrap) {
   if (x.ndim() < 2) fail<RuntimeError>("fill_diagonal_: dimensions must larger than 1, got %d", x.ndim());
   int64_t least = x.size(0), step = 0;
@@ -180,6 +186,9 @@ void add_rearrange_rows() {
       HOTLOOP_OP("slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, "
                  "end: int | None = None, step: int = 1) -> Tensor",
                  ops::slice_scatter, "A copy with src in place of a slice."),
+      HOTLOOP_OP("as_strided_scatter(input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int], "
+                 "storage_offset: int | None = None) -> Tensor",
+                 as_strided_scatter, "A copy with src in place of as_strided()."),
       HOTLOOP_OP(
           "diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor",
           ops::diagonal_scatter, "A copy with src in place of a diagonal."),

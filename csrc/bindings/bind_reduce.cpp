@@ -1,6 +1,7 @@
 #include "bindings/results.h"
 #include "bindings/tables.h"
 #include "core/error.h"
+#include "ops/arithmetic.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
@@ -162,7 +163,9 @@ void add_reduce_rows() {
                  "input with slices of dim whose p-norm is above maxnorm scaled down to it."),
       HOTLOOP_METHOD(
           "renorm_(self: Tensor, p: float, dim: int, maxnorm: float) -> Tensor",
-          [](const Tensor& x, double p, int64_t dim, double most) { ops::copy_(x, ops::renorm(x, p, dim, most)); },
+          [](const Tensor& x, double p, int64_t dim, double most) {
+            ops::copy_(x, ops::renorm(ops::before_writing(x), p, dim, most));
+          },
           "In-place form of renorm()."),
       HOTLOOP_OP(
           "dist(input: Tensor, other: Tensor, p: float = 2.0) -> Tensor",
@@ -174,6 +177,8 @@ void add_reduce_rows() {
             return ops::cdist(a, b, p);
           },
           "p-norm distances of the rows (..., n, k) from the rows (..., m, k), as (..., n, m)."),
+      HOTLOOP_FUNCTION("pdist(input: Tensor, p: float = 2.0) -> Tensor", ops::pdist,
+                       "p-norm distances of all pairs of rows, (0, 1), (0, 2), ..., (1, 2), ... in a vector."),
       HOTLOOP_OP("equal(input: Tensor, other: Tensor) -> bool", ops::equal,
                  "Whether shapes and all elements are equal."),
       HOTLOOP_OP("allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, "

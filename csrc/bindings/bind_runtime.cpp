@@ -1,4 +1,7 @@
 // What isn't an op: threads, memory, instruction sets, seeds, checksums, the profiler, the build.
+#include <cstring>
+#include <random>
+
 #include "bindings/arguments.h"
 #include "bindings/pybind.h"
 #include "bindings/tables.h"
@@ -121,9 +124,40 @@ void bind_memory(py::module_& m) {
       py::arg("data"), py::arg("start") = 0, "CRC-32C of a contiguous buffer.");
 }
 
+// A generator's state as PyTorch shows one: a tensor of bytes, those of the seed and of the position.
+py::object state_bytes(const Generator& g) {
+  const RandomState state = g.state();
+  const Tensor bytes = empty({int64_t(sizeof state)}, DType::u8);
+  std::memcpy(bytes.data(), &state, sizeof state);
+  return owned(wrap(bytes));
+}
+
+// From those bytes, or from the pair (seed, position).
+void set_state(Generator& g, const py::object& given) {
+  RandomState state;
+  if (is_tensor(given.ptr())) {
+    const Tensor& bytes = as_tensor(given.ptr());
+    if (bytes.dtype() != DType::u8 || bytes.numel() != int64_t(sizeof state) || !bytes.is_contiguous())
+      throw py::type_error(
+          "set_state: RNG state must be a contiguous uint8 tensor of 16 elements, as get_state() gives");
+    std::memcpy(&state, bytes.data(), sizeof state);
+  } else {
+    const auto [seed, offset] = given.cast<std::pair<uint64_t, uint64_t>>();
+    state = {seed, offset};
+  }
+  g.set_state(state);
+}
+
 void bind_random(py::module_& m) {
   py::class_<Generator>(m, "Generator", "A stream of random numbers: a seed and a position.")
-      .def(py::init([] { return new Generator(default_generator().state().seed); }))
+      .def(py::init([](const py::object& device) {
+             if (!is_device(device.ptr()) && !PyUnicode_Check(device.ptr()))
+               throw py::type_error("Generator: expected a device or its name");
+             require_device(is_device(device.ptr()) ? as_device(device.ptr())
+                                                    : parse_device(PyUnicode_AsUTF8(device.ptr())));
+             return new Generator(default_generator().state().seed);
+           }),
+           py::arg("device") = "cpu")
       .def(
           "manual_seed",
           [](Generator& g, Seed seed) -> Generator& {
@@ -134,11 +168,19 @@ void bind_random(py::module_& m) {
       .def(
           "initial_seed", [](const Generator& g) { return g.state().seed; }, "The seed.")
       .def(
-          "get_state", [](const Generator& g) { return py::make_tuple(g.state().seed, g.state().offset); },
-          "(seed, offset).")
-      .def(
-          "set_state", [](Generator& g, std::pair<uint64_t, uint64_t> s) { g.set_state({s.first, s.second}); },
-          py::arg("state"), "Goes on from a state that get_state() gave.");
+          "seed",
+          [](Generator& g) {
+            std::random_device source;
+            const uint64_t seed = uint64_t(source()) << 32 | source();
+            g.set_state({seed, 0});
+            return seed;
+          },
+          "Starts the stream of a seed from the operating system, and returns it.")
+      .def_property_readonly(
+          "device", [](const Generator&) { return owned(to_python(Device{})); }, "Where the generator keeps its state.")
+      .def("get_state", state_bytes, "The seed and the position, as a uint8 tensor.")
+      .def("set_state", set_state, py::arg("state"),
+           "Goes on from a state that get_state() gave, or from a pair (seed, position).");
   m.attr("default_generator") = py::cast(&default_generator(), py::return_value_policy::reference);
   m.def(
       "manual_seed",

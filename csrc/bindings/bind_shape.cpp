@@ -44,12 +44,6 @@ Tensor to(const Tensor& x, const py::object& first, const py::object& second, co
   return copy ? ops::clone(x) : x;
 }
 
-// storage_offset counts from the memory's beginning, as a tensor's own offset does.
-Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::optional<int64_t> offset) {
-  const int64_t own = (x.data<char>() - static_cast<char*>(x->storage->data())) / int64_t(itemsize(x.dtype()));
-  return ops::as_strided(x, sizes, strides, offset ? *offset - own : 0);
-}
-
 // split(x, 3, dim) and split(x, [1, 2], dim) by the name that takes lists alone.
 std::vector<Tensor> split_with_sizes(const Tensor& x, const std::vector<int64_t>& sizes, int64_t dim) {
   return ops::split(x, sizes, dim);
@@ -73,6 +67,11 @@ Tensor cast(const Tensor& x) {
 }
 
 }  // namespace
+
+Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::optional<int64_t> offset) {
+  const int64_t own = (x.data<char>() - static_cast<char*>(x->storage->data())) / int64_t(itemsize(x.dtype()));
+  return ops::as_strided(x, sizes, strides, offset ? *offset - own : 0);
+}
 
 void add_shape_rows() {
   add_rows({
@@ -160,8 +159,8 @@ void add_shape_rows() {
             value.kind == Scalar::floating ? ops::fill_(x, value.f) : ops::fill_(x, value.i);
           },
           "Overwrites every element with value."),
-      HOTLOOP_METHOD(
-          "zero_(self: Tensor) -> Tensor", [](const Tensor& x) { ops::fill_(x, int64_t(0)); },
+      HOTLOOP_OP(
+          "zero_(input: Tensor) -> Tensor", [](const Tensor& x) { ops::fill_(x, int64_t(0)); },
           "Overwrites every element with zero."),
       HOTLOOP_FUNCTION("cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::cat,
                        "Tensors joined along a dim."),

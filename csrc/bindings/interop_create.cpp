@@ -14,9 +14,15 @@ void check_device(const std::optional<Device>& device) {
   if (device) require_device(*device);
 }
 
+// A new tensor, which inference mode makes one of its own.
+Tensor made(Tensor t) {
+  t->inference = thread_state.inference_mode;
+  return t;
+}
+
 Tensor tensor(const py::object& data, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad) {
   check_device(device);
-  const Tensor result = tensor_from_data(data.ptr(), dtype);
+  const Tensor result = made(tensor_from_data(data.ptr(), dtype));
   if (requires_grad) set_requires_grad(result, true);
   return result;
 }
@@ -29,7 +35,7 @@ Tensor new_tensor(const Tensor& like, const py::object& data, std::optional<DTyp
 Tensor as_tensor_of(const py::object& data, std::optional<DType> dtype, std::optional<Device> device) {
   check_device(device);
   const Tensor shared = array_tensor("as_tensor()", data.ptr(), true);
-  if (!shared.defined()) return tensor_from_data(data.ptr(), dtype);
+  if (!shared.defined()) return made(tensor_from_data(data.ptr(), dtype));
   return !dtype || *dtype == shared.dtype() ? shared : ops::to_dtype(shared, *dtype);
 }
 
@@ -38,7 +44,7 @@ Tensor asarray(const py::object& data, std::optional<DType> dtype, std::optional
   check_device(device);
   Tensor result;
   if (copy && *copy) {
-    result = tensor_from_data(data.ptr(), dtype);
+    result = made(tensor_from_data(data.ptr(), dtype));
   } else {
     const Tensor shared = array_tensor("asarray()", data.ptr(), !copy);
     if (copy && (!shared.defined() || (dtype && *dtype != shared.dtype())))
@@ -56,7 +62,7 @@ Tensor asarray(const py::object& data, std::optional<DType> dtype, std::optional
 Tensor from_numpy(const py::object& array) {
   if (!PyObject_IsInstance(array.ptr(), numpy.ndarray))
     fail<TypeError>("from_numpy(): expected np.ndarray (got %s)", Py_TYPE(array.ptr())->tp_name);
-  return array_tensor("from_numpy()", array.ptr(), false);
+  return made(array_tensor("from_numpy()", array.ptr(), false));
 }
 
 Tensor frombuffer(const py::object& buffer, DType dtype, int64_t count, int64_t offset, bool requires_grad) {

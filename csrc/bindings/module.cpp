@@ -23,11 +23,13 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   });
   hotloop::check_environment();
   bind_types(module);
+  bind_exceptions(module);
   add_pointwise_rows();
   add_arithmetic_rows();
   add_elementary_rows();
   add_activation_rows();
   add_shape_rows();
+  add_layout_rows();
   add_creation_rows();
   add_reduce_rows();
   add_matmul_rows();

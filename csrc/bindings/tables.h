@@ -13,6 +13,7 @@ void add_elementary_rows();
 void add_activation_rows();
 void add_alias_rows();  // last of all: of the rows so far
 void add_shape_rows();
+void add_layout_rows();
 void add_creation_rows();
 void add_reduce_rows();
 void add_matmul_rows();

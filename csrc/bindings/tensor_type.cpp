@@ -310,6 +310,16 @@ PyGetSetDef properties[] = {
      }>,
      nullptr, "all dimensions in reverse order", nullptr},
     {"mT", get<ops::matrix_transpose>, nullptr, "the last two dimensions swapped", nullptr},
+    {"mH", get<ops::matrix_transpose>, nullptr, "the last two dimensions swapped, as a real matrix's adjoint has them",
+     nullptr},
+    {"H", get<+[](const Tensor& t) {
+       if (t.ndim() != 0 && t.ndim() != 2)
+         fail<RuntimeError>("tensor.H is only supported on matrices (2-D tensors). Got %d-D tensor.", t.ndim());
+       return t.ndim() ? ops::matrix_transpose(t) : ops::view_as_base(t);
+     }>,
+     nullptr, "a real matrix's adjoint: its transpose", nullptr},
+    {"is_cpu", get<+[](const Tensor& t) { return t.device().type == DeviceType::cpu; }>, nullptr,
+     "whether the memory is the CPU's", nullptr},
     {"is_cuda", get<+[](const Tensor& t) { return t.device().type == DeviceType::cuda; }>, nullptr,
      "whether the memory is a GPU's", nullptr},
     {"__array_interface__", array_interface, nullptr, "NumPy's array interface, version 3", nullptr},

@@ -40,6 +40,8 @@ template void fail<ValueError>(const char*, ...);
 template void fail<TypeError>(const char*, ...);
 template void fail<IndexError>(const char*, ...);
 template void fail<RuntimeError>(const char*, ...);
+template void fail<DTypeError>(const char*, ...);
+template void fail<OutOfRangeError>(const char*, ...);
 template void fail<OutOfMemory>(const char*, ...);
 
 }  // namespace hotloop

@@ -1,4 +1,4 @@
-// The exceptions of the library; bindings translate each to Python's own of the same name.
+// The exceptions of the library; bindings translate each to Python's of the same name.
 #pragma once
 
 #include <stdexcept>
@@ -21,6 +21,12 @@ struct IndexError : Error {
 struct RuntimeError : Error {
   using Error::Error;
 };
+struct DTypeError : TypeError {  // a dtype that an op has no kernel for; NotImplementedError, too, as in PyTorch
+  using TypeError::TypeError;
+};
+struct OutOfRangeError : IndexError {  // an index in a tensor; RuntimeError, too, as in PyTorch
+  using IndexError::IndexError;
+};
 struct OutOfMemory : Error {  // MemoryError in Python
   using Error::Error;
 };
@@ -33,6 +39,8 @@ extern template void fail<ValueError>(const char*, ...);
 extern template void fail<TypeError>(const char*, ...);
 extern template void fail<IndexError>(const char*, ...);
 extern template void fail<RuntimeError>(const char*, ...);
+extern template void fail<DTypeError>(const char*, ...);
+extern template void fail<OutOfRangeError>(const char*, ...);
 extern template void fail<OutOfMemory>(const char*, ...);
 
 }  // namespace hotloop

@@ -44,7 +44,7 @@ inline const Candidate<Args>& choose(const char* op, const Candidate<Args> (&lis
       detail::print(op, dtype, candidate.name, reason);
     if (!reason) return candidate;
   }
-  fail<TypeError>("%s: no kernel for dtype %s on cpu", op, name(dtype));
+  fail<DTypeError>("%s: no kernel for dtype %s on cpu", op, name(dtype));
 }
 
 template <class Args, int N>

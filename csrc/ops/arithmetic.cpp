@@ -172,6 +172,15 @@ Tensor polygamma(int64_t n, const Tensor& x) {
   return n == 0 ? digamma(x) : polygamma(x, double(n));
 }
 
+Tensor mvlgamma(const Tensor& x, int64_t p) {
+  if (p < 1)
+    fail<RuntimeError>("mvlgamma: p has to be greater than or equal to 1, got %lld", static_cast<long long>(p));
+  const Tensor in = is_floating(x.dtype()) ? x : to_dtype(x, default_dtype());
+  Tensor total = lgamma(in) + double(p * (p - 1)) / 4 * 1.1447298858494002;  // log(pi)
+  for (int64_t i = 1; i < p; ++i) total = total + lgamma(in - double(i) / 2);
+  return total;
+}
+
 Tensor signbit(const Tensor& x) {
   if (x.dtype() == DType::bool_) return zeros(x.sizes(), DType::bool_, x.device());
   return lt(is_floating(x.dtype()) ? copysign(number(1.0), x) : x, 0.0);

@@ -28,6 +28,7 @@ Tensor logit_within(const Tensor& x, double eps);  // of x held in [eps, 1 - eps
 // nan_to_num. posinf and neginf: undefined for the dtype's largest and lowest number.
 Tensor replace_nonfinite(const Tensor& x, double nan, const Tensor& posinf, const Tensor& neginf);
 Tensor polygamma(int64_t n, const Tensor& x);
+Tensor mvlgamma(const Tensor& x, int64_t p);  // p (p - 1) / 4 log(pi) + the sum of lgamma(x - i / 2), 0 <= i < p
 
 Tensor signbit(const Tensor& x);
 Tensor is_infinity(const Tensor& x, double infinity);

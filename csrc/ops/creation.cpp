@@ -51,6 +51,32 @@ Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype, Device
   return make_view(memory, sizes, strides);
 }
 
+void resize_(const Tensor& x, const Dims& sizes) {
+  if (x->requires_grad) fail<RuntimeError>("resize_: cannot resize variables that require grad");
+  for (int64_t s : sizes)
+    if (s < 0)
+      fail<RuntimeError>("resize_: Trying to create tensor with negative dimension %lld: %s", static_cast<long long>(s),
+                         to_string(sizes).c_str());
+  const int64_t item = int64_t(itemsize(x.dtype())), held = int64_t(x->storage->bytes()) / item;
+  const int64_t offset = (x.data<char>() - static_cast<char*>(x->storage->data())) / item;
+  const int64_t needed = numel_of(sizes) ? offset + numel_of(sizes) : 0;
+  if (needed > held) {
+    if (x->storage->is_guest()) fail<RuntimeError>("resize_: Trying to resize storage that is not resizable");
+    const Tensor grown = empty({needed}, x.dtype(), x.device());
+    auto* first = static_cast<char*>(x->storage->data());
+    const Tensor all(make_ref<TensorImpl>(x->storage, first, x.dtype(), Dims{held}, Dims{1}));
+    copy_(narrow(grown, 0, 0, held), all);
+    x->base = Ref<TensorImpl>();
+    x->storage = grown->storage;
+    x->data = grown.data<char>() + offset * item;
+  }
+  x->sizes = sizes;
+  x->strides = contiguous_strides(sizes);
+  x->numel = numel_of(sizes);
+  x->contiguous = true;
+  x->storage->bump_version();
+}
+
 Tensor full(const Dims& sizes, double value, DType dtype, Device device) {
   Tensor t = empty(sizes, dtype, device);
   fill_(t, value);

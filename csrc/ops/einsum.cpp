@@ -69,6 +69,11 @@ Tensor product_over(Tensor a, Tensor b, const Dims& summed) {
   }
   if (alone_a.n) a = sum(a, alone_a, true);
   if (alone_b.n) b = sum(b, alone_b, true);
+  if (a.dtype() != b.dtype()) {  // sums of whole numbers are int64
+    const DType common = promote(a.dtype(), b.dtype());
+    a = to_dtype(a, common);
+    b = to_dtype(b, common);
+  }
   const auto extent = [](const Tensor& t, const Dims& dims) {
     int64_t size = 1;
     for (int64_t d : dims) size *= t.size(int(d));

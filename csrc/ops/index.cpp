@@ -68,8 +68,9 @@ void describe(IndexArgs& args, IndexFault& fault, const Indexing& x, const Tenso
 
 void check_fault(const char* op, const IndexFault& fault, const Indexing& x, const Dims& sizes) {
   if (fault.tensor >= 0)
-    fail<IndexError>("%s: index %lld is out of bounds for dimension %d with size %lld", op,
-                     static_cast<long long>(fault.value), x.dim, static_cast<long long>(sizes.n ? sizes[x.dim] : 1));
+    fail<OutOfRangeError>("%s: index %lld is out of bounds for dimension %d with size %lld", op,
+                          static_cast<long long>(fault.value), x.dim,
+                          static_cast<long long>(sizes.n ? sizes[x.dim] : 1));
 }
 
 // --- reading: inputs (array, index) -----------------------------------------------------------------

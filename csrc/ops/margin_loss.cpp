@@ -15,16 +15,16 @@ namespace {
 
 Tensor at_least_zero(const Tensor& x) { return clamp_scalar(x, 0, __builtin_inf()); }
 
-// (N, C) or (C) as (N, C), for losses over the classes of the last dim.
+// (N, C), (C) or () as (N, C), for losses over the classes of the last dim.
 Tensor batched(const char* op, const Tensor& input) {
-  if (input.ndim() != 1 && input.ndim() != 2)
+  if (input.ndim() > 2 || (input.ndim() > 0 && input.size(input.ndim() - 1) == 0))
     fail<RuntimeError>("%s: Expected non-empty vector or matrix with optional 0-dim batch size, but got: %s", op,
                        to_string(input.sizes()).c_str());
-  return input.ndim() == 1 ? unsqueeze(input, 0) : input;
+  return input.ndim() < 2 ? view(contiguous(input), {1, input.numel()}) : input;
 }
 
 Tensor reduced_rows(const Tensor& rows, const Tensor& input, LossReduction reduction) {
-  if (reduction == LossReduction::none) return input.ndim() == 1 ? squeeze(rows, {0}) : rows;
+  if (reduction == LossReduction::none) return input.ndim() < 2 ? squeeze(rows, {0}) : rows;
   return reduced(rows, reduction);
 }
 
@@ -62,8 +62,10 @@ Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const T
                        target.ndim(), target.ndim() + 1, to_string(input1.sizes()).c_str(),
                        to_string(input2.sizes()).c_str());
   const Dims along = {target.ndim()};
-  const Tensor square1 = sum(square(input1), along) + kEps, square2 = sum(square(input2), along) + kEps;
-  const Tensor cosine = sum(input1 * input2, along) / sqrt(square1 * square2);
+  const auto number = [](const Tensor& x) { return x.dtype() == DType::bool_ ? to_dtype(x, DType::i64) : x; };
+  const Tensor a = number(input1), b = number(input2);
+  const Tensor square1 = sum(square(a), along) + kEps, square2 = sum(square(b), along) + kEps;
+  const Tensor cosine = sum(a * b, along) / sqrt(square1 * square2);
   const Tensor alike = where(eq(target, 1.0), 1.0 - cosine, 0.0);
   const Tensor apart = where(eq(target, -1.0), at_least_zero(cosine - margin), 0.0);
   return reduced(alike + apart, reduction);
@@ -96,12 +98,15 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
     fail<RuntimeError>("%s: inconsistent target size, expected %lld but got %s", op, static_cast<long long>(rows),
                        to_string(target.sizes()).c_str());
   if (weight.defined() && (weight.ndim() != 1 || weight.size(0) != classes))
-    fail<ValueError>("%s: weight must be one-dimensional with %lld classes, got shape %s", op,
-                     static_cast<long long>(classes), to_string(weight.sizes()).c_str());
+    fail<RuntimeError>("%s: weight must be one-dimensional with %lld classes, got shape %s", op,
+                       static_cast<long long>(classes), to_string(weight.sizes()).c_str());
+  if (target.dtype() != DType::i64)
+    fail<RuntimeError>("%s: expected a target of int64, but found %s", op, name(target.dtype()));
   const Tensor y = reshape(target, {rows, 1});
   if (rows > 0 && (item(amin(y)).as_int() < 0 || item(amax(y)).as_int() >= classes))
-    fail<IndexError>("%s: target must be classes 0 to %lld, got %lld to %lld", op, static_cast<long long>(classes - 1),
-                     static_cast<long long>(item(amin(y)).as_int()), static_cast<long long>(item(amax(y)).as_int()));
+    fail<OutOfRangeError>("%s: target must be classes 0 to %lld, got %lld to %lld", op,
+                          static_cast<long long>(classes - 1), static_cast<long long>(item(amin(y)).as_int()),
+                          static_cast<long long>(item(amax(y)).as_int()));
   Tensor loss = relu(x - gather(x, 1, y) + margin);  // no gradient at the margin itself
   if (p == 2) loss = square(loss);
   const Tensor number = arange(int64_t(0), classes, int64_t(1), DType::i64, x.device());

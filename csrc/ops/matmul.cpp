@@ -48,7 +48,7 @@ void product_shape(Call& c) {
   if (a.dtype() != b.dtype())
     fail<RuntimeError>("%s: expected mat1 and mat2 to have the same dtype, but got: %s != %s", c.op.name,
                        name(a.dtype()), name(b.dtype()));
-  if (a.dtype() == DType::bool_) fail<TypeError>("%s: not implemented for dtype bool", c.op.name);
+  if (a.dtype() == DType::bool_) fail<DTypeError>("%s: not implemented for dtype bool", c.op.name);
   if (ma.columns != mb.rows) {
     if (a.ndim() == 2 && b.ndim() == 2)
       fail<RuntimeError>("%s: mat1 and mat2 shapes cannot be multiplied (%lldx%lld and %lldx%lld)", c.op.name,

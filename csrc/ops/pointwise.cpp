@@ -262,7 +262,7 @@ DType settle(const Row& row, DType dtype) {
     if (is_sixteen_bits(dtype)) return DType::f32;
     if (!(row.dtypes & kIntegers) && !is_floating(dtype)) return settle(row, default_dtype());
   }
-  fail<TypeError>("%s: not implemented for dtype %s", row.record.name, name(dtype));
+  fail<DTypeError>("%s: not implemented for dtype %s", row.record.name, name(dtype));
 }
 
 // Results of 16-bit floats that were computed in f32 have their dtype again.
@@ -310,8 +310,9 @@ void unary_in_place(const Row& row, const Tensor& a, double p0, double p1) {
 DType common_dtype(const Row& row, const Tensor& a, const Tensor& b) {
   if (plain_pair(a, b)) return a.dtype();
   if (&row == &sub_row && (a.dtype() == DType::bool_ || b.dtype() == DType::bool_))
-    fail<TypeError>("sub: a bool operand can't be subtracted or subtracted from, got %s and %s; use ^ or logical_not()",
-                    name(a.dtype()), name(b.dtype()));
+    fail<DTypeError>(
+        "sub: a bool operand can't be subtracted or subtracted from, got %s and %s; use ^ or logical_not()",
+        name(a.dtype()), name(b.dtype()));
   return result_type({&a, &b});
 }
 
@@ -319,7 +320,7 @@ Tensor binary(const Row& row, const Tensor& a, const Tensor& b, double p0, doubl
   const DType common = common_dtype(row, a, b), dtype = settle(row, common);
   if (dtype == a.dtype() && plain_pair(a, b)) return run_row(row, {a, b}, p0, p1);
   if (&row == &nextafter_row && is_sixteen_bits(common))
-    fail<TypeError>("nextafter: not implemented for dtype %s", name(common));
+    fail<DTypeError>("nextafter: not implemented for dtype %s", name(common));
   return as_sixteen_bits(run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1), common);
 }
 

@@ -47,6 +47,11 @@ Tensor addmv(const Tensor& input, const Tensor& matrix, const Tensor& vector, do
 Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
   require_matrix("addr", "vec1", a, 1);
   require_matrix("addr", "vec2", b, 1);
+  if (input.dtype() == DType::bool_ && a.dtype() == DType::bool_ && b.dtype() == DType::bool_) {
+    // Of truths, "or" is the sum and "and" the product.
+    const Tensor pairs = bitwise_and(bitwise_and(unsqueeze(a, 1), unsqueeze(b, 0)), number(alpha != 0));
+    return bitwise_or(bitwise_and(input, number(beta != 0)), pairs);
+  }
   return combine(input, outer(a, b), beta, alpha);
 }
 

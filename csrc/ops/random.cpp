@@ -106,6 +106,24 @@ const OpRecord dropout_op{.name = "dropout",
                           .saves = Saves::of(0, 0b10),
                           .attributes_bytes = sizeof(Dropout)};
 
+struct PoissonDraw {
+  uint64_t seed, offset;
+};
+
+const OpRecord poisson_op{
+    .name = "poisson",
+    .shape = [](Call& c) { c.output(0, c.in(0).sizes(), c.in(0).dtype()); },
+    .kernel = {[](Call& c) {
+      const PoissonDraw& d = c.attrs<PoissonDraw>();
+      const Tensor& rate = c.in(0);
+      reference::random_poisson({c.outputs[0].data(), rate.data(), rate.dtype(), rate.numel(), d.seed, d.offset});
+    }},
+    .gradient =
+        [](Gradient& g) {
+          if (g.grad(0).defined()) g.set(0, zeros_like(g.grad(0)));
+        },
+    .attributes_bytes = sizeof(PoissonDraw)};
+
 }  // namespace
 
 void uniform_(const Tensor& out, double low, double high, Generator& generator) {
@@ -195,6 +213,14 @@ Tensor bernoulli(const Tensor& p, Generator& generator) {
   const Tensor u = empty(p.sizes(), p.dtype(), p.device());
   uniform_(u, 0, 1, generator);
   return to_dtype(lt(u, p), p.dtype());
+}
+
+Tensor poisson(const Tensor& rate, Generator& generator) {
+  require_floating("poisson", rate);
+  if (rate.numel() > 0 && item(amin(rate)).as_double() < 0)
+    fail<RuntimeError>("poisson: invalid Poisson rate, expected rate to be non-negative");
+  const RandomState state = generator.next_offset(4 * rate.numel());  // a block an element
+  return call(poisson_op, {contiguous(rate)}, PoissonDraw{state.seed, state.offset});
 }
 
 Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator) {

@@ -16,7 +16,8 @@ void exponential_(const Tensor& out, double lambda, Generator& generator);
 void geometric_(const Tensor& out, double p, Generator& generator);
 void cauchy_(const Tensor& out, double median, double sigma, Generator& generator);
 void log_normal_(const Tensor& out, double mean, double std, Generator& generator);
-Tensor bernoulli(const Tensor& p, Generator& generator);  // a probability for each element
+Tensor poisson(const Tensor& rate, Generator& generator);  // a mean for each element
+Tensor bernoulli(const Tensor& p, Generator& generator);   // a probability for each element
 // mean + std * standard normal numbers, in the broadcast shape.
 Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator);
 // count indices drawn from each row of weights (n) or (rows, n).

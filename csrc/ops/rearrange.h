@@ -43,6 +43,8 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& pad, const std::string& 
 Tensor select_scatter(const Tensor& x, const Tensor& source, int64_t dim, int64_t index);
 Tensor slice_scatter(const Tensor& x, const Tensor& source, int64_t dim, std::optional<int64_t> start,
                      std::optional<int64_t> end, int64_t step);
+Tensor as_strided_scatter(const Tensor& x, const Tensor& source, const Dims& sizes, const Dims& strides,
+                          int64_t offset);
 Tensor diagonal_scatter(const Tensor& x, const Tensor& source, int64_t offset, int64_t dim1, int64_t dim2);
 Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 // reduce: prod, mean, amax or amin, of slices of source and, with include_self, of x.

@@ -2,12 +2,15 @@
 // Their gradients spread the result's gradient back over the reduced dims.
 #include "ops/reduce.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "dispatch/reduce.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
+#include "ops/scan.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -110,6 +113,32 @@ void extreme_gradient(Gradient& g) {
   g.set(0, chosen * (grad / sum(chosen, dims, true)));
 }
 
+// The product of all others along the reduced dims, from running products either way: x may hold zeros, and the
+// gradient of this one is right there too.
+Tensor product_of_others(const Tensor& x, const Dims& dims) {
+  Dims order;
+  for (int i = 0; i < x.ndim(); ++i)
+    if (std::find(dims.begin(), dims.end(), i) == dims.end()) order.push(i);
+  for (int64_t d : dims) order.push(d);
+  Dims back;
+  back.n = x.ndim();
+  for (int i = 0; i < x.ndim(); ++i) back[int(order[i])] = i;
+  const Tensor moved = permute(x, order);
+  Dims lines;
+  for (int i = 0; i < x.ndim() - dims.n; ++i) lines.push(moved.size(i));
+  int64_t n = 1;
+  for (int64_t d : dims) n *= x.size(int(d));
+  lines.push(n);
+  const Tensor line = reshape(moved, lines);
+  if (line.numel() == 0) return zeros_like(x);
+  const auto before = [&](const Tensor& t) {
+    return cat(
+        {full(narrow(t, -1, 0, 1).sizes(), 1.0, t.dtype(), t.device()), cumprod(narrow(t, -1, 0, n - 1), -1, {})}, -1);
+  };
+  const Tensor others = before(line) * flip(before(flip(line, {-1})), {-1});
+  return permute(reshape(others, moved.sizes()), back);
+}
+
 // Every element's factor is the product of the others: out / x without zeros; with one zero, only that
 // element has a slope, the product of the rest.
 void prod_gradient(Gradient& g) {
@@ -118,6 +147,7 @@ void prod_gradient(Gradient& g) {
   Dims dims;
   for (int i = 0; i < x.ndim(); ++i)
     if (g.attrs<Reduction>().dims >> i & 1) dims.push(i);
+  if (g.records()) return g.set(0, with_dims(g, g.grad(0)) * product_of_others(x, dims));
   const Tensor ones = where(is_zero, 1.0, x), zero_count = sum(is_zero, dims, true), rest = prod(ones, dims, true);
   const Tensor at_zero = where(eq(zero_count, 1.0), rest, 0.0),
                elsewhere = where(eq(zero_count, 0.0), rest, 0.0) / ones;
@@ -198,6 +228,11 @@ void require_elements(const char* op, const Tensor& x, uint32_t dims) {
 }
 
 Tensor extreme(const OpRecord& op, const Tensor& x, const OptionalDims& dims, bool keepdim) {
+  if ((!dims || dims->empty()) && x.numel() == 0)
+    fail<RuntimeError>(
+        "%s(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
+        "argument.",
+        op.name);
   require_elements(op.name, x, dims_mask(op.name, x, dims));
   return reduce(op, x, dims, keepdim, x.dtype());
 }
@@ -302,11 +337,11 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
   if (p == __builtin_inf()) return amax(abs(x), dims, keepdim);
   if (p == -__builtin_inf()) return amin(abs(x), dims, keepdim);
   if (p == 0) return sum(where(isnan(x), 1.0, abs(sign(x))), dims, keepdim);  // in the graph, without slope
-  if (!x->requires_grad || p < 0) return pow_scalar(sum(pow_scalar(abs(x), p), dims, keepdim), 1.0 / p);
+  if (!x->requires_grad) return pow_scalar(sum(pow_scalar(abs(x), p), dims, keepdim), 1.0 / p);
   // Where powers have no finite slope, at zero, the gradient is zero.
   const auto power = [](const Tensor& t, double q) {
     const Tensor at_zero = eq(t, 0.0);
-    return where(at_zero, 0.0, pow_scalar(where(at_zero, 1.0, t), q));
+    return where(at_zero, q < 0 ? __builtin_inf() : 0.0, pow_scalar(where(at_zero, 1.0, t), q));
   };
   return power(sum(power(abs(x), p), dims, keepdim), 1.0 / p);
 }

@@ -123,8 +123,8 @@ Tensor scan(const OpRecord& op, const Tensor& x, int64_t dim) {
 // A dtype asked for is that of the sums and of the result.
 Tensor scan_in(const OpRecord& op, const Tensor& x, int64_t dim, std::optional<DType> dtype) {
   const int d = wrap_dim(op.name, dim, x.ndim());
-  if (!dtype || *dtype == x.dtype()) return scan(op, x, d);
-  const Tensor result = scan(op, to_dtype(x, *dtype), d);
+  if (!dtype) return scan(op, x, d);
+  const Tensor result = scan(op, *dtype == x.dtype() ? x : to_dtype(x, *dtype), d);
   return result.dtype() == *dtype ? result : to_dtype(result, *dtype);
 }
 

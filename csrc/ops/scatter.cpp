@@ -57,6 +57,13 @@ Tensor diagonal_scatter(const Tensor& x, const Tensor& source, int64_t offset, i
   return out;
 }
 
+Tensor as_strided_scatter(const Tensor& x, const Tensor& source, const Dims& sizes, const Dims& strides,
+                          int64_t offset) {
+  const Tensor out = clone(x);
+  write_part("as_strided_scatter", as_strided(out, sizes, strides, offset), source);
+  return out;
+}
+
 Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
   const int d = wrap_dim("index_copy", dim, x.ndim());
   if (index.ndim() > 1) fail<IndexError>("index_copy(): Index should have dimension 1 or 0 (got %d)", index.ndim());

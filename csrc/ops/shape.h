@@ -48,6 +48,8 @@ Tensor repeat(const Tensor& x, const Dims& repeats);
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims);  // no dims: as one, flattened
 
 // --- creation (csrc/ops/creation.cpp) ---------------------------------------------------------------
+// Row-major in another shape, over the same memory where it is large enough, else over memory of its own.
+void resize_(const Tensor& x, const Dims& sizes);
 Tensor empty_strided(const Dims& sizes, const Dims& strides, DType dtype, Device device);
 Tensor full(const Dims& sizes, double value, DType dtype, Device device);
 Tensor full(const Dims& sizes, int64_t value, DType dtype, Device device);

@@ -277,7 +277,9 @@ void cross_entropy_gradient(Gradient& g) {
   if (o.reduction == LossReduction::none) grad = unsqueeze(grad, dim);
   if (g.records() && g.needs(0)) {
     const Tensor q = coefficients(logits, target, weight, o);
-    g.set(0, grad * (softmax(logits, dim) * sum(q, Dims{dim}, true) - q));
+    const Tensor slope = grad * (softmax(logits, dim) * sum(q, Dims{dim}, true) - q);
+    // A mean over nothing but ignored rows divides by zero, and yet they have no slope.
+    g.set(0, soft ? slope : where(ne(unsqueeze(target, dim), double(o.ignore_index)), slope, 0.0));
   }
   if (soft && g.needs(1)) {
     Tensor grad_target = grad * -log_softmax(logits, dim) * (1 - o.label_smoothing);

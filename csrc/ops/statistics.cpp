@@ -6,6 +6,7 @@
 #include "ops/index.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
+#include "ops/rearrange.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -94,6 +95,12 @@ Tensor matrix_norm(const Tensor& x, double order, const Dims& dims, bool keepdim
     fail<RuntimeError>("%s: order must be one of 'fro', 1, -1, inf and -inf, got %g", op, order);
   const int64_t added = size == 1 ? pair[0] : pair[1], compared = size == 1 ? pair[1] : pair[0];
   const Tensor sums = sum(abs(in), Dims{added}, true);
+  if (order > 0 && sums.numel() == 0 && x.size(int(compared)) == 0) {  // the norm of no rows or columns is 0
+    Dims sizes = sums.sizes();
+    sizes[int(compared)] = 1;
+    const Tensor none = zeros(sizes, in.dtype(), in.device());
+    return keepdim ? none : squeeze(none, pair);
+  }
   const Tensor result = order > 0 ? amax(sums, Dims{compared}, true) : amin(sums, Dims{compared}, true);
   return keepdim ? result : squeeze(result, pair);
 }
@@ -119,8 +126,8 @@ Tensor cov(const Tensor& x, int64_t correction, const Tensor& fweights, const Te
     if (w == &aweights && !is_floating(w->dtype()))
       fail<RuntimeError>("cov(): expected aweights to have floating point dtype but got aweights with %s",
                          name(w->dtype()));
-    const Tensor one = to_dtype(*w, rows.dtype());
-    weights = weights.defined() ? weights * one : one;
+    if (n > 0 && item(amin(*w)).as_double() < 0) fail<RuntimeError>("cov(): %s cannot be negative", argument);
+    weights = weights.defined() ? weights * *w : *w;
   }
   Tensor total, deviations, scaled, divisor;
   if (!weights.defined()) {
@@ -130,10 +137,9 @@ Tensor cov(const Tensor& x, int64_t correction, const Tensor& fweights, const Te
     total = sum(weights);
     deviations = rows - sum(rows * weights, Dims{1}, true) / total;
     scaled = deviations * weights;
-    const Tensor lost = aweights.defined() && correction != 0
-                            ? sum(weights * to_dtype(aweights, rows.dtype())) / total * double(correction)
-                            : scalar_tensor(double(correction), rows.dtype());
-    divisor = maximum(total - lost, number(0.0));
+    const Tensor lost = aweights.defined() && correction != 0 ? sum(weights * aweights) / total * double(correction)
+                                                              : number(double(correction));
+    divisor = clamp_min_through(total - lost, 0);
   }
   const Tensor result = div(matmul(scaled, transpose(deviations, 0, 1)), divisor);
   return squeeze(result);
@@ -160,6 +166,29 @@ Tensor renorm(const Tensor& x, double p, int64_t dim, double maxnorm) {
   return x * where(gt(size, maxnorm), number(maxnorm) / (size + 1e-7), 1.0);
 }
 
+namespace {
+
+// p-norms of differences along the last dim, without a slope where there is no distance.
+Tensor distances(const Tensor& apart, double p) {
+  const Dims last{-1};
+  if (apart.size(apart.ndim() - 1) == 0) return sum(apart, last);
+  if (p == 1) return sum(abs(apart), last);
+  if (p == 0 || p == 2) return norm(apart, p, last, false);
+  if (p == kInfinity) return amax(abs(apart), last);
+  return power_above_zero(sum(power_above_zero(abs(apart), p), last), 1 / p);
+}
+
+}  // namespace
+
+Tensor pdist(const Tensor& x, double p) {
+  if (x.ndim() != 2) fail<RuntimeError>("pdist only supports 2D tensors, got: %dD", x.ndim());
+  if (!is_floating(x.dtype())) fail<RuntimeError>("pdist only supports floating-point dtypes, got %s", name(x.dtype()));
+  if (!(p >= 0)) fail<RuntimeError>("pdist only supports non-negative p values, got %g", p);
+  const int64_t n = x.size(0);
+  const Tensor pairs = triangle_indices("pdist", n, n, 1, DType::i64, false);
+  return distances(index_select(x, 0, select(pairs, 0, 0)) - index_select(x, 0, select(pairs, 0, 1)), p);
+}
+
 Tensor cdist(const Tensor& a, const Tensor& b, double p) {
   if (a.ndim() < 2 || b.ndim() < 2)
     fail<RuntimeError>("cdist only supports at least 2D tensors, got %dD and %dD", a.ndim(), b.ndim());
@@ -178,13 +207,7 @@ Tensor cdist(const Tensor& a, const Tensor& b, double p) {
     const Tensor same = le(apart, 0.0);
     return where(same, 0.0, sqrt(where(same, 1.0, apart)));
   }
-  const Tensor apart = unsqueeze(a, -2) - unsqueeze(b, -3);  // (..., n, m, k)
-  const Dims last{-1};
-  if (k == 0) return sum(apart, last);
-  if (p == 1) return sum(abs(apart), last);
-  if (p == 0 || p == 2) return norm(apart, p, last, false);
-  if (p == kInfinity) return amax(abs(apart), last);
-  return power_above_zero(sum(power_above_zero(abs(apart), p), last), 1 / p);
+  return distances(unsqueeze(a, -2) - unsqueeze(b, -3), p);  // of (..., n, m, k)
 }
 
 }  // namespace hotloop::ops

@@ -21,6 +21,7 @@ Tensor cov(const Tensor& x, int64_t correction, const Tensor& fweights, const Te
 Tensor corrcoef(const Tensor& x);
 Tensor renorm(const Tensor& x, double p, int64_t dim, double maxnorm);  // slices of dim to a norm of maxnorm at most
 // How far each row of a (..., n, k) is from each of b (..., m, k).
+Tensor pdist(const Tensor& x, double p);  // of all pairs of rows i < j
 Tensor cdist(const Tensor& a, const Tensor& b, double p);
 
 }  // namespace hotloop::ops

@@ -181,6 +181,13 @@ Tensor add_back(const Tensor& grad, const Dims& base_sizes, const Dims& base_str
                 int64_t offset) {
   int64_t low = 0, high = 0;  // the span of the input's elements
   for (int i = 0; i < base_sizes.n; ++i) (base_strides[i] < 0 ? low : high) += (base_sizes[i] - 1) * base_strides[i];
+  if (numel_of(grad.sizes()) > 0) {
+    // What was shown may lie beyond the input, in the rest of its memory.
+    int64_t first = offset, last = offset;
+    for (int i = 0; i < grad.ndim(); ++i) (strides[i] < 0 ? first : last) += (grad.size(i) - 1) * strides[i];
+    low = first < low ? first : low;
+    high = last > high ? last : high;
+  }
   const int64_t span = base_sizes.n && numel_of(base_sizes) == 0 ? 0 : high - low + 1;
   const Tensor numbers = arange(int64_t(0), span, int64_t(1), DType::i64, grad.device());
   const Tensor where = reshape(as_strided(numbers, grad.sizes(), strides, offset - low), {-1});
@@ -544,7 +551,7 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
 
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
   if (x.ndim() == 0)
-    fail<RuntimeError>("Dimension specified as %lld but tensor has no dimensions", static_cast<long long>(dim));
+    fail<IndexError>("Dimension specified as %lld but tensor has no dimensions", static_cast<long long>(dim));
   const int d = wrap_dim("unbind", dim, x.ndim());
   std::vector<Tensor> parts;
   for (int64_t i = 0; i < x.size(d); ++i) {

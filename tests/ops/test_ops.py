@@ -17,6 +17,7 @@ from ops import (
     samples_matmul,
     samples_nn,
     samples_order,
+    samples_parity,
     samples_pointwise,
     samples_rearrange,
     samples_reduce,
@@ -38,6 +39,7 @@ OPS = [
     *samples_index.OPS,
     *samples_order.OPS,
     *samples_rearrange.OPS,
+    *samples_parity.OPS,
 ]
 PAIRS, NAMES = parameters(OPS)
 NUMPY = [(pair, name) for pair, name in zip(PAIRS, NAMES, strict=True) if pair[0].numpy]

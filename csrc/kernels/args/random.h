@@ -33,6 +33,20 @@ constexpr int64_t normal_words(DType dtype, int64_t n) { return (dtype == DType:
 constexpr int64_t bernoulli_words(int64_t n) { return n; }
 constexpr int64_t integers_words(int64_t n) { return 2 * n; }
 
+// out[i]: drawn from the Poisson distribution of mean rate[i] >= 0. Element i takes its numbers from Philox blocks with
+// the counter (low, high word of offset + i, attempt, 1), of which there are as many as it takes.
+struct PoissonArgs {
+  void* out;
+  const void* rate;
+  DType dtype;  // floats
+  int64_t n;
+  uint64_t seed, offset;
+};
+
+namespace reference {
+void random_poisson(const PoissonArgs& args);
+}
+
 struct DropoutArgs {
   void* out;
   bool* mask;

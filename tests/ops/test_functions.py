@@ -1,0 +1,191 @@
+"""Functions without a kernel of their own: windows, shapes, what may be cast, states of generators; kinds of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hotloop
+
+
+def libraries() -> list[Any]:
+    try:
+        import torch
+    except ImportError:
+        return [hotloop]
+    return [hotloop, torch]
+
+
+@pytest.fixture(params=libraries(), ids=lambda lib: lib.__name__)
+def lib(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+WINDOWS = {
+    "bartlett": (hotloop.bartlett_window, np.bartlett),
+    "hann": (hotloop.hann_window, np.hanning),
+    "hamming": (hotloop.hamming_window, np.hamming),
+    "blackman": (hotloop.blackman_window, np.blackman),
+    "kaiser": (lambda n, periodic: hotloop.kaiser_window(n, periodic, 5.0), lambda n: np.kaiser(n, 5.0)),
+}
+
+
+@pytest.mark.parametrize(("window", "expected"), WINDOWS.values(), ids=WINDOWS)
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 8])
+def test_windows(window: Any, expected: Any, length: int) -> None:
+    np.testing.assert_allclose(window(length, False).numpy(), expected(length), atol=1e-6)
+    if length > 1:  # a period is a window that is longer by the point where the next begins
+        np.testing.assert_allclose(window(length, True).numpy(), expected(length + 1)[:-1], atol=1e-6)
+
+
+def test_windows_of_other_kinds(lib: Any) -> None:
+    made = lib.hamming_window(4, True, 0.6, 0.3, dtype=lib.float64, requires_grad=True)
+    assert made.dtype is lib.float64
+    assert made.requires_grad
+    np.testing.assert_allclose(made.detach().numpy(), 0.6 - 0.3 * np.cos(2 * np.pi * np.arange(4) / 4))
+    with pytest.raises(RuntimeError, match="floating point"):
+        lib.hann_window(4, dtype=lib.int64)
+    with pytest.raises(RuntimeError, match="requires non-negative window_length"):
+        lib.hann_window(-1)
+
+
+def test_shapes(lib: Any) -> None:
+    assert tuple(lib.broadcast_shapes((2, 1), (3,), 1, (1, 1, 1))) == (1, 2, 3)
+    assert tuple(lib.broadcast_shapes((0,), (1,))) == (0,)
+    assert tuple(lib.broadcast_shapes()) == ()
+    with pytest.raises(RuntimeError, match=r"[Mm]ismatch"):
+        lib.broadcast_shapes((2,), (3,))
+    assert isinstance(lib.ones(2).shape, lib.Size)
+
+
+def test_questions(lib: Any) -> None:
+    assert lib.can_cast(lib.int64, lib.float32)
+    assert lib.can_cast(lib.float64, lib.float16)
+    assert not lib.can_cast(lib.float32, lib.int64)
+    assert not lib.can_cast(lib.int8, lib.bool)
+    x = lib.tensor([1, 0])
+    assert lib.is_nonzero(x[0])
+    assert not lib.is_nonzero(x[1:])
+    with pytest.raises(RuntimeError, match="ambiguous"):
+        lib.is_nonzero(x)
+    assert lib.is_signed(x)
+    assert not lib.is_signed(x.to(lib.uint8))
+    assert lib.is_same_size(x, lib.zeros(2))
+    assert not lib.is_inference(x)
+
+
+def test_adjoints(lib: Any) -> None:
+    x = lib.arange(6).reshape(2, 3)
+    assert x.H.tolist() == x.T.tolist()
+    assert x.expand(4, 2, 3).mH.shape == (4, 3, 2)
+    with pytest.raises(RuntimeError, match="only supported on matrices"):
+        _ = lib.zeros(3).H
+    assert x.is_cpu
+
+
+def test_states_of_the_generator(lib: Any) -> None:
+    lib.manual_seed(3)
+    state = lib.get_rng_state()
+    first = lib.rand(3).tolist()
+    lib.set_rng_state(state)
+    assert lib.rand(3).tolist() == first
+    assert state.dtype is lib.uint8
+    assert lib.seed() == lib.initial_seed()
+    generator = lib.Generator(device="cpu")
+    assert generator.seed() == generator.initial_seed()
+    assert str(generator.device) == "cpu"
+    generator.set_state(generator.get_state())
+    with pytest.raises(TypeError):
+        lib.set_rng_state(lib.zeros(16))
+
+
+def test_random_numbers_take_more_keywords(lib: Any) -> None:
+    x = lib.ones(2, 3)
+    for made in (
+        lib.rand_like(x, device="cpu", requires_grad=True),
+        lib.randn_like(x, dtype=lib.float64, device="cpu", requires_grad=True),
+        lib.randint(3, (2, 3), dtype=lib.float32, requires_grad=True),
+        lib.randperm(3, dtype=lib.float32, device="cpu", requires_grad=True),
+    ):
+        assert made.requires_grad
+
+
+def test_poisson_moments() -> None:
+    hotloop.manual_seed(0)
+    for rate in (0.1, 1.0, 5.0, 12.0, 80.0, 4000.0):
+        drawn = hotloop.poisson(hotloop.full((40_000,), rate, dtype=hotloop.float64)).numpy()
+        assert (drawn >= 0).all()
+        assert (drawn == drawn.round()).all()
+        spread = np.sqrt(rate / drawn.size)
+        assert abs(drawn.mean() - rate) < 5 * spread
+        assert abs(drawn.var() / rate - 1) < 5 * np.sqrt((2 + 1 / rate) / drawn.size)
+    small = np.bincount(hotloop.poisson(hotloop.full((40_000,), 2.0)).numpy().astype(int), minlength=4)[:4] / 40_000
+    np.testing.assert_allclose(small, np.exp(-2.0) * np.array([1, 2, 2, 4 / 3]), atol=0.01)
+
+
+def test_poisson(lib: Any) -> None:
+    rate = lib.tensor([[0.0, 3.0], [20.0, 0.5]], requires_grad=True)
+    lib.manual_seed(1)
+    drawn = lib.poisson(rate)
+    lib.manual_seed(1)
+    assert lib.poisson(rate).tolist() == drawn.tolist()
+    assert drawn[0, 0].item() == 0.0
+    drawn.sum().backward()
+    assert rate.grad.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    with pytest.raises(RuntimeError, match="invalid Poisson rate"):
+        lib.poisson(lib.tensor([-1.0]))
+    assert lib.poisson(lib.zeros(0)).shape == (0,)
+
+
+KINDS: list[tuple[str, Callable[[Any], Any]]] = [
+    ("no kernel for floats", lambda lib: lib.gcd(lib.ones(1), lib.ones(1))),
+    ("no difference of bools", lambda lib: lib.tensor([True]) - lib.tensor([True])),
+    ("no negative bools", lambda lib: -lib.tensor([True])),
+    ("an index too large for gather", lambda lib: lib.gather(lib.ones(2), 0, lib.tensor([2]))),
+    ("an index too large for scatter", lambda lib: lib.zeros(2).scatter(0, lib.tensor([2]), 1.0)),
+    ("an index too large for index_select", lambda lib: lib.ones(2).index_select(0, lib.tensor([2]))),
+    ("two numbers", lambda lib: lib.remainder(3, 2)),
+    ("powers of two numbers", lambda lib: lib.pow(3, 2)),
+    ("a number where only a tensor is taken", lambda lib: lib.maximum(lib.ones(1), 2)),
+    ("a number first", lambda lib: lib.eq(2, lib.ones(1))),
+    ("a fractional alpha of integers", lambda lib: lib.add(lib.tensor([1]), 1, alpha=0.5)),
+    ("a bool alpha of floats", lambda lib: lib.add(lib.ones(1), 1, alpha=True)),
+    ("the maximum of nothing", lambda lib: lib.zeros(0).max()),
+    ("the place of the maximum of nothing", lambda lib: lib.zeros(0).argmax()),
+    ("the maxima of no rows", lambda lib: lib.zeros(0, 3).amax(0)),
+    ("views of a number", lambda lib: lib.tensor(1.0).unbind()),
+    ("negative weights", lambda lib: lib.cov(lib.ones(2, 3), fweights=lib.tensor([1, -1, 1]))),
+    ("an integer over zero", lambda lib: lib.tensor([1]) // 0),
+    ("an integer's remainder by zero", lambda lib: lib.tensor([1]) % lib.tensor([0])),
+    ("distances of one point", lambda lib: lib.nn.functional.pdist(lib.ones(3))),
+    ("an unsupported order of distances", lambda lib: lib.nn.functional.pdist(lib.ones(2, 3), -1.0)),
+    ("targets that are no classes", lambda lib: lib.nn.functional.multi_margin_loss(lib.ones(2, 3), lib.ones(2))),
+    ("spacings that are too few", lambda lib: lib.gradient(lib.ones(3, 3), spacing=[1.0])),
+    ("dims that are too short", lambda lib: lib.gradient(lib.ones(1))),
+    ("no bins", lambda lib: lib.histogram(lib.ones(3), 0)),
+    ("a shape of negative sizes", lambda lib: lib.unravel_index(lib.tensor([1]), (-2,))),
+    ("fractional indices", lambda lib: lib.unravel_index(lib.ones(1), (2,))),
+]
+
+
+@pytest.mark.parametrize("act", [k[1] for k in KINDS], ids=[k[0] for k in KINDS])
+def test_errors_are_of_pytorchs_kinds(act: Callable[[Any], Any]) -> None:
+    torch = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
+    with pytest.raises(Exception) as expected:  # noqa: PT011
+        act(torch)
+    kind = RuntimeError if issubclass(expected.type, RuntimeError) else expected.type
+    with pytest.raises(kind):
+        act(hotloop)
+
+
+def test_dtype_and_index_errors_are_of_two_kinds() -> None:
+    x = hotloop.ones(2)
+    for kind in (NotImplementedError, TypeError, hotloop.DTypeError):
+        with pytest.raises(kind, match="gcd: not implemented for dtype float32"):
+            hotloop.gcd(x, x)
+    for kind in (IndexError, RuntimeError, hotloop.OutOfRangeError):
+        with pytest.raises(kind, match="gather: index 5 is out of bounds for dimension 0 with size 2"):
+            x.gather(0, hotloop.tensor([5]))

@@ -1,0 +1,88 @@
+"""The keyword `out` of functions, in both libraries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import hotloop
+
+
+def libraries() -> list[Any]:
+    try:
+        import torch
+    except ImportError:
+        return [hotloop]
+    return [hotloop, torch]
+
+
+@pytest.fixture(params=libraries(), ids=lambda lib: lib.__name__)
+def lib(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def test_the_result_is_written_into_out_which_is_returned(lib: Any) -> None:
+    x = lib.arange(6.0).reshape(2, 3)
+    out = lib.empty(2, 3)
+    assert lib.add(x, 1.0, out=out) is out
+    assert out.tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    part = lib.zeros(2, 6)[:, ::2]  # a view takes the values where it is
+    lib.mul(x, 2.0, out=part)
+    assert part.tolist() == [[0.0, 2.0, 4.0], [6.0, 8.0, 10.0]]
+    assert lib.exp(x, out=None).shape == x.shape
+
+
+def test_an_empty_out_takes_the_shape_of_the_result(lib: Any) -> None:
+    out = lib.empty(0)
+    lib.cat([lib.ones(2), lib.zeros(1)], out=out)
+    assert out.tolist() == [1.0, 1.0, 0.0]
+
+
+def test_another_shape_is_warned_of(lib: Any) -> None:
+    out = lib.zeros(5)
+    with pytest.warns(UserWarning, match="resized"):
+        lib.sum(lib.ones(2, 3), 0, out=out)
+    assert out.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_out_keeps_its_dtype(lib: Any) -> None:
+    out = lib.empty(2, dtype=lib.float64)
+    lib.sqrt(lib.tensor([4.0, 9.0]), out=out)
+    assert out.dtype is lib.float64
+    assert out.tolist() == [2.0, 3.0]
+    with pytest.raises(RuntimeError, match="can't be cast to the desired output type"):
+        lib.sqrt(lib.tensor([4.0, 9.0]), out=lib.empty(2, dtype=lib.int64))
+
+
+def test_several_results(lib: Any) -> None:
+    x = lib.tensor([3.0, 1.0, 2.0])
+    values, indices = lib.empty(3), lib.empty(3, dtype=lib.int64)
+    result = lib.sort(x, out=(values, indices))
+    assert result[0] is values
+    assert result.indices.tolist() == indices.tolist() == [1, 2, 0]
+    with pytest.raises(TypeError):
+        lib.sort(x, out=values)
+
+
+def test_gradients_are_refused(lib: Any) -> None:
+    x = lib.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="don't support automatic differentiation"):
+        lib.exp(x, out=lib.empty(2))
+    with lib.no_grad():
+        assert not lib.exp(x, out=lib.empty(2)).requires_grad
+
+
+def test_creation(lib: Any) -> None:
+    out = lib.empty(0)
+    assert lib.ones(2, out=out) is out
+    assert lib.arange(3.0, out=lib.empty(0)).tolist() == [0.0, 1.0, 2.0]
+
+
+def test_what_out_must_be(lib: Any) -> None:
+    with pytest.raises(TypeError):
+        lib.exp(lib.ones(2), out=3)
+    with pytest.raises(TypeError):
+        lib.unsqueeze(lib.ones(2), 0, out=lib.empty(1, 2))  # views have none
+    with pytest.raises(RuntimeError, match="single memory location"):
+        lib.exp(lib.ones(2), out=lib.zeros(1).expand(2))
