@@ -40,6 +40,12 @@ OPTIMIZERS: dict[str, Callable[[Any, Any], Any]] = {
     "nadam decoupled": lambda o, ps: o.NAdam(ps, 0.1, weight_decay=0.1, decoupled_weight_decay=True),
     "radam": lambda o, ps: o.RAdam(ps, lr=0.1),
     "radam decay": lambda o, ps: o.RAdam(ps, 0.1, (0.8, 0.95), 1e-3, 0.1, maximize=True),
+    "rprop": lambda o, ps: o.Rprop(ps, lr=0.1),
+    "rprop bounds": lambda o, ps: o.Rprop(ps, 0.1, (0.3, 1.5), (0.01, 0.2), maximize=True),
+    "asgd": lambda o, ps: o.ASGD(ps, lr=0.1),
+    "asgd averaged": lambda o, ps: o.ASGD(ps, 0.1, 1e-2, 0.6, 5, 0.1, maximize=True),
+    "adafactor": lambda o, ps: o.Adafactor(ps, lr=0.1),
+    "adafactor clipped": lambda o, ps: o.Adafactor(ps, 0.1, -0.5, (1e-8, 0.1), 1.5, 0.1, maximize=True),
     "radam decoupled": lambda o, ps: o.RAdam(ps, 0.1, weight_decay=0.1, decoupled_weight_decay=True),
 }
 
@@ -73,8 +79,8 @@ class Race:
 
 
 def race_of(name: str) -> Race:
-    # PyTorch keeps the product of NAdam's momenta in float32.
-    return Race(OPTIMIZERS[name], rtol=1e-5 if name.startswith("nadam") else 1e-10)
+    # PyTorch keeps the product of NAdam's momenta, and ASGD's rates, in float32.
+    return Race(OPTIMIZERS[name], rtol=1e-5 if name.startswith(("nadam", "asgd")) else 1e-10)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -12,12 +12,28 @@ from typing import Any
 from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.autograd import enable_grad
+from hotloop.optim._hooks import (
+    OptimizerHooks,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+    stepping,
+)
+
+__all__ = [
+    "CountedOptimizer",
+    "Optimizer",
+    "check_settings",
+    "fresh_state",
+    "of_all",
+    "register_optimizer_step_post_hook",
+    "register_optimizer_step_pre_hook",
+]
 
 # Entries of a state that are numbers here and 0-d tensors in PyTorch.
-_NUMBERS: dict[str, Callable[[Any], float]] = {"step": int, "mu_product": float}
+_NUMBERS: dict[str, Callable[[Any], float]] = {"step": int, "mu_product": float, "eta": float, "mu": float}
 
 
-class Optimizer(ABC):
+class Optimizer(OptimizerHooks, ABC):
     """Base of the optimizers. Subclasses define ``_update``, or ``step`` altogether.
 
     Args:
@@ -37,6 +53,7 @@ class Optimizer(ABC):
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
                 + type(params).__name__
             )
+        super().__init__()
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
@@ -59,6 +76,13 @@ class Optimizer(ABC):
                 "sets will change between runs. Please use a list instead."
             )
         params = list(params)
+        names = [param[0] if isinstance(param, tuple) else None for param in params]
+        named = [name is not None for name in names]
+        if any(named):
+            if not all(named):
+                raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+            param_group = {**param_group, "param_names": names}
+            params = [param[1] for param in params]
         for param in params:
             if not isinstance(param, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}")
@@ -67,6 +91,12 @@ class Optimizer(ABC):
         ids = {id(param) for param in params}
         if len(ids) != len(params):
             raise ValueError("some parameters appear more than once in one parameter group")
+        if self.param_groups and ("param_names" in param_group) != ("param_names" in self.param_groups[0]):
+            with_names = "with" if "param_names" in param_group else "without"
+            raise ValueError(
+                "all optimizer param groups should be with/without names. cannot add param group "
+                f"{with_names} names to the optimizer"
+            )
         if any(id(param) in ids for group in self.param_groups for param in group["params"]):
             raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append({**self.defaults, **param_group, "params": params})
@@ -80,6 +110,7 @@ class Optimizer(ABC):
                 elif param.grad is not None:
                     param.grad = param.grad.detach().zero_()
 
+    @stepping
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient.
 
@@ -113,6 +144,7 @@ class Optimizer(ABC):
 
         Numbers such as step counts appear as 0-d float32 tensors, as PyTorch has them.
         """
+        self._run_hooks("state_dict_pre")
         numbers: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -124,13 +156,14 @@ class Optimizer(ABC):
             for param, kept in self.state.items()
             if id(param) in numbers
         }
-        return {"state": state, "param_groups": groups}
+        return self._changed_by_hooks("state_dict_post", {"state": state, "param_groups": groups})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes state and settings from another optimizer's ``state_dict()``; its parameters in the same order.
 
         Tensors are copied, with the dtype and device of their parameter.
         """
+        state_dict = self._changed_by_hooks("load_state_dict_pre", dict(state_dict))
         saved_groups = copy.copy(state_dict["param_groups"])
         if len(saved_groups) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
@@ -152,6 +185,7 @@ class Optimizer(ABC):
             {**group, **copy.deepcopy({k: v for k, v in saved.items() if k != "params"})}
             for group, saved in zip(self.param_groups, saved_groups, strict=True)
         ]
+        self._run_hooks("load_state_dict_post")
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
