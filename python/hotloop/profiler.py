@@ -12,6 +12,7 @@ for so many FLOPs at its measured peak or for so many bytes through the cache th
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -54,24 +55,68 @@ class OpProfile:
         return least / self.seconds if self.seconds > 0 else 0.0
 
 
+_thread = threading.local()
+
+
+def _open() -> list[list[OpProfile]]:
+    """What this thread's open recordings have so far, the innermost last."""
+    stacks: list[list[OpProfile]] = _thread.__dict__.setdefault("open", [])
+    return stacks
+
+
+def _collect() -> None:
+    """Adds what was recorded since the last start to every open recording that was open then."""
+    rows = [
+        OpProfile(op, kernel, str(dtype).removeprefix("hotloop."), calls, seconds, flops, nbytes)
+        for op, kernel, dtype, calls, seconds, flops, nbytes in _core._profile_stop()
+    ]
+    for recording in _open():
+        recording += rows
+
+
+def _merged(rows: list[OpProfile]) -> list[OpProfile]:
+    """One entry for each op, kernel and dtype."""
+    by_key: dict[tuple[str, str, str], OpProfile] = {}
+    for row in rows:
+        key = (row.op, row.kernel, row.dtype)
+        before = by_key.get(key)
+        by_key[key] = (
+            row
+            if before is None
+            else OpProfile(
+                *key,
+                before.calls + row.calls,
+                before.seconds + row.seconds,
+                before.flops + row.flops,
+                before.bytes + row.bytes,
+            )
+        )
+    return list(by_key.values())
+
+
 class Profile:
-    """A recording of ops; a context manager. What it recorded is there when the block has ended."""
+    """A recording of ops; a context manager. What it recorded is there when the block has ended.
+
+    Recordings nest: an outer one has what ran in the inner ones too.
+    """
 
     def __init__(self) -> None:
         self.ops: list[OpProfile] = []
 
     def __enter__(self) -> Profile:
+        if _open():
+            _collect()
+        _open().append([])
         _core._profile_start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        recorded = [
-            OpProfile(op, kernel, str(dtype).removeprefix("hotloop."), calls, seconds, flops, nbytes)
-            for op, kernel, dtype, calls, seconds, flops, nbytes in _core._profile_stop()
-        ]
-        self.ops = sorted(recorded, key=lambda one: -one.seconds)
+        _collect()
+        self.ops = sorted(_merged(_open().pop()), key=lambda one: -one.seconds)
+        if _open():
+            _core._profile_start()
 
     @property
     def seconds(self) -> float:

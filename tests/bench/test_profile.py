@@ -94,7 +94,15 @@ def test_an_exception_ends_the_recording():
     assert profiled(lambda: None)[0].ops == []
 
 
-def test_recordings_do_not_nest():
-    with hotloop.profile(), pytest.raises(RuntimeError), hotloop.profile():
-        pass
+def test_recordings_nest():
+    x = hotloop.ones(4)
+    with hotloop.profile() as outer:
+        x + x
+        with hotloop.profile() as inner:
+            x + x
+            x * x
+        x - x
+    calls = lambda ops: {one.op: one.calls for one in ops.ops}  # noqa: E731
+    assert calls(inner) == {"add": 1, "mul": 1}
+    assert calls(outer) == {"add": 2, "mul": 1, "sub": 1}
     assert profiled(lambda: None)[0].ops == []

@@ -211,6 +211,7 @@ def test_options_are_checked() -> None:
     for options, message in [
         ({"num_workers": -1}, "num_workers option should be non-negative"),
         ({"prefetch_factor": 0}, "prefetch_factor should be a positive integer value, but got 0"),
+        ({"timeout": -1}, "timeout option should be non-negative"),
         ({"sampler": [0], "shuffle": True}, "sampler option is mutually exclusive with shuffle"),
         ({"batch_sampler": [[0]], "batch_size": 2}, "batch_sampler option is mutually exclusive with batch_size"),
         ({"batch_size": None, "drop_last": True}, "batch_size=None option disables auto-batching"),
@@ -239,3 +240,18 @@ def test_streams_come_in_their_order(workers: int) -> None:
 def test_options_of_processes_are_taken() -> None:
     loader = DataLoader([1, 2, 3], 2, pin_memory=True, persistent_workers=True, prefetch_factor=None)
     assert [b.tolist() for b in loader] == [[1, 2], [3]]
+
+
+def test_a_batch_that_takes_too_long() -> None:
+    loader = DataLoader(Squares(4, slow=0.5), 1, num_workers=1, timeout=0.02)
+    with pytest.raises(RuntimeError, match=r"DataLoader timed out after 0.02 seconds"):
+        next(iter(loader))
+    quick = DataLoader(Squares(4), 2, num_workers=1, timeout=30)
+    assert [b.tolist() for b in quick] == [[0, 1], [4, 9]]
+
+
+def test_workers_are_told_their_number() -> None:
+    started: list[int] = []
+    for _ in DataLoader(Squares(20), 1, num_workers=2, worker_init_fn=started.append):
+        pass
+    assert started in ([0], [0, 1], [1, 0])

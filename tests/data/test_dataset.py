@@ -9,7 +9,21 @@ import numpy as np
 import pytest
 
 import hotloop
-from hotloop.data import ConcatDataset, DataLoader, Dataset, Subset, TensorDataset, default_collate, random_split
+from hotloop.data import (
+    ChainDataset,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    default_collate,
+    default_convert,
+    random_split,
+)
 
 
 class Squares(Dataset[int]):
@@ -135,3 +149,64 @@ def test_default_collate_refuses() -> None:
         default_collate([(1, 2), (1,)])
     with pytest.raises(ValueError, match="got an empty batch"):
         default_collate([])
+
+
+def test_stack_dataset() -> None:
+    pairs = StackDataset(Squares(3), Squares(3))
+    assert len(pairs) == 3
+    assert pairs[2] == (4, 4)
+    assert StackDataset(a=Squares(3), b=Squares(3))[1] == {"a": 1, "b": 1}
+    with pytest.raises(ValueError, match="Size mismatch between datasets"):
+        StackDataset(Squares(3), Squares(2))
+    with pytest.raises(ValueError, match="At least one dataset should be passed"):
+        StackDataset()
+
+
+class Upto(IterableDataset[int]):
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __iter__(self) -> Any:
+        return iter(range(self.n))
+
+    def __len__(self) -> int:
+        return self.n
+
+
+def test_chain_dataset() -> None:
+    chain = ChainDataset([Upto(2), Upto(3)])
+    assert list(chain) == list(Upto(2) + Upto(3)) == [0, 1, 0, 1, 2]
+    assert len(chain) == 5
+    with pytest.raises(TypeError, match="ChainDataset only supports IterableDataset"):
+        list(ChainDataset([Squares(2)]))
+
+
+def test_samplers_of_some_indices() -> None:
+    sampler = SubsetRandomSampler([3, 5, 8], generator=hotloop.Generator().manual_seed(0))
+    orders = [list(sampler) for _ in range(20)]
+    assert len(sampler) == 3
+    assert all(sorted(order) == [3, 5, 8] for order in orders)
+    assert len({tuple(order) for order in orders}) > 1
+
+
+def test_samplers_by_weight() -> None:
+    hotloop.manual_seed(0)
+    drawn = np.bincount(list(WeightedRandomSampler([1.0, 0.0, 3.0], 4000)), minlength=3)
+    assert drawn[1] == 0
+    assert 2.5 < drawn[2] / drawn[0] < 3.6
+    assert sorted(WeightedRandomSampler([1.0, 2.0, 3.0], 3, replacement=False)) == [0, 1, 2]
+    for arguments, message in (
+        (([1.0], 0), "num_samples should be a positive integer value"),
+        (([1.0], 1, 2), "replacement should be a boolean value"),
+        (([[1.0]], 1), "weights should be a 1d sequence"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            WeightedRandomSampler(*arguments)  # type: ignore[arg-type]
+
+
+def test_default_convert() -> None:
+    converted = default_convert({"x": np.ones(2), "y": [np.float32(1.5), "text"], "z": 3})
+    assert converted["x"].tolist() == [1.0, 1.0]
+    assert converted["y"][0].item() == 1.5
+    assert converted["y"][1] == "text"
+    assert converted["z"] == 3

@@ -1,4 +1,4 @@
-"""default_collate: a list of samples as one batch."""
+"""A list of samples as one batch, and what is no tensor yet as one."""
 
 from __future__ import annotations
 
@@ -43,3 +43,17 @@ def default_collate(batch: Sequence[Any]) -> Any:
         "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found "
         f"{type(first).__name__}"
     )
+
+
+def default_convert(data: Any) -> Any:
+    """NumPy arrays and numbers as tensors, inside whatever holds them; all else stays as it is."""
+    if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind in "fiub":
+        return _core.as_tensor(data)
+    if isinstance(data, Mapping):
+        converted = {key: default_convert(value) for key, value in data.items()}
+        return converted if type(data) is dict else type(data)(converted)  # type: ignore[call-arg]
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(default_convert(value) for value in data))
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return [default_convert(value) for value in data]
+    return data

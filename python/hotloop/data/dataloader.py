@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -28,6 +29,8 @@ class DataLoader:
         generator: of the shuffling; the one that ``hotloop.manual_seed`` seeds where left out.
         seed: of the shuffling, in place of a generator: the order of pass e depends on (seed, e) alone.
         prefetch_factor: how many batches a worker keeps ready.
+        timeout: seconds to wait for a worker's batch before RuntimeError; 0 waits as long as it takes.
+        worker_init_fn: called with its number by each worker, before its first batch.
         pin_memory, persistent_workers: taken for PyTorch's sake; threads share memory and start at once.
 
     Batches of a ``TensorDataset``, and of a ``Subset`` of one, are gathered natively, tensor by tensor. An exception in
@@ -49,9 +52,13 @@ class DataLoader:
         generator: Generator | None = None,
         seed: int | None = None,
         prefetch_factor: int | None = None,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
         pin_memory: bool = False,
         persistent_workers: bool = False,
     ) -> None:
+        if timeout < 0:
+            raise ValueError("timeout option should be non-negative")
         prefetch_factor = 2 if prefetch_factor is None else prefetch_factor
         if num_workers < 0:
             raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multithreading.")
@@ -86,6 +93,8 @@ class DataLoader:
         self.collate_fn = collate_fn
         self.drop_last = drop_last
         self.prefetch_factor = prefetch_factor
+        self.timeout = timeout
+        self.worker_init_fn = worker_init_fn
 
     def __len__(self) -> int:
         return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
@@ -94,7 +103,8 @@ class DataLoader:
         fetch, work = self._plan()
         if self.num_workers == 0:
             return map(fetch, work)
-        return _in_threads(fetch, work, self.num_workers, self.num_workers * self.prefetch_factor)
+        ahead = self.num_workers * self.prefetch_factor
+        return _in_threads(fetch, work, self.num_workers, ahead, self.timeout or None, self.worker_init_fn)
 
     def _plan(self) -> tuple[Callable[[Any], Any], Iterable[Any]]:
         """How to fetch a piece of work, and the pieces of one pass."""
@@ -144,18 +154,44 @@ class _Fetcher:
         return self.collate([self.dataset[i] for i in indices])
 
 
-def _in_threads(fetch: Callable[[Any], Any], work: Iterable[Any], n_threads: int, ahead: int) -> Iterator[Any]:
+def _in_threads(
+    fetch: Callable[[Any], Any],
+    work: Iterable[Any],
+    n_threads: int,
+    ahead: int,
+    timeout: float | None,
+    start: Callable[[int], None] | None,
+) -> Iterator[Any]:
     """``map(fetch, work)`` by a pool of threads, at most ``ahead`` pieces beyond the one asked for."""
     from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import TimeoutError as Late
 
-    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="hotloop-data")
+    numbers = itertools.count()
+    pool = ThreadPoolExecutor(
+        n_threads,
+        thread_name_prefix="hotloop-data",
+        initializer=None if start is None else lambda: start(next(numbers)),
+    )
     pending: deque[Future[Any]] = deque()
+    wait = True
+
+    def next_result() -> Any:
+        nonlocal wait
+        future = pending.popleft()
+        try:
+            return future.result(timeout)
+        except Late:
+            if future.done():  # the worker's own
+                raise
+            wait = False
+            raise RuntimeError(f"DataLoader timed out after {timeout} seconds") from None
+
     try:
         for piece in work:
             pending.append(pool.submit(fetch, piece))
             if len(pending) > ahead:
-                yield pending.popleft().result()
+                yield next_result()
         while pending:
-            yield pending.popleft().result()
+            yield next_result()
     finally:  # also when the consumer drops this generator
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=wait, cancel_futures=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from hotloop import _core
@@ -31,6 +31,9 @@ class IterableDataset(Dataset[T_co]):
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError(f"{type(self).__name__} must define __iter__")
+
+    def __add__(self, other: Dataset[T_co]) -> Any:
+        return ChainDataset([self, other])
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
@@ -116,6 +119,49 @@ class ConcatDataset(Dataset[T_co]):
                     return dataset[position]
                 position -= size
         raise IndexError(f"ConcatDataset: index {index} is out of range for {len(self)} samples")
+
+    def __len__(self) -> int:
+        return sum(_length(dataset) for dataset in self.datasets)
+
+
+class StackDataset(Dataset[Any]):
+    """Datasets side by side: a sample is a tuple of theirs; of datasets given by name, a dict."""
+
+    def __init__(self, *args: Dataset[Any], **kwargs: Dataset[Any]) -> None:
+        if args and kwargs:
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or ``dict``- (via ``kwargs``) like input types"
+            )
+        self.datasets: Any = args or kwargs
+        if not self.datasets:
+            raise ValueError("At least one dataset should be passed")
+        sizes = {_length(d) for d in self._parts()}
+        if len(sizes) > 1:
+            raise ValueError("Size mismatch between datasets")
+
+    def _parts(self) -> list[Dataset[Any]]:
+        return list(self.datasets.values() if isinstance(self.datasets, dict) else self.datasets)
+
+    def __getitem__(self, index: int) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: dataset[index] for name, dataset in self.datasets.items()}
+        return tuple(dataset[index] for dataset in self.datasets)
+
+    def __len__(self) -> int:
+        return _length(self._parts()[0])
+
+
+class ChainDataset(IterableDataset[T_co]):
+    """Iterable datasets one after the other."""
+
+    def __init__(self, datasets: Iterable[Dataset[T_co]]) -> None:
+        self.datasets = datasets
+
+    def __iter__(self) -> Iterator[T_co]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise TypeError("ChainDataset only supports IterableDataset")
+            yield from dataset
 
     def __len__(self) -> int:
         return sum(_length(dataset) for dataset in self.datasets)
