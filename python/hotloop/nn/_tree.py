@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any, TypeVar
 
 from hotloop._core import Tensor
-from hotloop.nn.parameter import Parameter
+from hotloop.nn.parameter import Buffer, Parameter
 
 _T = TypeVar("_T")
 _Self = TypeVar("_Self", bound="ModuleTree")
@@ -143,6 +143,10 @@ class ModuleTree:
                 raise _wrong_kind(value, "parameter", name, "hotloop.nn.Parameter")
             self._forget(name, but="_module_names")
             self._place(name, value, names, None)
+        elif isinstance(value, Buffer):
+            self._table("_buffer_names", "buffer")
+            self._forget(name, but="_buffer_names")
+            self.register_buffer(name, value, value.persistent)
         else:
             self._set_other(name, value)
 

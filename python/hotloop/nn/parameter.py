@@ -1,4 +1,4 @@
-"""Parameter: a tensor that a module owns and an optimizer trains."""
+"""Parameter, a tensor that a module owns and an optimizer trains, and Buffer, one that it only owns."""
 
 from __future__ import annotations
 
@@ -35,3 +35,37 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
+
+
+class Buffer(Tensor):
+    """A tensor that becomes a buffer of the module it is assigned to: state, and no parameter.
+
+    Args:
+        data: the value, whose memory is shared; an empty tensor where left out.
+        persistent: whether it is part of the module's state dict.
+    """
+
+    persistent: bool
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
+        if data is None:
+            data = _core.empty(0)
+        buffer: Buffer = _core._make_subclass(cls, data.detach(), data.requires_grad)
+        buffer.persistent = persistent
+        return buffer
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.detach().clone(), persistent=self.persistent)
+        copied: Buffer = memo[id(self)]
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return _buffer, (type(self), self.detach(), self.persistent)
+
+    def __repr__(self) -> str:
+        return "Buffer containing:\n" + super().__repr__()
+
+
+def _buffer(cls: type[Buffer], data: Tensor, persistent: bool) -> Buffer:
+    return cls(data, persistent=persistent)
