@@ -30,6 +30,7 @@ Number: TypeAlias = builtins.bool | int | float
 # Tensor has methods and properties of these names.
 _device: TypeAlias = device
 _dtype: TypeAlias = dtype
+_layout: TypeAlias = layout
 
 '''
 
@@ -56,6 +57,7 @@ PROPERTIES = {
     "is_leaf": "bool",
     "itemsize": "int",
     "kernel": "str",
+    "layout": "_layout",
     "mH": "Tensor",
     "mT": "Tensor",
     "nbytes": "int",
@@ -130,7 +132,7 @@ def _unshadowed(line: str, members: set[str]) -> str:
     """A line among whose names (of a class, of the module) are some that hide the types of the same name."""
     for name in members & {"bool", "bytes", "float", "int"}:
         line = re.sub(rf"(?<![\w.]){name}(?!\w|\(|: (?!\.))", f"builtins.{name}", line)
-    for name in members & {"device", "dtype"} if line.startswith(" ") else ():
+    for name in members & {"device", "dtype", "layout"} if line.startswith(" ") else ():
         line = re.sub(rf"(?<![\w. ]){name}(?!\w|\(|: (?!\.))|(?<=[:>|] ){name}(?!\w|\(|: (?!\.))", f"_{name}", line)
     return line
 

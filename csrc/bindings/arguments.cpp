@@ -78,6 +78,24 @@ bool is_number(PyObject* o) {
   return PyFloat_Check(o) || PyLong_Check(o) || (PyIndex_Check(o) && !PySequence_Check(o));
 }
 
+bool makes_tensors(const Signature& signature) {
+  int found = 0;
+  for (const Parameter& p : signature.parameters) found += p.name == "requires_grad" || p.name == "device";
+  return found == 2;
+}
+
+// Keywords that functions which make tensors take for PyTorch's sake: memory is strided and not pinned, always.
+constexpr const char* kMemoryKeywords =
+    "layout: layout | None = None, memory_format: memory_format | None = None, pin_memory: bool = False";
+
+bool is_memory_keyword(const Signature& signature, PyObject* key, PyObject* value) {
+  if (!makes_tensors(signature)) return false;
+  const auto is = [&](const char* name) { return PyUnicode_CompareWithASCIIString(key, name) == 0; };
+  if (is("pin_memory")) return value == Py_False || value == Py_None;
+  if (is("layout")) return value == Py_None || is_layout(value);
+  return is("memory_format") && (value == Py_None || is_memory_format(value));
+}
+
 }  // namespace
 
 py::object owned(PyObject* result) {
@@ -153,6 +171,7 @@ py::object Signature::sort(PyObject* self, PyObject* const* args, Py_ssize_t cou
     while (i < n && parameters[size_t(i)].interned != key) ++i;
     if (i == n)
       for (i = 0; i < n && PyUnicode_Compare(parameters[size_t(i)].interned, key) != 0;) ++i;
+    if (i == n && is_memory_keyword(*this, key, args[count + k])) continue;
     if (i == n) type_error(name + "() got an unexpected keyword argument '" + PyUnicode_AsUTF8(key) + "'");
     if (values[i]) type_error(name + "() got multiple values for argument '" + parameters[size_t(i)].name + "'");
     values[i] = args[count + k];
@@ -213,6 +232,10 @@ Row define_row(int kind, const char* text, int arity, Operation& operation, Tram
                        reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)), METH_FASTCALL | METH_KEYWORDS,
                        doc};
   };
+  if (makes_tensors(*signature)) {
+    std::string with(text);
+    text = (new std::string(with.insert(with.find(") ->"), std::string(", ") + kMemoryKeywords)))->c_str();
+  }
   const char* function_text = text;
   if (kind & kFunction && takes_out(signature->name)) {
     operation.takes_out = true;

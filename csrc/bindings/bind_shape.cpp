@@ -19,9 +19,16 @@ std::vector<Tensor> split_by(const Tensor& x, const py::object& size, int64_t di
   return ops::split(x, lengths, dim);
 }
 
+void check_format(const char* op, const py::object& format) {
+  if (!format.is_none() && !is_memory_format(format.ptr()))
+    fail<TypeError>("%s(): argument 'memory_format' must be memory_format | None, not %s", op,
+                    Py_TYPE(format.ptr())->tp_name);
+}
+
 // x.to(dtype), x.to(device), x.to(device, dtype), x.to(other), with copy.
 Tensor to(const Tensor& x, const py::object& first, const py::object& second, const std::optional<DType>& dtype,
-          const std::optional<Device>& device, bool copy, bool /*non_blocking*/) {
+          const std::optional<Device>& device, bool copy, bool /*non_blocking*/, const py::object& format) {
+  check_format("to", format);
   DType wanted = dtype.value_or(x.dtype());
   Device where = device.value_or(x.device());
   for (const py::object& o : {first, second}) {
@@ -42,6 +49,11 @@ Tensor to(const Tensor& x, const py::object& first, const py::object& second, co
   require_device(where);
   if (wanted != x.dtype()) return ops::to_dtype(x, wanted);
   return copy ? ops::clone(x) : x;
+}
+
+Tensor clone(const Tensor& x, const py::object& format) {
+  check_format("clone", format);
+  return is_contiguous_format(format.ptr()) && !x.is_contiguous() ? ops::contiguous(x) : ops::clone(x);
 }
 
 // split(x, 3, dim) and split(x, [1, 2], dim) by the name that takes lists alone.
@@ -143,8 +155,15 @@ void add_shape_rows() {
                  "At most `chunks` views of equal length along dim."),
       HOTLOOP_OP("unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]", ops::unbind,
                  "A view of each index of dim."),
-      HOTLOOP_OP("clone(input: Tensor) -> Tensor", ops::clone, "A copy with memory of its own; keeps history."),
-      HOTLOOP_METHOD("contiguous(self: Tensor) -> Tensor", ops::contiguous, "This tensor, or a row-major copy."),
+      HOTLOOP_OP("clone(input: Tensor, *, memory_format: memory_format | None = None) -> Tensor", clone,
+                 "A copy with memory of its own, laid out as the input where that is dense; keeps history."),
+      HOTLOOP_METHOD(
+          "contiguous(self: Tensor, memory_format: memory_format | None = None) -> Tensor",
+          [](const Tensor& x, const py::object& format) {
+            check_format("contiguous", format);
+            return ops::contiguous(x);
+          },
+          "This tensor, or a row-major copy."),
       HOTLOOP_OP(
           "narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor",
           [](const Tensor& x, int64_t dim, int64_t start, int64_t length) {
@@ -174,7 +193,8 @@ void add_shape_rows() {
                  ops::roll, "A copy moved along dims, or along all as one; what leaves at an end enters at the other."),
       HOTLOOP_METHOD("repeat(self: Tensor, *repeats: int) -> Tensor", ops::repeat, "A copy tiled along every dim."),
       HOTLOOP_METHOD("to(self: Tensor, first: Any = None, second: Any = None, *, dtype: dtype | None = None, "
-                     "device: device | str | None = None, copy: bool = False, non_blocking: bool = False) -> Tensor",
+                     "device: device | str | None = None, copy: bool = False, non_blocking: bool = False, "
+                     "memory_format: memory_format | None = None) -> Tensor",
                      to, "In another dtype or on another device; itself where nothing changes."),
       HOTLOOP_METHOD(
           "type_as(self: Tensor, other: Tensor) -> Tensor",

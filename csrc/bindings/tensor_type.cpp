@@ -285,6 +285,8 @@ PyGetSetDef properties[] = {
     {"shape", get<+[](const Tensor& t) { return t.sizes(); }>, nullptr, "sizes of the dimensions, a tuple", nullptr},
     {"dtype", get<+[](const Tensor& t) { return t.dtype(); }>, nullptr, "type of the elements", nullptr},
     {"device", get<+[](const Tensor& t) { return t.device(); }>, nullptr, "where the memory is", nullptr},
+    {"layout", get<+[](const Tensor&) { return strided_layout(); }>, nullptr, "how the elements lie: hotloop.strided",
+     nullptr},
     {"ndim", get<+[](const Tensor& t) { return int64_t(t.ndim()); }>, nullptr, "number of dimensions", nullptr},
     {"itemsize", get<+[](const Tensor& t) { return int64_t(itemsize(t.dtype())); }>, nullptr, "bytes of one element",
      nullptr},

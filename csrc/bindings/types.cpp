@@ -37,7 +37,22 @@ PyGetSetDef dtype_getset[] = {
 
 PyTypeObject dtype_type = {PyVarObject_HEAD_INIT(nullptr, 0)};
 
+struct Layout {};
+struct MemoryFormat {
+  bool contiguous;
+};
+
 }  // namespace
+
+bool is_layout(PyObject* object) { return py::isinstance<Layout>(object); }
+bool is_memory_format(PyObject* object) { return py::isinstance<MemoryFormat>(object); }
+bool is_contiguous_format(PyObject* object) {
+  return is_memory_format(object) && py::handle(object).cast<MemoryFormat&>().contiguous;
+}
+py::object strided_layout() {
+  static PyObject* strided = py::cast(Layout()).release().ptr();  // as long as the process
+  return py::reinterpret_borrow<py::object>(strided);
+}
 
 bool is_dtype(PyObject* object) { return Py_TYPE(object) == &dtype_type; }
 DType as_dtype(PyObject* object) { return reinterpret_cast<DTypeObject*>(object)->dtype; }
@@ -68,6 +83,18 @@ void bind_types(py::module_& module) {
     Py_INCREF(object);
     module.add_object(name(DType(i)), py::reinterpret_borrow<py::object>(object));
   }
+
+  py::class_<Layout>(module, "layout", "How a tensor lies in memory: hotloop.strided, the one way here.")
+      .def("__repr__", [](const Layout&) { return "hotloop.strided"; });
+  module.attr("strided") = strided_layout();
+  py::class_<MemoryFormat>(module, "memory_format",
+                           "The order of a tensor's dims in memory: row-major (contiguous_format), or as it was "
+                           "(preserve_format).")
+      .def("__repr__", [](const MemoryFormat& f) {
+        return f.contiguous ? "hotloop.contiguous_format" : "hotloop.preserve_format";
+      });
+  module.attr("contiguous_format") = py::cast(MemoryFormat{true});
+  module.attr("preserve_format") = py::cast(MemoryFormat{false});
 
   py::class_<Device>(module, "device", "Where a tensor lives: \"cpu\" or \"cuda:N\".")
       .def(py::init([](const std::string& name, int index) {

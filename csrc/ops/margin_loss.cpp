@@ -141,7 +141,8 @@ Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, LossRed
 
 Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
                                    LossReduction reduction) {
-  Tensor loss = -(target * log_sigmoid(input) + (1.0 - target) * log_sigmoid(-input));
+  const Tensor others = number(int64_t(1)) - target;  // of target's dtype, which may be whole numbers
+  Tensor loss = -(target * log_sigmoid(input) + others * log_sigmoid(-input));
   if (weight.defined()) loss = loss * weight;
   return reduced(sum(loss, Dims{-1}) / double(input.size(input.ndim() - 1)), reduction);
 }

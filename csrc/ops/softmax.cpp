@@ -273,13 +273,15 @@ void cross_entropy_gradient(Gradient& g) {
   // The unfused twin.
   const int dim = layout_of(logits).class_dim;
   Tensor grad = g.grad(0);
-  if (o.reduction == LossReduction::mean) grad = grad / to_dtype(g.out(2), grad.dtype());
+  if (o.reduction == LossReduction::mean) {
+    // Of nothing but ignored rows there is nothing to divide by, and no slope.
+    const Tensor divisor = to_dtype(g.out(2), grad.dtype());
+    grad = grad / where(eq(divisor, 0.0), 1.0, divisor);
+  }
   if (o.reduction == LossReduction::none) grad = unsqueeze(grad, dim);
   if (g.records() && g.needs(0)) {
     const Tensor q = coefficients(logits, target, weight, o);
-    const Tensor slope = grad * (softmax(logits, dim) * sum(q, Dims{dim}, true) - q);
-    // A mean over nothing but ignored rows divides by zero, and yet they have no slope.
-    g.set(0, soft ? slope : where(ne(unsqueeze(target, dim), double(o.ignore_index)), slope, 0.0));
+    g.set(0, grad * (softmax(logits, dim) * sum(q, Dims{dim}, true) - q));
   }
   if (soft && g.needs(1)) {
     Tensor grad_target = grad * -log_softmax(logits, dim) * (1 - o.label_smoothing);

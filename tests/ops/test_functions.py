@@ -113,6 +113,26 @@ def test_random_numbers_take_more_keywords(lib: Any) -> None:
         assert made.requires_grad
 
 
+def test_layouts_are_taken(lib: Any) -> None:
+    x = lib.arange(6.0).reshape(2, 3).T
+    assert x.layout is lib.strided
+    made = [
+        lib.zeros(2, layout=lib.strided, pin_memory=False),
+        lib.full_like(x, 1.0, layout=lib.strided, memory_format=lib.preserve_format),
+        x.new_ones(2, layout=None),
+        lib.randn_like(x, memory_format=lib.contiguous_format),
+    ]
+    assert [tuple(t.shape) for t in made] == [(2,), (3, 2), (2,), (3, 2)]
+    assert x.clone().stride() == x.clone(memory_format=lib.preserve_format).stride() == (1, 3)
+    assert x.clone(memory_format=lib.contiguous_format).stride() == (2, 1)
+    assert x.contiguous(memory_format=lib.contiguous_format).stride() == (2, 1)
+    assert x.to(lib.float64, memory_format=lib.preserve_format).tolist() == x.tolist()
+    with pytest.raises(TypeError):
+        lib.zeros(2, layout=3)
+    with pytest.raises(TypeError):
+        lib.exp(x, layout=lib.strided)
+
+
 def test_poisson_moments() -> None:
     hotloop.manual_seed(0)
     for rate in (0.1, 1.0, 5.0, 12.0, 80.0, 4000.0):
