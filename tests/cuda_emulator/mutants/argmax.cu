@@ -11,7 +11,7 @@ using namespace hotloop::cuda;
 namespace {
 
 constexpr int kThreads = 128, kWarps = kThreads / 32;
-constexpr unsigned kBlocks = 3, kAllLanes = 0xffffffffu;
+constexpr unsigned kBlocks = 3;
 
 struct Best {
   float value;
