@@ -38,6 +38,7 @@ PROPERTIES = {
     "H": "Tensor",
     "T": "Tensor",
     "__array_interface__": "dict[str, Any]",
+    "__cuda_array_interface__": "dict[str, Any]",
     "__array_priority__": "float",
     "_base": "Tensor | None",
     "_version": "int",

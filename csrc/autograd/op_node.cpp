@@ -26,6 +26,7 @@ OpNode::OpNode(const Call& call) : op_(call.op) {
     input.given = t.defined();
     if (!t.defined()) continue;
     input.dtype = t.dtype();
+    input.device = t.device();
     input.sizes = keep(t.sizes());
     edges[i] = gradient_edge(t);
     tell_saved_tensor_hooks(edges[i]);
@@ -115,6 +116,8 @@ class OpNode::Running final : public Gradient {
     if (!grad.defined() || !needs(input)) return;
     grad = ops::sum_to(grad, in_sizes(input));
     if (grad.dtype() != in_dtype(input)) grad = ops::to_dtype(grad, in_dtype(input));
+    // A number on the CPU took part among a GPU's tensors.
+    if (!(grad.device() == node_.inputs_[input].device)) grad = ops::to_device(grad, node_.inputs_[input].device);
     visit_.grad_inputs[input] = std::move(grad);
   }
 

@@ -33,6 +33,7 @@ class OpNode final : public Node {
   struct Input {
     Sizes sizes;
     DType dtype;
+    Device device;
     bool given;
   };
 

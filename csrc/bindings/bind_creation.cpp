@@ -17,8 +17,8 @@ namespace {
 using MaybeDType = std::optional<DType>;
 using MaybeDevice = std::optional<Device>;
 
-Device device_or_cpu(const MaybeDevice& device) {
-  const Device d = device.value_or(Device{});
+Device device_or_default(const MaybeDevice& device) {
+  const Device d = device.value_or(default_device());
   require_device(d);
   return d;
 }
@@ -38,8 +38,8 @@ void check_sizes(const char* op, const Dims& sizes) {
 
 Tensor filled(const char* op, const Dims& sizes, const Scalar& value, DType dtype, const MaybeDevice& device) {
   check_sizes(op, sizes);
-  if (value.kind == Scalar::floating) return ops::full(sizes, value.f, dtype, device_or_cpu(device));
-  return ops::full(sizes, value.i, dtype, device_or_cpu(device));
+  if (value.kind == Scalar::floating) return ops::full(sizes, value.f, dtype, device_or_default(device));
+  return ops::full(sizes, value.i, dtype, device_or_default(device));
 }
 
 DType dtype_of(const Scalar& value) {
@@ -75,7 +75,7 @@ Tensor arange(const Scalar& first, const std::optional<Scalar>& second, const Sc
   const Scalar start = second ? first : Scalar(int64_t(0)), end = second ? *second : first;
   const bool floating = start.kind == Scalar::floating || end.kind == Scalar::floating || step.kind == Scalar::floating;
   const DType type = dtype.value_or(floating ? ops::default_dtype() : DType::i64);
-  const Device where = device_or_cpu(device);
+  const Device where = device_or_default(device);
   if (floating && is_floating(type))
     return finished(ops::arange(start.as_double(), end.as_double(), step.as_double(), type, where), requires_grad);
   if (floating && type != DType::i64) {
@@ -112,7 +112,7 @@ template <class Distribution>
 Tensor random(const Dims& sizes, Generator* generator, const MaybeDType& dtype, const MaybeDevice& device,
               bool requires_grad) {
   check_sizes(Distribution::name, sizes);
-  const Tensor t = empty(sizes, floating_or_default(Distribution::name, dtype), device_or_cpu(device));
+  const Tensor t = empty(sizes, floating_or_default(Distribution::name, dtype), device_or_default(device));
   Distribution::fill(t, *generator);
   return finished(t, requires_grad);
 }
@@ -132,7 +132,7 @@ Tensor randint(int64_t first, const py::object& second, const py::object& third,
   Dims sizes;
   for (const int64_t size : integers_of("randint", "size", two ? third : second)) sizes.push(size);
   check_sizes("randint", sizes);
-  Tensor t = empty(sizes, dtype.value_or(DType::i64), device_or_cpu(device));
+  Tensor t = empty(sizes, dtype.value_or(DType::i64), device_or_default(device));
   ops::randint_(t, low, high, *generator);
   return finished(t, requires_grad);
 }
@@ -153,7 +153,7 @@ Tensor normal(const Tensor& mean, const Tensor& std, const std::optional<Dims>& 
     return ops::normal(mean, std, *generator);
   }
   check_sizes("normal", *size);
-  const Tensor t = empty(*size, floating_or_default("normal", dtype), device_or_cpu(device));
+  const Tensor t = empty(*size, floating_or_default("normal", dtype), device_or_default(device));
   ops::normal_(t, ops::item(mean).as_double(), ops::item(std).as_double(), *generator);
   return finished(t, requires_grad);
 }
@@ -198,7 +198,8 @@ void add_creation_rows() {
           "requires_grad: bool = False) -> Tensor",
           [](const Dims& sizes, const MaybeDType& dtype, const MaybeDevice& device, bool requires_grad) {
             check_sizes("empty", sizes);
-            return finished(empty(sizes, dtype.value_or(ops::default_dtype()), device_or_cpu(device)), requires_grad);
+            return finished(empty(sizes, dtype.value_or(ops::default_dtype()), device_or_default(device)),
+                            requires_grad);
           },
           "Uninitialised memory."),
       HOTLOOP_FUNCTION("zeros(*size: int, dtype: dtype | None = None, device: device | str | None = None, "
@@ -270,8 +271,9 @@ void add_creation_rows() {
           [](double start, double end, int64_t steps, const MaybeDType& dtype, const MaybeDevice& device,
              bool requires_grad) {
             const DType type = dtype.value_or(ops::default_dtype());
-            return finished(ops::linspace(end_of(start, type), end_of(end, type), steps, type, device_or_cpu(device)),
-                            requires_grad);
+            return finished(
+                ops::linspace(end_of(start, type), end_of(end, type), steps, type, device_or_default(device)),
+                requires_grad);
           },
           "steps numbers evenly from start to end, both included."),
       HOTLOOP_FUNCTION(
@@ -279,7 +281,7 @@ void add_creation_rows() {
           "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
           [](int64_t n, const std::optional<int64_t>& m, const MaybeDType& dtype, const MaybeDevice& device,
              bool requires_grad) {
-            return finished(ops::eye(n, m.value_or(n), dtype.value_or(ops::default_dtype()), device_or_cpu(device)),
+            return finished(ops::eye(n, m.value_or(n), dtype.value_or(ops::default_dtype()), device_or_default(device)),
                             requires_grad);
           },
           "Ones on the diagonal of an (n, m) matrix."),
@@ -378,7 +380,7 @@ void add_creation_rows() {
              bool requires_grad) {
             const DType type = dtype.value_or(ops::default_dtype());
             const Tensor exponents =
-                ops::linspace(end_of(start, type), end_of(end, type), steps, DType::f64, device_or_cpu(device));
+                ops::linspace(end_of(start, type), end_of(end, type), steps, DType::f64, device_or_default(device));
             return finished(ops::to_dtype(ops::pow(ops::number(base), exponents), type), requires_grad);
           },
           "base to the power of numbers evenly from start to end."),
@@ -392,7 +394,7 @@ void add_creation_rows() {
               fail<RuntimeError>("empty_strided: expected as many strides as sizes, got %s and %s",
                                  to_string(strides).c_str(), to_string(sizes).c_str());
             return finished(
-                ops::empty_strided(sizes, strides, dtype.value_or(ops::default_dtype()), device_or_cpu(device)),
+                ops::empty_strided(sizes, strides, dtype.value_or(ops::default_dtype()), device_or_default(device)),
                 requires_grad);
           },
           "Uninitialised memory laid out by the given strides."),

@@ -71,8 +71,6 @@ void bind_machine(py::module_& m) {
   m.def("last_kernel", &dispatch::last_kernel, "The kernel that dispatch chose last in this thread.");
   m.def("get_num_threads", &num_threads, "Threads that parallel kernels use.");
   m.def("set_num_threads", &set_num_threads, py::arg("count"), "Sets how many threads parallel kernels use.");
-  m.def("_cuda_is_available", &cuda_is_available);
-  m.def("_cuda_why_not", &cuda_why_not);
   m.def(
       "build_info",
       [] {

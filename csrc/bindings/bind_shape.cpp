@@ -1,7 +1,10 @@
+#include <algorithm>
+
 #include "bindings/arguments.h"
 #include "bindings/tables.h"
 #include "bindings/types.h"
 #include "core/error.h"
+#include "core/gpu.h"
 #include "ops/broadcast.h"
 #include "ops/shape.h"
 
@@ -23,6 +26,22 @@ void check_format(const char* op, const py::object& format) {
   if (!format.is_none() && !is_memory_format(format.ptr()))
     fail<TypeError>("%s(): argument 'memory_format' must be memory_format | None, not %s", op,
                     Py_TYPE(format.ptr())->tp_name);
+}
+
+// A GPU by number, name or device; None is the current one.
+Device gpu_of(const char* op, const py::object& object) {
+  Device device{DeviceType::cuda, int8_t(gpu::current_device())};
+  if (PyLong_Check(object.ptr()))
+    device.index = int8_t(std::clamp<int64_t>(integer_of(op, "device", object), 0, INT8_MAX));
+  else if (is_device(object.ptr()))
+    device = as_device(object.ptr());
+  else if (PyUnicode_Check(object.ptr()))
+    device = parse_device(PyUnicode_AsUTF8(object.ptr()));
+  else if (!object.is_none())
+    fail<TypeError>("%s(): expected a device, its name or its number, got %s", op, Py_TYPE(object.ptr())->tp_name);
+  if (device.type != DeviceType::cuda)
+    fail<ValueError>("%s(): expected a cuda device, got %s", op, to_string(device).c_str());
+  return device;
 }
 
 // x.to(dtype), x.to(device), x.to(device, dtype), x.to(other), with copy.
@@ -47,8 +66,12 @@ Tensor to(const Tensor& x, const py::object& first, const py::object& second, co
     }
   }
   require_device(where);
-  if (wanted != x.dtype()) return ops::to_dtype(x, wanted);
-  return copy ? ops::clone(x) : x;
+  // Converted where it is smaller to move.
+  const bool moves = !(where == x.device()), first_here = moves && itemsize(wanted) <= itemsize(x.dtype());
+  Tensor result = wanted != x.dtype() && (!moves || first_here) ? ops::to_dtype(x, wanted) : x;
+  if (moves) result = ops::to_device(result, where);
+  if (result.dtype() != wanted) result = ops::to_dtype(result, wanted);
+  return copy && result.same(x) ? ops::clone(x) : result;
 }
 
 Tensor clone(const Tensor& x, const py::object& format) {
@@ -212,7 +235,12 @@ void add_shape_rows() {
       HOTLOOP_METHOD("char(self: Tensor) -> Tensor", cast<DType::i8>, "As int8."),
       HOTLOOP_METHOD("bool(self: Tensor) -> Tensor", cast<DType::bool_>, "As bool: whether nonzero."),
       HOTLOOP_METHOD(
-          "cpu(self: Tensor) -> Tensor", [](const Tensor& x) { return x; }, "On the CPU."),
+          "cpu(self: Tensor) -> Tensor", [](const Tensor& x) { return ops::to_device(x, Device{}); },
+          "In the CPU's memory: a copy, or the tensor itself where it lies there."),
+      HOTLOOP_METHOD(
+          "cuda(self: Tensor, device: device | str | int | None = None, non_blocking: bool = False) -> Tensor",
+          [](const Tensor& x, const py::object& device, bool) { return ops::to_device(x, gpu_of("cuda", device)); },
+          "In a GPU's memory, the current one's by default: a copy, or the tensor itself where it lies there."),
   });
 }
 

@@ -22,6 +22,7 @@ void bind_interop();
 extern PyBufferProcs tensor_buffer;
 int contains(PyObject* self, PyObject* value);
 PyObject* array_interface(PyObject* self, void*);
+PyObject* cuda_array_interface(PyObject* self, void*);
 PyObject* array_priority(PyObject*, void*);
 
 // --- between the interop_*.cpp files ----------------------------------------------------------------
@@ -34,6 +35,7 @@ struct Guest {
   bool read_only = false;
   void* owner;
   Storage::Release release;
+  Device device = {};
 };
 Tensor borrow(const Guest& guest);
 void release_object(void* object);  // drops a reference; takes the GIL

@@ -4,6 +4,7 @@
 #include "bindings/arguments.h"
 #include "bindings/interop.h"
 #include "core/error.h"
+#include "core/gpu.h"
 #include "ops/shape.h"
 
 namespace hotloop::bindings {
@@ -87,8 +88,17 @@ bool is_aligned(const void* data, DType dtype) { return reinterpret_cast<uintptr
 constexpr const char* kUneven =
     "%s: the array's memory is not aligned to its elements (%s); copy it first, as with array.copy()";
 
-// What a dict of __array_interface__ says. Only this way tells of bfloat16, which buffers have no code for.
-Tensor interface_tensor(const char* op, PyObject* object, const py::dict& interface, bool may_copy) {
+// Our work waits for what the interface's stream has still to do.
+void wait_for_stream(int device, PyObject* stream) {
+  if (!stream || stream == Py_None) return;
+  const auto theirs = reinterpret_cast<GpuStream>(PyLong_AsUnsignedLongLong(stream));
+  if (PyErr_Occurred()) throw PythonError();
+  gpu::wait_for(device, gpu::current_stream(device), theirs);
+}
+
+// What a dict of __array_interface__ or __cuda_array_interface__ says. Of the former, only this way tells of bfloat16,
+// which buffers have no code for.
+Tensor interface_tensor(const char* op, PyObject* object, const py::dict& interface, bool may_copy, bool on_gpu) {
   const std::string type = py::str(interface["typestr"]);
   const char kind = type[1];
   const int64_t size = std::stoll(type.substr(2));
@@ -103,6 +113,10 @@ Tensor interface_tensor(const char* op, PyObject* object, const py::dict& interf
   if (!data || !PyTuple_Check(data) || PyTuple_GET_SIZE(data) != 2) return Tensor();
   guest.data = PyLong_AsVoidPtr(PyTuple_GET_ITEM(data, 0));
   guest.read_only = PyObject_IsTrue(PyTuple_GET_ITEM(data, 1)) == 1;
+  if (on_gpu) {
+    guest.device = {DeviceType::cuda, int8_t(guest.data ? gpu::driver::device_of(guest.data) : gpu::current_device())};
+    wait_for_stream(guest.device.index, PyDict_GetItemString(interface.ptr(), "stream"));
+  }
   for (const int64_t s : integers_of(op, "shape", py::tuple(interface["shape"]))) guest.sizes.push(s);
   Dims bytes = contiguous_strides(guest.sizes);
   for (int64_t& s : bytes) s *= size;
@@ -141,14 +155,14 @@ void release_object(void* object) {
 Tensor borrow(const Guest& guest) {
   if (numel_of(guest.sizes) == 0) {
     guest.release(guest.owner);
-    return empty(guest.sizes, guest.dtype);
+    return empty(guest.sizes, guest.dtype, guest.device);
   }
   const int64_t size = int64_t(itemsize(guest.dtype));
   int64_t low = 0, high = 0;
   for (int d = 0; d < guest.sizes.n; ++d)
     (guest.strides[d] < 0 ? low : high) += (guest.sizes[d] - 1) * guest.strides[d];
   char* data = static_cast<char*>(guest.data);
-  Ref<Storage> storage(new Storage(data + low * size, size_t((high - low + 1) * size), Device{}, guest.read_only,
+  Ref<Storage> storage(new Storage(data + low * size, size_t((high - low + 1) * size), guest.device, guest.read_only,
                                    guest.owner, guest.release));
   return Tensor(Ref<TensorImpl>(new TensorImpl(std::move(storage), data, guest.dtype, guest.sizes, guest.strides)));
 }
@@ -202,11 +216,14 @@ Tensor array_tensor(const char* op, PyObject* object, bool may_copy) {
     interface = attribute(object, "__array_interface__");
   }
   if (interface)
-    if (const Tensor t = interface_tensor(op, object, interface, may_copy); t.defined()) return t;
-  if (attribute(object, "__cuda_array_interface__"))
-    fail<RuntimeError>(
-        "%s: the %s is in GPU memory (it has __cuda_array_interface__), and hotloop can't use it here: %s", op,
-        Py_TYPE(object)->tp_name, cuda_why_not());
+    if (const Tensor t = interface_tensor(op, object, interface, may_copy, false); t.defined()) return t;
+  if (const py::object on_gpu = attribute(object, "__cuda_array_interface__")) {
+    if (!cuda_is_available())
+      fail<RuntimeError>(
+          "%s: the %s is in GPU memory (it has __cuda_array_interface__), and hotloop can't use it here: %s", op,
+          Py_TYPE(object)->tp_name, cuda_why_not());
+    if (const Tensor t = interface_tensor(op, object, on_gpu, may_copy, true); t.defined()) return t;
+  }
   if (attribute(object, "__dlpack__")) return dlpack_tensor(op, object, std::nullopt);
   if (const py::object method = attribute(object, "__array__")) {
     const py::object array = owned(PyObject_CallNoArgs(method.ptr()));

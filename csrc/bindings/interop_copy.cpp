@@ -6,6 +6,7 @@
 #include "bindings/interop.h"
 #include "bindings/types.h"
 #include "core/error.h"
+#include "ops/broadcast.h"
 #include "ops/shape.h"
 
 namespace hotloop::bindings {
@@ -49,13 +50,15 @@ py::object deepcopy(const Tensor& t, const py::object& memo) {
 }
 
 py::object reduce(const Tensor& t, const py::object&) {
-  const Tensor dense = ops::contiguous(detach(t));
+  const Tensor dense = ops::to_device(ops::contiguous(detach(t)), Device{});
   const py::bytes bytes(dense.data<char>(), size_t(dense.numel()) * itemsize(dense.dtype()));
-  return owned(Py_BuildValue("N(ONsO)", imported("hotloop._core", "_rebuild_tensor").release().ptr(), bytes.ptr(),
-                             to_python(t.sizes()), name(t.dtype()), needs_grad(t) ? Py_True : Py_False));
+  return owned(Py_BuildValue("N(ONsOs)", imported("hotloop._core", "_rebuild_tensor").release().ptr(), bytes.ptr(),
+                             to_python(t.sizes()), name(t.dtype()), needs_grad(t) ? Py_True : Py_False,
+                             to_string(t.device()).c_str()));
 }
 
-Tensor rebuild(const py::object& bytes, const Dims& shape, const std::string& dtype, bool requires_grad) {
+Tensor rebuild(const py::object& bytes, const Dims& shape, const std::string& dtype, bool requires_grad,
+               const std::string& device) {
   DType type = DType::bool_;
   while (int(type) < kDTypeCount && name(type) != dtype) type = DType(int(type) + 1);
   if (int(type) == kDTypeCount) fail<ValueError>("_rebuild_tensor(): no dtype is named '%s'", dtype.c_str());
@@ -67,8 +70,9 @@ Tensor rebuild(const py::object& bytes, const Dims& shape, const std::string& dt
   if (numel_of(shape) != int64_t(length) / int64_t(itemsize(type)) || length % Py_ssize_t(itemsize(type)))
     fail<ValueError>("_rebuild_tensor(): %lld bytes can't fill a %s tensor of shape %s", static_cast<long long>(length),
                      dtype.c_str(), to_string(shape).c_str());
-  const Tensor result = empty(shape, type);
-  if (length) std::memcpy(result.data(), data, size_t(length));
+  const Tensor host = empty(shape, type);
+  if (length) std::memcpy(host.data(), data, size_t(length));
+  const Tensor result = ops::to_device(host, parse_device(device));
   if (requires_grad) set_requires_grad(result, true);
   return result;
 }
@@ -82,9 +86,9 @@ void add_copy_rows() {
                      "copy.deepcopy: memory, gradient and attributes of its own."),
       HOTLOOP_METHOD("__reduce_ex__(self: Tensor, protocol: int) -> tuple[Any, ...]", reduce,
                      "Pickles as bytes, shape and dtype."),
-      HOTLOOP_FUNCTION(
-          "_rebuild_tensor(data: bytes, shape: tuple[int, ...], dtype: str, requires_grad: bool) -> Tensor", rebuild,
-          "What a pickled tensor is made of again."),
+      HOTLOOP_FUNCTION("_rebuild_tensor(data: bytes, shape: tuple[int, ...], dtype: str, requires_grad: bool, "
+                       "device: str = 'cpu') -> Tensor",
+                       rebuild, "What a pickled tensor is made of again."),
   });
 }
 

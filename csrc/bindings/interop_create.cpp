@@ -10,8 +10,9 @@ namespace hotloop::bindings {
 
 namespace {
 
-void check_device(const std::optional<Device>& device) {
-  if (device) require_device(*device);
+// Brought to the device asked for, else to the default one.
+Tensor placed(const Tensor& t, const std::optional<Device>& device) {
+  return ops::to_device(t, device.value_or(default_device()));
 }
 
 // A new tensor, which inference mode makes one of its own.
@@ -21,8 +22,8 @@ Tensor made(Tensor t) {
 }
 
 Tensor tensor(const py::object& data, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad) {
-  check_device(device);
-  const Tensor result = made(tensor_from_data(data.ptr(), dtype));
+  if (device) require_device(*device);
+  const Tensor result = made(placed(tensor_from_data(data.ptr(), dtype), device));
   if (requires_grad) set_requires_grad(result, true);
   return result;
 }
@@ -33,24 +34,25 @@ Tensor new_tensor(const Tensor& like, const py::object& data, std::optional<DTyp
 }
 
 Tensor as_tensor_of(const py::object& data, std::optional<DType> dtype, std::optional<Device> device) {
-  check_device(device);
+  if (device) require_device(*device);
   const Tensor shared = array_tensor("as_tensor()", data.ptr(), true);
-  if (!shared.defined()) return made(tensor_from_data(data.ptr(), dtype));
-  return !dtype || *dtype == shared.dtype() ? shared : ops::to_dtype(shared, *dtype);
+  if (!shared.defined()) return made(placed(tensor_from_data(data.ptr(), dtype), device));
+  const Tensor there = is_tensor(data.ptr()) && !device ? shared : placed(shared, device);
+  return !dtype || *dtype == there.dtype() ? there : ops::to_dtype(there, *dtype);
 }
 
 Tensor asarray(const py::object& data, std::optional<DType> dtype, std::optional<Device> device,
                std::optional<bool> copy, bool requires_grad) {
-  check_device(device);
+  if (device) require_device(*device);
   Tensor result;
   if (copy && *copy) {
-    result = made(tensor_from_data(data.ptr(), dtype));
+    result = made(placed(tensor_from_data(data.ptr(), dtype), device));
   } else {
     const Tensor shared = array_tensor("asarray()", data.ptr(), !copy);
-    if (copy && (!shared.defined() || (dtype && *dtype != shared.dtype())))
+    if (copy && (!shared.defined() || (dtype && *dtype != shared.dtype()) || (device && !(*device == shared.device()))))
       fail<ValueError>("asarray(): can't avoid a copy of a %s%s, and copy=False was asked for",
-                       Py_TYPE(data.ptr())->tp_name, shared.defined() ? " of another dtype" : "");
-    result = shared.defined() ? as_tensor_of(data, dtype, device) : tensor_from_data(data.ptr(), dtype);
+                       Py_TYPE(data.ptr())->tp_name, shared.defined() ? " of another dtype or device" : "");
+    result = shared.defined() ? as_tensor_of(data, dtype, device) : made(placed(tensor_from_data(data.ptr(), dtype), device));
   }
   if (needs_grad(result) != requires_grad) {
     if (!requires_grad) return detach(result);

@@ -6,6 +6,8 @@
 #include "bindings/dlpack.h"
 #include "bindings/interop.h"
 #include "core/error.h"
+#include "core/gpu.h"
+#include "ops/broadcast.h"
 #include "ops/shape.h"
 
 namespace hotloop::bindings {
@@ -70,9 +72,12 @@ Tensor take_capsule(const char* op, PyObject* capsule) {
     guest.read_only = managed->flags & kReadOnly;
   }
   const Array& array = managed->array;
-  if (array.device.type != kCpu && array.device.type != kCudaHost)
+  const bool on_gpu = array.device.type == kCuda && array.device.id < gpu::device_count();
+  if (array.device.type != kCpu && array.device.type != kCudaHost && !on_gpu)
     buffer_error(std::string(op) + ": the array is on DLPack device (" + std::to_string(array.device.type) + ", " +
-                 std::to_string(array.device.id) + "); this build takes only CPU memory");
+                 std::to_string(array.device.id) + "), and only CPU memory" +
+                 (gpu::device_count() ? " and that of this machine's GPUs" : "") + " can be taken here");
+  if (on_gpu) guest.device = {hotloop::DeviceType::cuda, int8_t(array.device.id)};
   if (!dtype_of(array.dtype, guest.dtype))
     buffer_error(std::string(op) + ": can't take elements of type " + to_string(array.dtype) +
                  "; hotloop has bool, uint8, int8, int32, int64, float16, bfloat16, float32 and float64");
@@ -90,10 +95,28 @@ Tensor take_capsule(const char* op, PyObject* capsule) {
   return borrow(guest);
 }
 
+// A stream as DLPack and the array interface number it: 1 is the legacy default stream.
+py::int_ stream_number(GpuStream stream) { return py::int_(stream ? reinterpret_cast<uintptr_t>(stream) : 1); }
+
+// What an exporter says of its device.
+std::pair<int, int> device_of(PyObject* object) {
+  const py::object method = py::reinterpret_steal<py::object>(PyObject_GetAttrString(object, "__dlpack_device__"));
+  if (!method) {
+    PyErr_Clear();
+    return {kCpu, 0};
+  }
+  const py::object answer = owned(PyObject_CallNoArgs(method.ptr()));
+  int type, id;
+  if (!PyArg_ParseTuple(answer.ptr(), "ii", &type, &id)) throw PythonError();
+  return {type, id};
+}
+
 py::object capsule_of(PyObject* object, std::optional<bool> copy) {
   const py::object method = py::reinterpret_borrow<py::object>(object).attr("__dlpack__");
   const py::dict options;
   options["max_version"] = owned(Py_BuildValue("(ii)", int(kMajor), int(kMinor)));
+  if (const auto [type, id] = device_of(object); type == kCuda && id < gpu::device_count())
+    options["stream"] = stream_number(gpu::current_stream(id));
   if (copy) options["copy"] = py::bool_(*copy);
   if (PyObject* capsule = PyObject_Call(method.ptr(), py::tuple().ptr(), options.ptr())) return owned(capsule);
   // An exporter from before 1.0 knows neither option.
@@ -146,11 +169,24 @@ py::object make_capsule(std::unique_ptr<Export<M>> exported) {
   return py::reinterpret_steal<py::object>(capsule);
 }
 
+// The consumer's stream waits for what ours has still to do; -1 asks for no order.
+void hand_over_to(const py::object& stream, int device) {
+  const int64_t number = stream.is_none() ? 1 : integer_of("__dlpack__", "stream", stream);
+  if (number == 0 || number < -1)
+    fail<ValueError>(
+        "__dlpack__(): stream 0 says neither of CUDA's two default streams; 1 is the legacy one, 2 the "
+        "thread's, got %lld",
+        static_cast<long long>(number));
+  if (number < 0) return;
+  const auto theirs = number == 1 ? GpuStream(nullptr) : reinterpret_cast<GpuStream>(number);
+  gpu::wait_for(device, theirs, gpu::current_stream(device));
+}
+
 py::object to_dlpack(const Tensor& t, const py::object& stream, const std::optional<Dims>& max_version,
                      const std::optional<Dims>& dl_device, std::optional<bool> copy) {
   if (t.requires_grad()) buffer_error("Can't export tensors that require gradient, use tensor.detach()");
   const dlpack::Device device = device_of(t);
-  if (!stream.is_none())
+  if (!stream.is_none() && device.type == kCpu)
     buffer_error("__dlpack__(): memory of device cpu has no streams; stream must be None, got " +
                  std::string(py::repr(stream)));
   if (dl_device && !(*dl_device == Dims{device.type, device.id}))
@@ -163,6 +199,7 @@ py::object to_dlpack(const Tensor& t, const py::object& stream, const std::optio
         "__dlpack__(): the tensor is read-only, which DLPack before 1.0 can't say; pass max_version=(1, 0) or "
         "clone() it");
   const Tensor shared = copied ? ops::clone(t) : t;
+  if (device.type == kCuda) hand_over_to(stream, device.id);
   if (!versioned) return make_capsule(std::make_unique<Export<Managed>>(shared));
   auto exported = std::make_unique<Export<ManagedVersioned>>(shared);
   exported->managed.major = kMajor;
@@ -177,8 +214,8 @@ std::tuple<int64_t, int64_t> dlpack_device(const Tensor& t) {
 }
 
 Tensor from_dlpack(const py::object& object, const std::optional<hotloop::Device>& device, std::optional<bool> copy) {
-  if (device) require_device(*device);
-  return dlpack_tensor("from_dlpack()", object.ptr(), copy);
+  const Tensor t = dlpack_tensor("from_dlpack()", object.ptr(), copy);
+  return device ? ops::to_device(t, *device) : t;
 }
 
 }  // namespace

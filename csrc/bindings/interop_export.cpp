@@ -4,6 +4,8 @@
 #include "bindings/interop.h"
 #include "bindings/types.h"
 #include "core/error.h"
+#include "core/gpu.h"
+#include "ops/broadcast.h"
 
 namespace hotloop::bindings {
 
@@ -116,7 +118,9 @@ py::object numpy_array(const Tensor& t) {
   return owned(PyObject_CallOneArg(numpy.asarray, self.ptr()));
 }
 
-py::object to_numpy(const Tensor& t, bool force) { return numpy_array(force ? detach(t) : t); }
+py::object to_numpy(const Tensor& t, bool force) {
+  return numpy_array(force ? ops::to_device(detach(t), Device{}) : t);
+}
 
 py::object array_method(const Tensor& t, const py::object& dtype, const py::object& copy) {
   const py::object array = numpy_array(t);
@@ -152,6 +156,33 @@ PyObject* array_interface(PyObject* self, void*) {
     interface["strides"] = owned(to_python(strides));
     interface["data"] =
         owned(Py_BuildValue("(NO)", PyLong_FromVoidPtr(t.data()), t->storage->read_only() ? Py_True : Py_False));
+    return interface.release().ptr();
+  } catch (...) {
+    return translate_exception();
+  }
+}
+
+PyObject* cuda_array_interface(PyObject* self, void*) {
+  try {
+    const Tensor& t = as_tensor(self);
+    if (t.device().type != DeviceType::cuda || !codes_of(t.dtype()).typestr || needs_grad(t)) {
+      PyErr_Format(PyExc_AttributeError,
+                   "__cuda_array_interface__ is of tensors in GPU memory that need no gradient and are not bfloat16, "
+                   "got %s %s",
+                   to_string(t.device()).c_str(), name(t.dtype()));
+      return nullptr;
+    }
+    py::dict interface;
+    interface["version"] = py::int_(3);
+    interface["typestr"] = py::str(codes_of(t.dtype()).typestr);
+    interface["shape"] = owned(to_python(t.sizes()));
+    Dims strides = t.strides();
+    for (int64_t& s : strides) s *= int64_t(itemsize(t.dtype()));
+    interface["strides"] = t.is_contiguous() ? py::object(py::none()) : owned(to_python(strides));
+    interface["data"] = owned(Py_BuildValue("(NO)", PyLong_FromVoidPtr(t.numel() ? t.data() : nullptr),
+                                            t->storage->read_only() ? Py_True : Py_False));
+    const GpuStream stream = gpu::current_stream(t.device().index);
+    interface["stream"] = py::int_(stream ? reinterpret_cast<uintptr_t>(stream) : 1);
     return interface.release().ptr();
   } catch (...) {
     return translate_exception();

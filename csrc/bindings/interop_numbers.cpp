@@ -1,10 +1,12 @@
 // Numbers in and out: Python's and NumPy's scalars, item() and tolist().
 #include <cstring>
 
+#include "autograd/tape.h"
 #include "bindings/arguments.h"
 #include "bindings/interop.h"
 #include "core/error.h"
 #include "core/half.h"
+#include "ops/broadcast.h"
 #include "ops/pointwise.h"
 
 namespace hotloop::bindings {
@@ -109,12 +111,14 @@ bool number_operand(PyObject* object, Tensor& out) {
 PyObject* item_object(const Tensor& t) {
   if (t.numel() != 1)
     fail<RuntimeError>("a Tensor with %lld elements cannot be converted to Scalar", static_cast<long long>(t.numel()));
+  if (t.device().type != DeviceType::cpu) return item_object(ops::to_device(detach(t), Device{}));
   PyObject* result = reader_of(t.dtype())(t.data<char>());
   if (!result) throw PythonError();
   return result;
 }
 
 PyObject* nested_list(const Tensor& t) {
+  if (t.device().type != DeviceType::cpu) return nested_list(ops::to_device(detach(t), Device{}));
   PyObject* result = nested(t, reader_of(t.dtype()), t.data<char>(), 0);
   if (!result) throw PythonError();
   return result;

@@ -44,6 +44,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   bind_interop();
   bind_packed_weight(module);
   bind_runtime(module);
+  bind_gpu(module);
   bind_tensor_type(module);
 
   static std::vector<PyMethodDef> functions;

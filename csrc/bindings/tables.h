@@ -25,5 +25,6 @@ void add_loss_rows();
 void add_optimizer_rows();
 void bind_packed_weight(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);  // threads, memory, instruction sets, seeds, build
+void bind_gpu(pybind11::module_& module);      // devices, streams, events, memory of GPUs
 
 }  // namespace hotloop::bindings

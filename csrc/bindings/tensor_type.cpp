@@ -325,6 +325,7 @@ PyGetSetDef properties[] = {
     {"is_cuda", get<+[](const Tensor& t) { return t.device().type == DeviceType::cuda; }>, nullptr,
      "whether the memory is a GPU's", nullptr},
     {"__array_interface__", array_interface, nullptr, "NumPy's array interface, version 3", nullptr},
+    {"__cuda_array_interface__", cuda_array_interface, nullptr, "CUDA's array interface, version 3", nullptr},
     {"__array_priority__", array_priority, nullptr, "NumPy's operators give way to the tensor's", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {}};

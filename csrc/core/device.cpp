@@ -1,6 +1,7 @@
 #include "core/device.h"
 
 #include "core/error.h"
+#include "core/gpu.h"
 
 namespace hotloop {
 
@@ -18,13 +19,24 @@ Device parse_device(const std::string& name) {
   fail<ValueError>("device: expected 'cpu', 'cuda' or 'cuda:N', got '%s'", name.c_str());
 }
 
-bool cuda_is_available() { return false; }
+static thread_local Device device_by_default;
+Device default_device() { return device_by_default; }
+void set_default_device(Device device) {
+  require_device(device);
+  device_by_default = device;
+}
 
-const char* cuda_why_not() { return "hotloop was built without CUDA kernels"; }
+bool cuda_is_available() { return gpu::device_count() > 0; }
+
+const char* cuda_why_not() { return gpu::why_not(); }
 
 void require_device(Device device) {
-  if (device.type == DeviceType::cuda && !cuda_is_available())
-    fail<RuntimeError>("device %s is not available: %s", to_string(device).c_str(), cuda_why_not());
+  if (device.type == DeviceType::cpu) return;
+  const int count = gpu::device_count();
+  if (count == 0) fail<RuntimeError>("device %s is not available: %s", to_string(device).c_str(), cuda_why_not());
+  if (device.index >= count)
+    fail<RuntimeError>("device %s is not available: this machine has cuda:0 to cuda:%d", to_string(device).c_str(),
+                       count - 1);
 }
 
 }  // namespace hotloop

@@ -1,5 +1,4 @@
-// Where a tensor lives. The GPU's kernels come with the CUDA build; its place in the op record,
-// in dispatch and in memory stands from the start.
+// Where a tensor lives.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +19,9 @@ std::string to_string(Device device);          // "cpu", "cuda:0"
 Device parse_device(const std::string& name);  // throws ValueError listing what is valid
 // Throws RuntimeError saying why `device` can't be used here (no driver, built without CUDA, ...).
 void require_device(Device device);
+// Where tensors are made that no device is named for; of the calling thread.
+Device default_device();
+void set_default_device(Device device);
 bool cuda_is_available();
 const char* cuda_why_not();  // empty when available
 

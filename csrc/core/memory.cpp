@@ -283,13 +283,6 @@ void count_allocation(ThreadCache& cache, size_t bytes) {
   }
 }
 
-[[gnu::cold]] void count_down_to_failure(size_t bytes) {
-  if (allocations_until_failure.load(std::memory_order_relaxed) > 0 &&
-      allocations_until_failure.fetch_sub(1, std::memory_order_relaxed) == 1) {
-    fail<OutOfMemory>("cannot allocate %zu bytes: failure asked for by fail_allocation_after", bytes);
-  }
-}
-
 [[noreturn, gnu::cold]] void fail_out_of_memory(size_t bytes) {
   const MemoryStats stats = memory_stats();
   fail<OutOfMemory>("cannot allocate %zu bytes: the system has no more memory (%lld bytes in use, %lld reserved)",
@@ -398,7 +391,7 @@ void* allocate_from_system(size_t size) {
 
 void* allocate(size_t bytes) {
   if (allocations_until_failure.load(std::memory_order_relaxed) > 0) [[unlikely]] {
-    count_down_to_failure(bytes);
+    fail_if_asked(bytes);
   }
   ThreadCache* cache = thread_cache;
   if (cache != nullptr && bytes <= class_size(kThreadClasses - 1)) [[likely]] {
@@ -470,6 +463,13 @@ void empty_cache() {
     hand_over(*cache);
   }
   released.take(global, 0);
+}
+
+[[gnu::cold]] void fail_if_asked(size_t bytes) {
+  if (allocations_until_failure.load(std::memory_order_relaxed) > 0 &&
+      allocations_until_failure.fetch_sub(1, std::memory_order_relaxed) == 1) {
+    fail<OutOfMemory>("cannot allocate %zu bytes: failure asked for by fail_allocation_after", bytes);
+  }
 }
 
 void fail_allocation_after(int64_t n) { allocations_until_failure.store(n, std::memory_order_relaxed); }

@@ -28,6 +28,8 @@ void empty_cache();  // gives cached blocks back to the system
 // Fails the n-th allocation from now (1 = the next) with OutOfMemory, once; 0 switches it off.
 // For the tests that walk every failure point.
 void fail_allocation_after(int64_t n);
+// Throws where an allocation of host or GPU memory was asked to fail; every allocator calls it first.
+void fail_if_asked(size_t bytes);
 
 // Scratch memory of a kernel, from the same allocator.
 class Workspace {

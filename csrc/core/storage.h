@@ -31,7 +31,10 @@ class Storage final : public RefCounted {
  private:
   void* data_;
   size_t bytes_;
-  void* owner_ = nullptr;
+  union {
+    void* owner_ = nullptr;  // of a guest's memory
+    void* stream_;           // of our own GPU memory: the stream that it was taken on and goes back to
+  };
   Release release_ = nullptr;
   std::atomic<uint32_t> version_{0};
   Device device_;

@@ -1,6 +1,9 @@
 #include "core/tensor.h"
 
+#include <cstring>
+
 #include "core/error.h"
+#include "core/gpu.h"
 
 namespace hotloop {
 
@@ -40,6 +43,22 @@ Tensor empty(const Dims& sizes, DType dtype, Device device) {
   Ref<Storage> storage = make_ref<Storage>(size_t(bytes), device);
   char* data = static_cast<char*>(storage->data());
   return Tensor(make_ref<TensorImpl>(std::move(storage), data, dtype, sizes, contiguous_strides(sizes)));
+}
+
+void set_zero(const Tensor& t) {
+  const size_t bytes = size_t(t.numel()) * itemsize(t.dtype());
+  if (t.device().type == DeviceType::cpu)
+    std::memset(t.data(), 0, bytes);
+  else
+    gpu::fill_bytes(t.data(), 0, bytes, t.device().index);
+}
+
+void copy_memory(const Tensor& to, const Tensor& from) {
+  const size_t bytes = size_t(to.numel()) * itemsize(to.dtype());
+  if (to.device().type == DeviceType::cpu)
+    std::memcpy(to.data(), from.data(), bytes);
+  else
+    gpu::copy_within(to.data(), from.data(), bytes, to.device().index);
 }
 
 Tensor make_view(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset) {

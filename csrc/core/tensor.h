@@ -73,6 +73,9 @@ class Tensor {
 
 // Uninitialised contiguous memory.
 Tensor empty(const Dims& sizes, DType dtype, Device device = {});
+// Whole contiguous memory, on whichever device: zeros, or the bytes of a tensor of the same dtype and number.
+void set_zero(const Tensor& t);
+void copy_memory(const Tensor& to, const Tensor& from);
 // Another view of the same storage; `offset` in elements from t's first.
 Tensor make_view(const Tensor& t, const Dims& sizes, const Dims& strides, int64_t offset = 0);
 

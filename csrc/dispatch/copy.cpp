@@ -11,10 +11,11 @@ namespace dispatch {
 namespace {
 
 constexpr Candidate<CopyArgs> kCopy[] = {HOTLOOP_CANDIDATES(copy, kAllDTypes, nullptr)};
+constexpr GpuCandidate<CopyArgs> kGpuCopy[] = {HOTLOOP_GPU_CANDIDATE(copy, kAllDTypes, nullptr)};
 
 }  // namespace
 
-void copy(const CopyArgs& args) { run("copy", kCopy, args.to, args); }
+void copy(Device device, const CopyArgs& args) { run("copy", kCopy, kGpuCopy, device, args.to, args); }
 
 }  // namespace dispatch
 }  // namespace hotloop

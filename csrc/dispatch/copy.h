@@ -1,10 +1,11 @@
 // Copies and fills (kernels/args/copy.h).
 #pragma once
 
+#include "core/device.h"
 #include "kernels/args/copy.h"
 
 namespace hotloop::dispatch {
 
-void copy(const CopyArgs& args);
+void copy(Device device, const CopyArgs& args);
 
 }  // namespace hotloop::dispatch

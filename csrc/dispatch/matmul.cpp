@@ -34,6 +34,7 @@ void matmul_pack(const PackArgs&);
 namespace reference {
 void matmul(const MatmulArgs&);
 }
+HOTLOOP_GPU_KERNEL(matmul, MatmulArgs)
 
 }  // namespace hotloop
 
@@ -118,6 +119,8 @@ constexpr Candidate<MatmulArgs> kCandidates[] = {
         HOTLOOP_MATMUL_CANDIDATES(baseline){"matmul_reference", Isa::reference, kAllDTypes, nullptr, reference::matmul},
 };
 
+constexpr GpuCandidate<MatmulArgs> kGpuCandidates[] = {HOTLOOP_GPU_CANDIDATE(matmul, kAllDTypes, nullptr)};
+
 bool empty(const MatmulArgs& args) {
   bool none = args.m == 0 || args.n == 0;
   for (int d = 0; d < args.batch_dims; ++d) none |= args.batch[d] == 0;
@@ -139,9 +142,11 @@ MatmulArgs transposed(MatmulArgs args) {
 
 }  // namespace
 
-void matmul(const MatmulArgs& args) {
+void matmul(Device device, const MatmulArgs& args) {
   if (empty(args)) [[unlikely]]
     return;
+  if (device.type != DeviceType::cpu) [[unlikely]]
+    return run_gpu("matmul", kGpuCandidates, device, args.dtype, args);
   if (args.n == 1 && args.m > 1 && args.a_col_stride != 1 && args.out_row_stride == 1 && !args.packed_b) [[unlikely]]
     return run("matmul", kCandidates, args.dtype, transposed(args));
   run("matmul", kCandidates, args.dtype, args);

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "core/cpu_features.h"
+#include "core/device.h"
 #include "kernels/args/matmul.h"
 
 namespace hotloop::dispatch {
 
 // Empty products do nothing; k == 0 gives the epilogue of zeros. The contract: kernels/args/matmul.h.
-void matmul(const MatmulArgs& args);
+void matmul(Device device, const MatmulArgs& args);
 
 // A matrix B (k, n) packed once for the instruction set that is active, to be multiplied many times.
 class PackedMatrix {

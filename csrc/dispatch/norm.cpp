@@ -10,9 +10,14 @@ HOTLOOP_KERNEL(norm_backward, NormBackwardArgs)
 namespace hotloop::dispatch {
 
 static const Candidate<NormArgs> kNorm[] = {HOTLOOP_CANDIDATES(norm, kFloats, nullptr)};
+static const GpuCandidate<NormArgs> kGpuNorm[] = {HOTLOOP_GPU_CANDIDATE(norm, kFloats, nullptr)};
 static const Candidate<NormBackwardArgs> kNormBackward[] = {HOTLOOP_CANDIDATES(norm_backward, kFloats, nullptr)};
+static const GpuCandidate<NormBackwardArgs> kGpuNormBackward[] = {
+    HOTLOOP_GPU_CANDIDATE(norm_backward, kFloats, nullptr)};
 
-void norm(const NormArgs& args) { run("norm", kNorm, args.dtype, args); }
-void norm_backward(const NormBackwardArgs& args) { run("norm_backward", kNormBackward, args.dtype, args); }
+void norm(Device device, const NormArgs& args) { run("norm", kNorm, kGpuNorm, device, args.dtype, args); }
+void norm_backward(Device device, const NormBackwardArgs& args) {
+  run("norm_backward", kNormBackward, kGpuNormBackward, device, args.dtype, args);
+}
 
 }  // namespace hotloop::dispatch

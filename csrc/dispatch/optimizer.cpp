@@ -24,10 +24,11 @@ HOTLOOP_OPTIMIZERS(HOTLOOP_KERNEL)
 
 namespace hotloop::dispatch {
 
-#define HOTLOOP_OPTIMIZER_LIST(name, Args)                                                         \
-  void name(const Args& args) {                                                                    \
-    static constexpr Candidate<Args> kCandidates[] = {HOTLOOP_CANDIDATES(name, kFloats, nullptr)}; \
-    run(#name, kCandidates, args.list.dtype, args);                                                \
+#define HOTLOOP_OPTIMIZER_LIST(name, Args)                                                                  \
+  void name(Device device, const Args& args) {                                                              \
+    static constexpr Candidate<Args> kCandidates[] = {HOTLOOP_CANDIDATES(name, kFloats, nullptr)};          \
+    static constexpr GpuCandidate<Args> kGpuCandidates[] = {HOTLOOP_GPU_CANDIDATE(name, kFloats, nullptr)}; \
+    run(#name, kCandidates, kGpuCandidates, device, args.list.dtype, args);                                 \
   }
 HOTLOOP_OPTIMIZERS(HOTLOOP_OPTIMIZER_LIST)
 

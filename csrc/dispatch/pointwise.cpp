@@ -16,6 +16,11 @@ extern const PointwiseTable* const pointwise_tables[kDTypeCount];
 namespace reference {
 extern const PointwiseTable* const pointwise_tables[kDTypeCount];
 }
+#if defined(HOTLOOP_GPU)
+namespace sm80 {
+void pointwise(PointwiseOp op, DType dtype, const PointwiseArgs& args, GpuStream stream);
+}
+#endif
 
 namespace dispatch {
 
@@ -52,6 +57,12 @@ constexpr const char* kAvx512Names[kPointwiseOps] = {
 #include "kernels/args/pointwise.def"
 };
 #endif
+#if defined(HOTLOOP_GPU)
+#define EACH(name) #name "_sm80",
+constexpr const char* kGpuNames[kPointwiseOps] = {
+#include "kernels/args/pointwise.def"
+};
+#endif
 #define EACH(name) #name "_reference",
 constexpr const char* kReferenceNames[kPointwiseOps] = {
 #include "kernels/args/pointwise.def"
@@ -84,6 +95,14 @@ const PointwiseTables pointwise_tables[kIsaCount] = {
     {avx512::pointwise_tables, kAvx512Names},       {avx512::pointwise_tables, kAvx512Names},
 #endif
 };
+
+void pointwise_gpu([[maybe_unused]] Device device, [[maybe_unused]] PointwiseOp op, [[maybe_unused]] DType dtype,
+                   [[maybe_unused]] const PointwiseArgs& args) {
+#if defined(HOTLOOP_GPU)
+  detail::last = kGpuNames[int(op)];
+  sm80::pointwise(op, dtype, args, gpu::current_stream(device.index));
+#endif
+}
 
 int inputs(PointwiseOp op) { return kRows[int(op)].inputs; }
 const char* name(PointwiseOp op) { return kRows[int(op)].name; }

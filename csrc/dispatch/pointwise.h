@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/cpu_features.h"
+#include "core/device.h"
 #include "core/dtype.h"
 #include "dispatch/list.h"
 #include "kernels/args/pointwise.h"
@@ -16,11 +17,15 @@ struct PointwiseTables {
 };
 extern const PointwiseTables pointwise_tables[kIsaCount];
 
-// Null where the op lacks the dtype.
-inline PointwiseKernel pointwise_kernel(PointwiseOp op, DType dtype) {
+void pointwise_gpu(Device device, PointwiseOp op, DType dtype, const PointwiseArgs& args);
+
+// The op must have the dtype.
+inline void pointwise(Device device, PointwiseOp op, DType dtype, const PointwiseArgs& args) {
+  if (device.type != DeviceType::cpu) [[unlikely]]
+    return pointwise_gpu(device, op, dtype, args);
   const PointwiseTables& tables = pointwise_tables[int(active_isa())];
   detail::last = tables.names[int(op)];
-  return (*tables.by_dtype[int(dtype)])[int(op)];
+  (*tables.by_dtype[int(dtype)])[int(op)](args);
 }
 
 int inputs(PointwiseOp op);

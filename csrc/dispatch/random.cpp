@@ -16,23 +16,42 @@ namespace dispatch {
 namespace {
 
 constexpr Candidate<RandomArgs> k_random_uniform[] = {HOTLOOP_CANDIDATES(random_uniform, kFloats, nullptr)};
+constexpr GpuCandidate<RandomArgs> kGpu_random_uniform[] = {HOTLOOP_GPU_CANDIDATE(random_uniform, kFloats, nullptr)};
 constexpr Candidate<RandomArgs> k_random_normal[] = {HOTLOOP_CANDIDATES(random_normal, kFloats, nullptr)};
+constexpr GpuCandidate<RandomArgs> kGpu_random_normal[] = {HOTLOOP_GPU_CANDIDATE(random_normal, kFloats, nullptr)};
 constexpr Candidate<RandomArgs> k_random_bernoulli[] = {HOTLOOP_CANDIDATES(random_bernoulli, kAllDTypes, nullptr)};
+constexpr GpuCandidate<RandomArgs> kGpu_random_bernoulli[] = {
+    HOTLOOP_GPU_CANDIDATE(random_bernoulli, kAllDTypes, nullptr)};
 constexpr Candidate<RandomArgs> k_random_integers[] = {
     HOTLOOP_CANDIDATES(random_integers, kIntegers | kFloats, nullptr)};
+constexpr GpuCandidate<RandomArgs> kGpu_random_integers[] = {
+    HOTLOOP_GPU_CANDIDATE(random_integers, kIntegers | kFloats, nullptr)};
 constexpr Candidate<DropoutArgs> k_dropout[] = {HOTLOOP_CANDIDATES(dropout, kFloats, nullptr)};
+constexpr GpuCandidate<DropoutArgs> kGpu_dropout[] = {HOTLOOP_GPU_CANDIDATE(dropout, kFloats, nullptr)};
 constexpr Candidate<DropoutBackwardArgs> k_dropout_backward[] = {
     HOTLOOP_CANDIDATES(dropout_backward, kFloats, nullptr)};
+constexpr GpuCandidate<DropoutBackwardArgs> kGpu_dropout_backward[] = {
+    HOTLOOP_GPU_CANDIDATE(dropout_backward, kFloats, nullptr)};
 
 }  // namespace
 
-void random_uniform(const RandomArgs& args) { run("random_uniform", k_random_uniform, args.dtype, args); }
-void random_normal(const RandomArgs& args) { run("random_normal", k_random_normal, args.dtype, args); }
-void random_bernoulli(const RandomArgs& args) { run("random_bernoulli", k_random_bernoulli, args.dtype, args); }
-void random_integers(const RandomArgs& args) { run("random_integers", k_random_integers, args.dtype, args); }
-void dropout(const DropoutArgs& args) { run("dropout", k_dropout, args.dtype, args); }
-void dropout_backward(const DropoutBackwardArgs& args) {
-  run("dropout_backward", k_dropout_backward, args.dtype, args);
+void random_uniform(Device device, const RandomArgs& args) {
+  run("random_uniform", k_random_uniform, kGpu_random_uniform, device, args.dtype, args);
+}
+void random_normal(Device device, const RandomArgs& args) {
+  run("random_normal", k_random_normal, kGpu_random_normal, device, args.dtype, args);
+}
+void random_bernoulli(Device device, const RandomArgs& args) {
+  run("random_bernoulli", k_random_bernoulli, kGpu_random_bernoulli, device, args.dtype, args);
+}
+void random_integers(Device device, const RandomArgs& args) {
+  run("random_integers", k_random_integers, kGpu_random_integers, device, args.dtype, args);
+}
+void dropout(Device device, const DropoutArgs& args) {
+  run("dropout", k_dropout, kGpu_dropout, device, args.dtype, args);
+}
+void dropout_backward(Device device, const DropoutBackwardArgs& args) {
+  run("dropout_backward", k_dropout_backward, kGpu_dropout_backward, device, args.dtype, args);
 }
 
 }  // namespace dispatch

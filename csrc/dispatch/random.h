@@ -1,15 +1,16 @@
 // Random fills and dropout (kernels/args/random.h).
 #pragma once
 
+#include "core/device.h"
 #include "kernels/args/random.h"
 
 namespace hotloop::dispatch {
 
-void random_uniform(const RandomArgs& args);
-void random_normal(const RandomArgs& args);
-void random_bernoulli(const RandomArgs& args);
-void random_integers(const RandomArgs& args);
-void dropout(const DropoutArgs& args);
-void dropout_backward(const DropoutBackwardArgs& args);
+void random_uniform(Device device, const RandomArgs& args);
+void random_normal(Device device, const RandomArgs& args);
+void random_bernoulli(Device device, const RandomArgs& args);
+void random_integers(Device device, const RandomArgs& args);
+void dropout(Device device, const DropoutArgs& args);
+void dropout_backward(Device device, const DropoutBackwardArgs& args);
 
 }  // namespace hotloop::dispatch

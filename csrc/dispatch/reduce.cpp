@@ -12,8 +12,9 @@ HOTLOOP_KERNEL(reduce, ReduceArgs)
 namespace hotloop::dispatch {
 
 static const Candidate<ReduceArgs> kReduce[] = {HOTLOOP_CANDIDATES(reduce, kAllDTypes, nullptr)};
+static const GpuCandidate<ReduceArgs> kGpuReduce[] = {HOTLOOP_GPU_CANDIDATE(reduce, kAllDTypes, nullptr)};
 
-void reduce(const ReduceArgs& args) { run("reduce", kReduce, args.dtype, args); }
+void reduce(Device device, const ReduceArgs& args) { run("reduce", kReduce, kGpuReduce, device, args.dtype, args); }
 
 // Largest stride first; stable, so that dims of equal stride keep their order.
 static void sort_by_stride(ReduceDim* dims, int count) {

@@ -1,6 +1,7 @@
 // Reductions: from a problem to a kernel.
 #pragma once
 
+#include "core/device.h"
 #include "kernels/args/reduce.h"
 
 namespace hotloop::dispatch {
@@ -11,6 +12,6 @@ namespace hotloop::dispatch {
 void set_reduce_dims(ReduceArgs& args, int ndim, const int64_t* sizes, const int64_t* in_strides,
                      const int64_t* out_strides, uint64_t reduce);
 
-void reduce(const ReduceArgs& args);
+void reduce(Device device, const ReduceArgs& args);
 
 }  // namespace hotloop::dispatch

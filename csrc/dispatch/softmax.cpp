@@ -12,17 +12,30 @@ HOTLOOP_KERNEL(cross_entropy_backward, CrossEntropyArgs)
 namespace hotloop::dispatch {
 
 static const Candidate<SoftmaxArgs> kSoftmax[] = {HOTLOOP_CANDIDATES(softmax, kFloats, nullptr)};
+static const GpuCandidate<SoftmaxArgs> kGpuSoftmax[] = {HOTLOOP_GPU_CANDIDATE(softmax, kFloats, nullptr)};
 static const Candidate<SoftmaxBackwardArgs> kSoftmaxBackward[] = {
     HOTLOOP_CANDIDATES(softmax_backward, kFloats, nullptr)};
+static const GpuCandidate<SoftmaxBackwardArgs> kGpuSoftmaxBackward[] = {
+    HOTLOOP_GPU_CANDIDATE(softmax_backward, kFloats, nullptr)};
 static const Candidate<CrossEntropyArgs> kCrossEntropy[] = {HOTLOOP_CANDIDATES(cross_entropy, kFloats, nullptr)};
+static const GpuCandidate<CrossEntropyArgs> kGpuCrossEntropy[] = {
+    HOTLOOP_GPU_CANDIDATE(cross_entropy, kFloats, nullptr)};
 static const Candidate<CrossEntropyArgs> kCrossEntropyBackward[] = {
     HOTLOOP_CANDIDATES(cross_entropy_backward, kFloats, nullptr)};
+static const GpuCandidate<CrossEntropyArgs> kGpuCrossEntropyBackward[] = {
+    HOTLOOP_GPU_CANDIDATE(cross_entropy_backward, kFloats, nullptr)};
 
-void softmax(const SoftmaxArgs& args) { run("softmax", kSoftmax, args.dtype, args); }
-void softmax_backward(const SoftmaxBackwardArgs& args) { run("softmax_backward", kSoftmaxBackward, args.dtype, args); }
-void cross_entropy(const CrossEntropyArgs& args) { run("cross_entropy", kCrossEntropy, args.dtype, args); }
-void cross_entropy_backward(const CrossEntropyArgs& args) {
-  run("cross_entropy_backward", kCrossEntropyBackward, args.dtype, args);
+void softmax(Device device, const SoftmaxArgs& args) {
+  run("softmax", kSoftmax, kGpuSoftmax, device, args.dtype, args);
+}
+void softmax_backward(Device device, const SoftmaxBackwardArgs& args) {
+  run("softmax_backward", kSoftmaxBackward, kGpuSoftmaxBackward, device, args.dtype, args);
+}
+void cross_entropy(Device device, const CrossEntropyArgs& args) {
+  run("cross_entropy", kCrossEntropy, kGpuCrossEntropy, device, args.dtype, args);
+}
+void cross_entropy_backward(Device device, const CrossEntropyArgs& args) {
+  run("cross_entropy_backward", kCrossEntropyBackward, kGpuCrossEntropyBackward, device, args.dtype, args);
 }
 
 }  // namespace hotloop::dispatch

@@ -15,9 +15,11 @@ static const char* too_long(const SortArgs& args) {
 }
 
 static const Candidate<SortArgs> kSort[] = {HOTLOOP_CANDIDATES(sort, kAllDTypes, too_long)};
+static const GpuCandidate<SortArgs> kGpuSort[] = {HOTLOOP_GPU_CANDIDATE(sort, kAllDTypes, too_long)};
 static const Candidate<SearchArgs> kSearch[] = {HOTLOOP_CANDIDATES(search, kAllDTypes, nullptr)};
+static const GpuCandidate<SearchArgs> kGpuSearch[] = {HOTLOOP_GPU_CANDIDATE(search, kAllDTypes, nullptr)};
 
-void sort(const SortArgs& args) { run("sort", kSort, args.dtype, args); }
-void search(const SearchArgs& args) { run("search", kSearch, args.dtype, args); }
+void sort(Device device, const SortArgs& args) { run("sort", kSort, kGpuSort, device, args.dtype, args); }
+void search(Device device, const SearchArgs& args) { run("search", kSearch, kGpuSearch, device, args.dtype, args); }
 
 }  // namespace hotloop::dispatch

@@ -1,11 +1,12 @@
 // Sorting, selecting, searching: from a problem to a kernel.
 #pragma once
 
+#include "core/device.h"
 #include "kernels/args/sort.h"
 
 namespace hotloop::dispatch {
 
-void sort(const SortArgs& args);
-void search(const SearchArgs& args);
+void sort(Device device, const SortArgs& args);
+void search(Device device, const SearchArgs& args);
 
 }  // namespace hotloop::dispatch

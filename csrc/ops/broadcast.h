@@ -10,5 +10,7 @@ Dims broadcast_shape(const char* op, const Dims& a, const Dims& b);
 // Sums t over the dims that broadcasting added or stretched; t itself where nothing was.
 Tensor sum_to(const Tensor& t, const Dims& sizes);
 Tensor to_dtype(const Tensor& t, DType dtype);
+// A contiguous copy in the device's memory, or x itself where it lies there.
+Tensor to_device(const Tensor& x, Device device);
 
 }  // namespace hotloop::ops

@@ -1,13 +1,44 @@
 #include "ops/call.h"
 
 #include "core/error.h"
+#include "core/gpu.h"
 #include "core/host_lock.h"
+#include "core/inline_vector.h"
 
 namespace hotloop {
 
 Listener listeners[kListeners];
 
 namespace {
+
+// Numbers that lie on the CPU beside a GPU's tensors, for a kernel that reads its inputs there: it is given copies.
+void launch_with_moved_numbers(Call& call, void (*kernel)(Call&)) {
+  InlineVector<Tensor, 6> moved;
+  for (int i = 0; i < call.n_inputs; ++i) {
+    const Tensor& t = call.inputs[i];
+    if (!t.defined() || t.device() == call.device) {
+      moved.emplace(t);
+      continue;
+    }
+    moved.emplace(empty(t.sizes(), t.dtype(), call.device));
+    gpu::copy_from_host(moved[i].data(), t.data(), itemsize(t.dtype()), call.device.index);
+  }
+  const Tensor* given = call.inputs;
+  call.inputs = &moved[0];
+  kernel(call);
+  call.inputs = given;
+}
+
+void launch_on_gpu(Call& call, void (*kernel)(Call&)) {
+  const gpu::DeviceGuard guard(call.device.index);
+  gpu::set_current_device(call.device.index);
+  bool numbers = false;
+  if (!call.op.takes_host_numbers)
+    for (int i = 0; i < call.n_inputs; ++i)
+      numbers |= call.inputs[i].defined() && call.inputs[i].device().type == DeviceType::cpu;
+  if (numbers) return launch_with_moved_numbers(call, kernel);
+  kernel(call);
+}
 
 // The device of the first tensor that isn't a lone number: a 0-d tensor may stand on the CPU beside
 // tensors of any device.
@@ -77,7 +108,9 @@ void run(Call& call) {
   } else {
     const auto kernel = op.kernel[int(call.device.type)];
     if (!kernel) fail<RuntimeError>("%s: no kernel for device %s", op.name, to_string(call.device).c_str());
-    if (host_lock_held) {
+    if (call.device.type != DeviceType::cpu) [[unlikely]] {
+      launch_on_gpu(call, kernel);
+    } else if (host_lock_held) {
       const Cost cost = cost_of(call);
       ReleaseHostLock unlock(int64_t(cost.flops + cost.bytes / 4));
       kernel(call);

@@ -1,6 +1,7 @@
 // Copies: clone, conversion, writing over, joining. One kernel family moves and converts strided elements.
 #include "dispatch/copy.h"
 #include "core/error.h"
+#include "core/gpu.h"
 #include "dispatch/pointwise.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
@@ -12,7 +13,7 @@ namespace hotloop::ops {
 namespace {
 
 // `in` broadcast to the shape of `out`, converted on the way.
-void copy_cpu(const Tensor& out, const Tensor& in) {
+void copy_elements(const Tensor& out, const Tensor& in) {
   if (out.numel() == 0) return;
   CopyArgs args;
   args.to = out.dtype();
@@ -20,6 +21,7 @@ void copy_cpu(const Tensor& out, const Tensor& in) {
   PointwiseArgs& p = args.operands;
   p.out = out.data();
   p.in[0] = in.data();
+  p.host_inputs = in.device() != out.device();  // a number (fill_)
   p.dense = out->contiguous && in->contiguous && in.numel() == out.numel();
   if (p.dense) {
     p.ndim = 1;
@@ -35,25 +37,25 @@ void copy_cpu(const Tensor& out, const Tensor& in) {
     }
     dispatch::coalesce(p, 1);
   }
-  dispatch::copy(args);
+  dispatch::copy(out.device(), args);
 }
 
 void identity_gradient(Gradient& g) { g.set(0, g.grad(0)); }
 
 const OpRecord clone_op{.name = "clone",
                         .shape = [](Call& c) { pointwise_output(c, c.in(0).sizes(), c.in(0).dtype()); },
-                        .kernel = {[](Call& c) { copy_cpu(c.outputs[0], c.in(0)); }},
+                        .kernel = every_device([](Call& c) { copy_elements(c.outputs[0], c.in(0)); }),
                         .gradient = identity_gradient};
 
 // Row-major whatever the input's layout.
 const OpRecord contiguous_op{.name = "contiguous",
                              .shape = [](Call& c) { c.output(0, c.in(0).sizes(), c.in(0).dtype()); },
-                             .kernel = {[](Call& c) { copy_cpu(c.outputs[0], c.in(0)); }},
+                             .kernel = every_device([](Call& c) { copy_elements(c.outputs[0], c.in(0)); }),
                              .gradient = identity_gradient};
 
 const OpRecord to_op{.name = "to",
                      .shape = [](Call& c) { pointwise_output(c, c.in(0).sizes(), c.attrs<DType>()); },
-                     .kernel = {[](Call& c) { copy_cpu(c.outputs[0], c.in(0)); }},
+                     .kernel = every_device([](Call& c) { copy_elements(c.outputs[0], c.in(0)); }),
                      .gradient = identity_gradient,
                      .attributes_bytes = sizeof(DType)};
 
@@ -67,8 +69,37 @@ const OpRecord copy_op{.name = "copy_",
                                    "copy_: source of shape %s can't be broadcast to the destination's %s",
                                    to_string(c.in(0).sizes()).c_str(), to_string(out.sizes()).c_str());
                            },
-                       .kernel = {[](Call& c) { copy_cpu(c.outputs[0], c.in(0)); }},
+                       .kernel = every_device([](Call& c) { copy_elements(c.outputs[0], c.in(0)); }),
                        .gradient = identity_gradient};
+
+struct Transfer {
+  Device from, to;
+};
+
+// x, contiguous, in the memory of another device.
+const OpRecord transfer_op{.name = "to",
+                           .shape =
+                               [](Call& c) {
+                                 c.device = c.attrs<Transfer>().to;
+                                 c.output(0, c.in(0).sizes(), c.in(0).dtype());
+                               },
+                           .kernel = every_device([](Call& c) {
+                             const Device from = c.attrs<Transfer>().from, to = c.attrs<Transfer>().to;
+                             const Tensor &x = c.in(0), &out = c.outputs[0];
+                             const size_t bytes = size_t(x.numel()) * itemsize(x.dtype());
+                             if (to.type == DeviceType::cpu)
+                               gpu::copy_to_host(out.data(), x.data(), bytes, from.index);
+                             else if (from.type == DeviceType::cpu)
+                               gpu::copy_from_host(out.data(), x.data(), bytes, to.index);
+                             else
+                               gpu::copy_between(out.data(), to.index, x.data(), from.index, bytes);
+                           }),
+                           .gradient =
+                               [](Gradient& g) {
+                                 if (g.grad(0).defined()) g.set(0, to_device(g.grad(0), g.attrs<Transfer>().from));
+                               },
+                           .attributes_bytes = sizeof(Transfer),
+                           .takes_host_numbers = true};
 
 const OpRecord fill_op{.name = "fill_",
                        .shape =
@@ -78,10 +109,10 @@ const OpRecord fill_op{.name = "fill_",
                                fail<RuntimeError>("fill_: value %g cannot be converted to type %s without overflow",
                                                   c.attrs<Scalar>().as_double(), name(dtype));
                            },
-                       .kernel = {[](Call& c) {
+                       .kernel = every_device([](Call& c) {
                          const Tensor& out = c.outputs[0];
-                         copy_cpu(out, scalar_tensor(c.attrs<Scalar>(), out.dtype()));
-                       }},
+                         copy_elements(out, scalar_tensor(c.attrs<Scalar>(), out.dtype()));
+                       }),
                        .gradient = [](Gradient&) {},
                        .attributes_bytes = sizeof(Scalar)};
 
@@ -104,15 +135,15 @@ const OpRecord cat_op{.name = "cat",
                             }
                             c.output(0, sizes, c.in(0).dtype());
                           },
-                      .kernel = {[](Call& c) {
+                      .kernel = every_device([](Call& c) {
                         const int dim = c.attrs<int>();
                         const Tensor& out = c.outputs[0];
                         int64_t at = 0;
                         for (int i = 0; i < c.n_inputs; ++i) {
-                          copy_cpu(make_view(out, c.in(i).sizes(), out.strides(), at * out.stride(dim)), c.in(i));
+                          copy_elements(make_view(out, c.in(i).sizes(), out.strides(), at * out.stride(dim)), c.in(i));
                           at += c.in(i).size(dim);
                         }
-                      }},
+                      }),
                       .gradient =
                           [](Gradient& g) {
                             if (!g.grad(0).defined()) return;
@@ -149,7 +180,16 @@ Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : call(contigu
 
 Tensor to_dtype(const Tensor& x, DType dtype) { return call(to_op, {x}, dtype); }
 
-void copy_(const Tensor& out, const Tensor& x) { call_into(out, copy_op, {overlaps(out, x) ? clone(x) : x}); }
+Tensor to_device(const Tensor& x, Device device) {
+  if (x.device() == device) return x;
+  require_device(device);
+  return call(transfer_op, {contiguous(x)}, Transfer{x.device(), device});
+}
+
+void copy_(const Tensor& out, const Tensor& x) {
+  if (!(x.device() == out.device())) return copy_(out, to_device(x, out.device()));
+  call_into(out, copy_op, {overlaps(out, x) ? clone(x) : x});
+}
 
 void fill_(const Tensor& out, double value) { call_into(out, fill_op, {}, Scalar(value)); }
 void fill_(const Tensor& out, int64_t value) { call_into(out, fill_op, {}, Scalar(value)); }

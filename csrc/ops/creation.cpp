@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "kernels/args/sequence.h"
+#include "dispatch/sequence.h"
 #include "ops/call.h"
 #include "ops/shape.h"
 
@@ -16,11 +16,11 @@ const OpRecord sequence_op{.name = "arange",
                                  const SequenceArgs& s = c.attrs<SequenceArgs>();
                                  c.output(0, {s.n}, s.dtype);
                                },
-                           .kernel = {[](Call& c) {
+                           .kernel = every_device([](Call& c) {
                              SequenceArgs args = c.attrs<SequenceArgs>();
                              args.out = c.outputs[0].data();
-                             reference::sequence(args);
-                           }},
+                             dispatch::sequence(c.device, args);
+                           }),
                            .attributes_bytes = sizeof(SequenceArgs)};
 
 // `args` without its out, which is made here.

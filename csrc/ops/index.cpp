@@ -4,6 +4,7 @@
 #include "ops/index.h"
 
 #include "core/error.h"
+#include "core/gpu.h"
 #include "dispatch/index.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
@@ -36,8 +37,8 @@ Dims values_sizes(const Indexing& x, const Dims& sizes, const Tensor& index) {
   return out;
 }
 
-void describe(IndexArgs& args, IndexFault& fault, const Indexing& x, const Tensor& array, const Tensor& values,
-              const Tensor& index) {
+void describe(const Call& c, IndexArgs& args, IndexFault& fault, const Indexing& x, const Tensor& array,
+              const Tensor& values, const Tensor& index) {
   args.dtype = array.dtype();
   args.array = array.data();
   args.values = values.data();
@@ -45,12 +46,15 @@ void describe(IndexArgs& args, IndexFault& fault, const Indexing& x, const Tenso
   args.tensor_count = 1;
   args.skip = x.skip;
   args.fault = &fault;
+  args.op = c.op.name;
+  args.gpu_fault = c.device.type == DeviceType::cuda ? gpu::fault_slot(c.device.index) : nullptr;
   IndexTensor& t = args.tensors[0];
   t.indices = index.data<int64_t>();
   const bool scalar = array.ndim() == 0;
   t.size = scalar ? 1 : array.size(x.dim);
   t.array_stride = scalar ? 0 : array.stride(x.dim);
   t.wrap = x.wrap;
+  t.dim = x.dim;
   for (int d = 0; d < index.ndim(); ++d) {
     const bool elements = x.kind == Kind::elements, own = d == x.dim;
     const int value_dim = elements ? d : x.dim + d;
@@ -76,13 +80,13 @@ void check_fault(const char* op, const IndexFault& fault, const Indexing& x, con
 // --- reading: inputs (array, index) -----------------------------------------------------------------
 void read_shape(Call& c) { c.output(0, values_sizes(c.attrs<Indexing>(), c.in(0).sizes(), c.in(1)), c.in(0).dtype()); }
 
-void read_cpu(Call& c) {
+void launch_read(Call& c) {
   const Indexing& x = c.attrs<Indexing>();
   if (c.outputs[0].numel() == 0 && c.in(1).numel() == 0) return;
   IndexArgs args;
   IndexFault fault{-1, 0};
-  describe(args, fault, x, c.in(0), c.outputs[0], c.in(1));
-  dispatch::index_read(args);
+  describe(c, args, fault, x, c.in(0), c.outputs[0], c.in(1));
+  dispatch::index_read(c.device, args);
   check_fault(c.op.name, fault, x, c.in(0).sizes());
 }
 
@@ -96,7 +100,7 @@ void read_gradient(Gradient& g) {
 constexpr OpRecord reading(const char* name) {
   return {.name = name,
           .shape = read_shape,
-          .kernel = {read_cpu},
+          .kernel = every_device(launch_read),
           .gradient = read_gradient,
           .saves = Saves::of(0b10),
           .attributes_bytes = sizeof(Indexing)};
@@ -108,17 +112,17 @@ const OpRecord gather_op = reading("gather");
 // --- adding into zeros: inputs (index, source) ------------------------------------------------------
 const OpRecord add_into_zeros_op{.name = "index_accumulate",
                                  .shape = [](Call& c) { c.output(0, c.attrs<Indexing>().sizes, c.in(1).dtype()); },
-                                 .kernel = {[](Call& c) {
+                                 .kernel = every_device([](Call& c) {
                                    const Indexing& x = c.attrs<Indexing>();
                                    const Tensor& out = c.outputs[0];
-                                   __builtin_memset(out.data(), 0, size_t(out.numel()) * itemsize(out.dtype()));
+                                   set_zero(out);
                                    if (c.in(1).numel() == 0) return;
                                    IndexArgs args;
                                    IndexFault fault{-1, 0};
-                                   describe(args, fault, x, out, c.in(1), c.in(0));
-                                   dispatch::index_add(args);
+                                   describe(c, args, fault, x, out, c.in(1), c.in(0));
+                                   dispatch::index_add(c.device, args);
                                    check_fault(c.op.name, fault, x, out.sizes());
-                                 }},
+                                 }),
                                  .gradient =
                                      [](Gradient& g) {
                                        if (!g.grad(0).defined()) return;
@@ -159,18 +163,18 @@ void write_shape(Call& c) {
   c.output(0, c.in(0).sizes(), c.in(0).dtype());
 }
 
-void write_cpu(Call& c) {
+void launch_write(Call& c) {
   const Writing& w = c.attrs<Writing>();
   const Tensor& out = c.outputs[0];
-  __builtin_memcpy(out.data(), c.in(0).data(), size_t(out.numel()) * itemsize(out.dtype()));  // both contiguous
+  copy_memory(out, c.in(0));  // both contiguous
   if (c.in(1).numel() == 0) return;
   IndexArgs args;
   IndexFault fault{-1, 0};
-  describe(args, fault, w.indexing, out, c.in(2), c.in(1));
+  describe(c, args, fault, w.indexing, out, c.in(2), c.in(1));
   switch (w.write) {
-    case Write::put: dispatch::index_write(args); break;
-    case Write::add: dispatch::index_add(args); break;
-    default: args.combine = IndexCombine(int(w.write) - int(Write::multiply)); dispatch::index_combine(args);
+    case Write::put: dispatch::index_write(c.device, args); break;
+    case Write::add: dispatch::index_add(c.device, args); break;
+    default: args.combine = IndexCombine(int(w.write) - int(Write::multiply)); dispatch::index_combine(c.device, args);
   }
   check_fault(c.op.name, fault, w.indexing, out.sizes());
 }
@@ -185,7 +189,7 @@ extern const OpRecord scatter_reduce_op;
 constexpr OpRecord writing(const char* name) {
   return {.name = name,
           .shape = write_shape,
-          .kernel = {write_cpu},
+          .kernel = every_device(launch_write),
           .gradient = write_gradient,
           .saves = Saves::of(0b010),
           .attributes_bytes = sizeof(Writing)};
@@ -417,7 +421,7 @@ struct Count {
 
 const OpRecord nonzero_op{.name = "nonzero",
                           .shape = [](Call& c) { c.output(0, {c.attrs<Count>().n, c.in(1).numel()}, DType::i64); },
-                          .kernel = {[](Call& c) {
+                          .kernel = every_device([](Call& c) {
                             MaskArgs args{};
                             const Tensor &mask = c.in(0), &sizes = c.in(1);
                             args.mask = mask.data<bool>();
@@ -426,8 +430,8 @@ const OpRecord nonzero_op{.name = "nonzero",
                             args.ndim = int(sizes.numel());
                             args.sizes = sizes.data<int64_t>();
                             args.indices = c.outputs[0].data<int64_t>();
-                            if (c.outputs[0].numel() > 0) dispatch::mask_nonzero(args);
-                          }},
+                            if (c.outputs[0].numel() > 0) dispatch::mask_nonzero(c.device, args);
+                          }),
                           .attributes_bytes = sizeof(Count)};
 
 }  // namespace
@@ -440,10 +444,10 @@ Tensor nonzero(const Tensor& x) {
   args.mask = mask.data<bool>();
   args.n = mask.numel();
   args.offsets = offsets.data<int64_t>();
-  dispatch::count_mask(args);
+  dispatch::count_mask(mask.device(), args);
   const Tensor sizes = empty({mask.ndim()}, DType::i64, Device{});
   for (int d = 0; d < mask.ndim(); ++d) sizes.data<int64_t>()[d] = mask.size(d);
-  return call(nonzero_op, {mask, sizes, offsets}, Count{offsets.data<int64_t>()[chunks]});
+  return call(nonzero_op, {mask, sizes, offsets}, Count{item(select(offsets, 0, chunks)).as_int()});
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include "ops/indexing.h"
 
 #include "core/error.h"
+#include "core/gpu.h"
 #include "dispatch/index.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
@@ -76,10 +77,12 @@ void add_slice_dim(IndexArgs& args, const IndexDim& dim) {
   args.slice[args.slice_dims++] = dim;
 }
 
-using Kernel = void (*)(const IndexArgs&);
+int64_t first_of(const Tensor& list) { return item(make_view(list, {}, {})).as_int(); }
+
+using Kernel = void (*)(Device, const IndexArgs&);
 
 // Moves between x and `values`, which has the result's shape.
-void move(Kernel kernel, const Tensor& x, const Tensor& values, const Tensor* lists, const Indexed& a,
+void move(const Call& c, Kernel kernel, const Tensor& x, const Tensor& values, const Tensor* lists, const Indexed& a,
           const Layout& layout) {
   IndexArgs args;
   args.dtype = x.dtype();
@@ -90,9 +93,9 @@ void move(Kernel kernel, const Tensor& x, const Tensor& values, const Tensor* li
   args.tensor_count = a.count;
   for (int k = 0; k < a.count; ++k) {
     const int dim = a.places[k].dim;
-    args.tensors[k] = {lists[k].data<int64_t>(), {}, x.size(dim), x.stride(dim), true};
+    args.tensors[k] = {lists[k].data<int64_t>(), {}, x.size(dim), x.stride(dim), true, int(a.places[k].named)};
     if (x.size(dim) == 0 && lists[k].numel() > 0)  // refused also where no element is moved
-      fail<IndexError>("index %lld is out of bounds for dimension %d with size 0", ll(*lists[k].data<int64_t>()),
+      fail<IndexError>("index %lld is out of bounds for dimension %d with size 0", ll(first_of(lists[k])),
                        int(a.places[k].named));
   }
   const auto add_common = [&] {
@@ -119,9 +122,11 @@ void move(Kernel kernel, const Tensor& x, const Tensor& values, const Tensor* li
     else
       add_slice_dim(args, dim);
   }
-  IndexFault fault;
+  IndexFault fault{-1, 0};
   args.fault = &fault;
-  kernel(args);
+  args.op = c.op.name;
+  args.gpu_fault = c.device.type == DeviceType::cuda ? gpu::fault_slot(c.device.index) : nullptr;
+  kernel(x.device(), args);
   if (fault.tensor >= 0)
     fail<IndexError>("index %lld is out of bounds for dimension %d with size %lld", ll(fault.value),
                      int(a.places[fault.tensor].named), ll(args.tensors[fault.tensor].size));
@@ -151,11 +156,11 @@ struct Lists {
 const OpRecord index_op{
     .name = "index",
     .shape = [](Call& c) { c.output(0, layout_of(c.in(0), c.inputs + 1, c.attrs<Indexed>()).sizes, c.in(0).dtype()); },
-    .kernel = {[](Call& c) {
+    .kernel = every_device([](Call& c) {
       const auto& a = c.attrs<Indexed>();
       const Tensor* lists = c.inputs + 1;
-      move(dispatch::index_read, c.in(0), c.outputs[0], lists, a, layout_of(c.in(0), lists, a));
-    }},
+      move(c, dispatch::index_read, c.in(0), c.outputs[0], lists, a, layout_of(c.in(0), lists, a));
+    }),
     .gradient =
         [](Gradient& g) {
           if (!g.grad(0).defined()) return;
@@ -201,7 +206,7 @@ const OpRecord index_put_op{
                 name(x.dtype()), name(values.dtype()));
           c.output(0, x.sizes(), x.dtype());
         },
-    .kernel = {[](Call& c) {
+    .kernel = every_device([](Call& c) {
       const auto& a = c.attrs<Indexed>();
       const Tensor* lists = c.inputs + 2;
       const Layout layout = layout_of(c.in(0), lists, a);
@@ -216,8 +221,8 @@ const OpRecord index_put_op{
         copy_(own, values);
         values = own;
       }
-      move(a.accumulate ? dispatch::index_add : dispatch::index_write, c.outputs[0], values, lists, a, layout);
-    }},
+      move(c, a.accumulate ? dispatch::index_add : dispatch::index_write, c.outputs[0], values, lists, a, layout);
+    }),
     .gradient =
         [](Gradient& g) {
           if (!g.grad(0).defined()) return;

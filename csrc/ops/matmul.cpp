@@ -79,7 +79,7 @@ int64_t batch_stride(const Tensor& t, int i, int dims) {
   return d < 0 || t.size(d) == 1 ? 0 : t.stride(d);
 }
 
-void product_cpu(Call& c) {
+void launch_product(Call& c) {
   const Product& p = c.attrs<Product>();
   const Tensor &a = c.in(0), &b = c.in(1), &out = c.outputs[0];
   if (out.numel() == 0) return;
@@ -161,7 +161,7 @@ void product_cpu(Call& c) {
       if (one.bias) one.bias = static_cast<const char*>(one.bias) + at * walks[i].added;
       if (one.residual) one.residual = static_cast<const char*>(one.residual) + at * walks[i].added;
     }
-    dispatch::matmul(one);
+    dispatch::matmul(c.device, one);
   }
 }
 
@@ -203,7 +203,7 @@ constexpr Saves kFactorsAndOut{{0b10, 0b01}, {1, 1, 1}};
 constexpr OpRecord product_record(const char* name, Saves saves) {
   return {.name = name,
           .shape = product_shape,
-          .kernel = {product_cpu},
+          .kernel = every_device(launch_product),
           .gradient = product_gradient,
           .saves = saves,
           .cost = product_cost,

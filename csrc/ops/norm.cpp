@@ -28,7 +28,7 @@ void norm_shape(Call& c) {
   c.output(2, {x.size(0)}, exact(x.dtype()));
 }
 
-void norm_cpu(Call& c) {
+void launch_norm(Call& c) {
   const Tensor& x = c.in(0);
   if (x.numel() == 0) return;
   NormArgs args{};
@@ -45,7 +45,7 @@ void norm_cpu(Call& c) {
   args.out_row_stride = x.size(1);
   args.mean = c.outputs[1].data();
   args.rstd = c.outputs[2].data();
-  dispatch::norm(args);
+  dispatch::norm(c.device, args);
 }
 
 Cost norm_cost(const Call& c) {
@@ -61,7 +61,7 @@ void norm_backward_shape(Call& c) {
   c.output(2, {x.size(1)}, x.dtype());
 }
 
-void norm_backward_cpu(Call& c) {
+void launch_norm_backward(Call& c) {
   const Tensor &grad = c.in(0), &x = c.in(1);
   NormBackwardArgs args{};
   args.kind = NormKind::layer;
@@ -79,11 +79,11 @@ void norm_backward_cpu(Call& c) {
   args.grad_x_row_stride = x.size(1);
   args.grad_weight = c.outputs[1].data();
   args.grad_bias = c.outputs[2].data();
-  dispatch::norm_backward(args);
+  dispatch::norm_backward(c.device, args);
 }
 
 const OpRecord norm_backward_op{
-    .name = "layer_norm_backward", .shape = norm_backward_shape, .kernel = {norm_backward_cpu}};
+    .name = "layer_norm_backward", .shape = norm_backward_shape, .kernel = every_device(launch_norm_backward)};
 
 // A matrix whose rows are contiguous.
 Tensor dense_rows(const Tensor& x) { return x.size(1) <= 1 || x.stride(1) == 1 ? x : contiguous(x); }
@@ -111,7 +111,7 @@ void norm_gradient(Gradient& g) {
 
 const OpRecord norm_op{.name = "layer_norm",
                        .shape = norm_shape,
-                       .kernel = {norm_cpu},
+                       .kernel = every_device(launch_norm),
                        .gradient = norm_gradient,
                        .saves = Saves::of(0b011, 0b110),
                        .cost = norm_cost,

@@ -76,20 +76,29 @@ struct Saves {
   }
 };
 
+// One launcher a device; null where the op has none there. A launcher fills its family's argument struct and hands it
+// to dispatch, which knows the kernels.
+struct Launchers {
+  void (*on[kDeviceTypes])(Call&) = {};
+  constexpr auto operator[](int device) const { return on[device]; }
+};
+// Of an op that reads no memory itself: one launcher serves all devices.
+constexpr Launchers every_device(void (*launch)(Call&)) { return {{launch, launch}}; }
+
 struct OpRecord {
   const char* name;
   // Shape rule: checks inputs and attributes, and calls Call::output for every output.
   void (*shape)(Call&);
-  // One kernel a device; null where the op has none there (the door then says so, naming both).
-  void (*kernel[kDeviceTypes])(Call&) = {};
+  Launchers kernel = {};  // null on a device: the door says so, naming both
   // Null: the outputs never require grad (indices, comparisons).
   void (*gradient)(Gradient&) = nullptr;
   Saves saves = {};
   Cost (*cost)(const Call&) = nullptr;  // null: the memory traffic of inputs and outputs
   uint16_t attributes_bytes = 0;
-  uint16_t code = 0;             // the op's number within its family
-  uint8_t n_differentiable = 1;  // outputs from here on carry no gradient (statistics, indices)
-  bool is_view = false;          // outputs[0] shares the memory of inputs[0]; no kernel runs
+  bool takes_host_numbers = false;  // on a GPU: 0-d inputs may lie on the CPU, as the kernel takes their values
+  uint16_t code = 0;                // the op's number within its family
+  uint8_t n_differentiable = 1;     // outputs from here on carry no gradient (statistics, indices)
+  bool is_view = false;             // outputs[0] shares the memory of inputs[0]; no kernel runs
 };
 
 Cost cost_of(const Call& call);

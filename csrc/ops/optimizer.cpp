@@ -12,8 +12,10 @@
 #include "core/inline_vector.h"
 #include "dispatch/optimizer.h"
 #include "ops/arithmetic.h"
+#include "ops/broadcast.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
+#include "ops/reduce.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -64,13 +66,13 @@ class StepList {
 
   // Runs the kernel on each stretch of tensors of one dtype.
   template <class Args>
-  void run(const Tensors& params, void (*kernel)(const Args&), Args args) {
+  void run(const Tensors& params, void (*kernel)(Device, const Args&), Args args) {
     ReleaseHostLock unlock(4 * elements_);
     for (int first = 0; first < size();) {
       int last = first + 1;
       while (last < size() && params[size_t(last)].dtype() == params[size_t(first)].dtype()) ++last;
       args.list = {params[size_t(first)].dtype(), last - first, &list_[first]};
-      kernel(args);
+      kernel(params[size_t(first)].device(), args);
       first = last;
     }
     for (const auto& [strided, copy] : copies_) copy_(strided, copy);
@@ -232,15 +234,21 @@ void lerp_tensors(const Tensors& tensors, const Tensors& ends, double weight) {
 Tensor total_norm(const Tensors& tensors, NormOrder order) {
   if (tensors.empty()) return full({}, 0.0, default_dtype(), Device{});
   StepList list("total_norm", tensors, tensors, {});
-  double total = 0;
   DType widest = tensors[0].dtype();
   for (const Tensor& t : tensors) widest = promote(widest, t.dtype());
+  // A part for each tensor: which tensors have one dtype, or one device, doesn't change the bits.
+  std::vector<Tensor> parts;
   for (int i = 0; i < list.size(); ++i) {
-    double part = 0;
-    dispatch::gradient_norm({OptimizerList{tensors[size_t(i)].dtype(), 1, &list[i]}, order, &part});
-    total = order != NormOrder::infinity ? total + part : part > total || std::isnan(part) ? part : total;
+    const Tensor& t = tensors[size_t(i)];
+    const Tensor part = empty({1}, DType::f64, t.device());
+    dispatch::gradient_norm(t.device(), {OptimizerList{t.dtype(), 1, &list[i]}, order, part.data<double>()});
+    parts.push_back(to_device(part, tensors[0].device()));
   }
-  return scalar_tensor(order == NormOrder::two ? std::sqrt(total) : total, widest);
+  const Tensor all = cat(parts, 0);
+  return to_dtype(order == NormOrder::infinity ? amax(all)
+                  : order == NormOrder::two    ? sqrt(sum(all))
+                                               : sum(all),
+                  widest);
 }
 
 void scale_tensors(const Tensors& tensors, double scale) {

@@ -85,17 +85,20 @@ void check_divisor(const Call& c) {
   if (zero) fail<RuntimeError>("%s: ZeroDivisionError: an integer divided by zero", c.op.name);
 }
 
-void pointwise_cpu(Call& c) {
+void launch_pointwise(Call& c) {
   const Tensor& out = c.outputs[0];
   if (out.numel() == 0) return;
-  if (divides_integers(c)) [[unlikely]]
-    check_divisor(c);
+  const bool on_cpu = c.device.type == DeviceType::cpu;
+  if (on_cpu && divides_integers(c)) [[unlikely]]
+    check_divisor(c);  // a GPU's kernel would have to be waited for; there the quotient is 0
   PointwiseArgs args;
   args.out = out.data();
+  args.host_inputs = 0;
   bool dense = out->contiguous, flat = out->contiguous;
   for (int i = 0; i < c.n_inputs; ++i) {
     const Tensor& in = c.in(i);
     args.in[i] = in.data();
+    if (!on_cpu && in.device().type == DeviceType::cpu) args.host_inputs |= uint8_t(1u << i);
     const bool whole = in->contiguous && in.numel() == out.numel();
     dense &= whole;
     flat &= whole || in.numel() == 1;
@@ -125,7 +128,7 @@ void pointwise_cpu(Call& c) {
     }
     dispatch::coalesce(args, c.n_inputs);
   }
-  dispatch::pointwise_kernel(PointwiseOp(c.op.code), c.in(c.n_inputs - 1).dtype())(args);
+  dispatch::pointwise(c.device, PointwiseOp(c.op.code), c.in(c.n_inputs - 1).dtype(), args);
 }
 
 // --- gradients, row by row --------------------------------------------------------------------------
@@ -219,10 +222,11 @@ constexpr OpRecord record(const char* name, PointwiseOp op, void (*shape)(Call&)
                           Saves saves, bool has_scalars) {
   return {.name = name,
           .shape = shape,
-          .kernel = {pointwise_cpu},
+          .kernel = every_device(launch_pointwise),
           .gradient = gradient,
           .saves = saves,
           .attributes_bytes = uint16_t(has_scalars ? sizeof(Scalars) : 0),
+          .takes_host_numbers = true,
           .code = uint16_t(op)};
 }
 

@@ -2,6 +2,7 @@
 #include <atomic>
 
 #include "core/error.h"
+#include "core/gpu.h"
 #include "core/half.h"
 #include "ops/pointwise.h"
 
@@ -85,7 +86,12 @@ Tensor number(Scalar value) {
 Scalar item(const Tensor& t) {
   if (t.numel() != 1)
     fail<RuntimeError>("a Tensor with %lld elements cannot be converted to Scalar", static_cast<long long>(t.numel()));
+  alignas(8) char number[8];
   const void* p = t.data();
+  if (t.device().type != DeviceType::cpu) {
+    gpu::copy_to_host(number, p, itemsize(t.dtype()), t.device().index);
+    p = number;
+  }
   switch (t.dtype()) {
     case DType::bool_: return Scalar(*static_cast<const uint8_t*>(p) != 0);
     case DType::u8: return Scalar(int64_t(*static_cast<const uint8_t*>(p)));

@@ -18,20 +18,20 @@ namespace hotloop::ops {
 
 namespace {
 
-using Fill = void (*)(const RandomArgs&);
+using Fill = void (*)(Device, const RandomArgs&);
 
 template <Fill fill>
-void random_cpu(Call& c) {
+void launch_random(Call& c) {
   RandomArgs args = c.attrs<RandomArgs>();
   args.out = c.outputs[0].data();
-  if (args.n > 0) fill(args);
+  if (args.n > 0) fill(c.device, args);
 }
 
 template <Fill fill>
 constexpr OpRecord random_record(const char* name) {
   return {.name = name,
           .shape = [](Call&) {},
-          .kernel = {random_cpu<fill>},
+          .kernel = every_device(launch_random<fill>),
           .gradient = [](Gradient&) {},
           .attributes_bytes = sizeof(RandomArgs)};
 }
@@ -66,12 +66,13 @@ Tensor dropout_backward(const Tensor& grad, const Tensor& mask, const Dropout& d
 
 const OpRecord dropout_backward_op{.name = "dropout_backward",
                                    .shape = [](Call& c) { c.output(0, c.in(0).sizes(), c.in(0).dtype()); },
-                                   .kernel = {[](Call& c) {
+                                   .kernel = every_device([](Call& c) {
                                      const Tensor& grad = c.in(0);
                                      if (grad.numel() == 0) return;
-                                     dispatch::dropout_backward({c.outputs[0].data(), grad.data(), c.in(1).data<bool>(),
+                                     dispatch::dropout_backward(c.device,
+                                                                {c.outputs[0].data(), grad.data(), c.in(1).data<bool>(),
                                                                  grad.dtype(), grad.numel(), c.attrs<Dropout>().p});
-                                   }},
+                                   }),
                                    .gradient =
                                        [](Gradient& g) {
                                          if (g.grad(0).defined())
@@ -91,13 +92,13 @@ const OpRecord dropout_op{.name = "dropout",
                                 c.output(0, c.in(0).sizes(), c.in(0).dtype());
                                 c.output(1, c.in(0).sizes(), DType::bool_);
                               },
-                          .kernel = {[](Call& c) {
+                          .kernel = every_device([](Call& c) {
                             const Dropout& d = c.attrs<Dropout>();
                             const Tensor& x = c.in(0);
                             if (x.numel() == 0) return;
-                            dispatch::dropout({c.outputs[0].data(), c.outputs[1].data<bool>(), x.data(), x.dtype(),
-                                               x.numel(), d.seed, d.offset, d.p});
-                          }},
+                            dispatch::dropout(c.device, {c.outputs[0].data(), c.outputs[1].data<bool>(), x.data(),
+                                                         x.dtype(), x.numel(), d.seed, d.offset, d.p});
+                          }),
                           .gradient =
                               [](Gradient& g) {
                                 if (g.grad(0).defined())

@@ -50,7 +50,7 @@ void reduce_shape(Call& c) {
   if (r.indices) c.output(1, sizes, DType::i64);
 }
 
-void reduce_cpu(Call& c) {
+void launch_reduce(Call& c) {
   const Reduction& r = c.attrs<Reduction>();
   const Tensor &x = c.in(0), &out = c.outputs[0];
   if (out.numel() == 0) return;
@@ -69,7 +69,7 @@ void reduce_cpu(Call& c) {
     if (!reduced || r.keepdim) ++o;
   }
   dispatch::set_reduce_dims(args, x.ndim(), x.sizes().data, x.strides().data, out_strides.data, r.dims);
-  dispatch::reduce(args);
+  dispatch::reduce(c.device, args);
 }
 
 Cost reduce_cost(const Call& c) {
@@ -180,7 +180,7 @@ void norm2_gradient(Gradient& g) {
 constexpr OpRecord reduction(const char* name, ReduceOp op, void (*gradient)(Gradient&), Saves saves = {}) {
   return {.name = name,
           .shape = reduce_shape,
-          .kernel = {reduce_cpu},
+          .kernel = every_device(launch_reduce),
           .gradient = gradient,
           .saves = saves,
           .cost = reduce_cost,

@@ -27,7 +27,7 @@ void scan_shape(Call& c) {
   if (is_extreme(c.op)) c.output(1, x.sizes(), DType::i64);
 }
 
-void scan_cpu(Call& c) {
+void launch_scan(Call& c) {
   const Tensor& x = c.in(0);  // contiguous
   if (x.numel() == 0) return;
   const int dim = c.attrs<Along>().dim;
@@ -40,7 +40,7 @@ void scan_cpu(Call& c) {
   args.x = x.data();
   args.out = c.outputs[0].data();
   args.indices = is_extreme(c.op) ? c.outputs[1].data<int64_t>() : nullptr;
-  dispatch::scan(args);
+  dispatch::scan(c.device, args);
 }
 
 Tensor reversed_cumsum(const Tensor& x, int64_t dim) { return flip(cumsum(flip(x, {dim}), dim), {dim}); }
@@ -104,7 +104,7 @@ void extreme_gradient(Gradient& g) {
 constexpr OpRecord scan_record(const char* name, ScanOp op, void (*gradient)(Gradient&), Saves saves = {}) {
   return {.name = name,
           .shape = scan_shape,
-          .kernel = {scan_cpu},
+          .kernel = every_device(launch_scan),
           .gradient = gradient,
           .saves = saves,
           .attributes_bytes = sizeof(Along),

@@ -3,6 +3,7 @@
 #include "ops/softmax.h"
 
 #include "core/error.h"
+#include "core/gpu.h"
 #include "dispatch/softmax.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
@@ -68,7 +69,7 @@ Args row_args(const Call& c) {
 
 RowStrides strides_along(const Call& c, const Tensor& t) { return rows_of(t, c.attrs<SoftmaxDim>().dim).strides; }
 
-void softmax_cpu(Call& c) {
+void launch_softmax(Call& c) {
   const Tensor &x = c.in(0), &out = c.outputs[0];
   if (out.numel() == 0) return;
   auto args = row_args<SoftmaxArgs>(c);
@@ -76,10 +77,10 @@ void softmax_cpu(Call& c) {
   args.x_strides = strides_along(c, x);
   args.out = out.data();
   args.out_strides = strides_along(c, out);
-  dispatch::softmax(args);
+  dispatch::softmax(c.device, args);
 }
 
-void softmax_backward_cpu(Call& c) {
+void launch_softmax_backward(Call& c) {
   const Tensor &grad = c.in(0), &out = c.in(1), &grad_x = c.outputs[0];
   if (grad_x.numel() == 0) return;
   auto args = row_args<SoftmaxBackwardArgs>(c);
@@ -89,7 +90,7 @@ void softmax_backward_cpu(Call& c) {
   args.grad_out_strides = strides_along(c, grad);
   args.grad_x = grad_x.data();
   args.grad_x_strides = strides_along(c, grad_x);
-  dispatch::softmax_backward(args);
+  dispatch::softmax_backward(c.device, args);
 }
 
 Cost row_cost(const Call& c) {
@@ -100,7 +101,7 @@ Cost row_cost(const Call& c) {
 
 const OpRecord softmax_backward_op{.name = "softmax_backward",
                                    .shape = same_shape,
-                                   .kernel = {softmax_backward_cpu},
+                                   .kernel = every_device(launch_softmax_backward),
                                    .cost = row_cost,
                                    .attributes_bytes = sizeof(SoftmaxDim)};
 
@@ -119,7 +120,7 @@ void softmax_gradient(Gradient& g) {
 constexpr OpRecord softmax_record(const char* name) {
   return {.name = name,
           .shape = same_shape,
-          .kernel = {softmax_cpu},
+          .kernel = every_device(launch_softmax),
           .gradient = softmax_gradient,
           .saves = Saves::of(0, 1),
           .cost = row_cost,
@@ -191,7 +192,7 @@ void describe(CrossEntropyArgs& args, const Tensor& logits, const Tensor& target
   args.label_smoothing = options.label_smoothing;
 }
 
-void cross_entropy_cpu(Call& c) {
+void launch_cross_entropy(Call& c) {
   const CrossEntropyOptions& options = c.attrs<CrossEntropyOptions>();
   CrossEntropyArgs args;
   describe(args, c.in(0), c.in(1), c.has(2) ? c.in(2) : Tensor(), options);
@@ -200,7 +201,8 @@ void cross_entropy_cpu(Call& c) {
   args.logsumexp = c.outputs[1].data();
   args.divisor = c.outputs[2].data();
   args.bad_row = &bad_row;
-  dispatch::cross_entropy(args);
+  args.gpu_fault = c.device.type == DeviceType::cuda ? gpu::fault_slot(c.device.index) : nullptr;
+  dispatch::cross_entropy(c.device, args);
   if (bad_row >= 0)
     fail<IndexError>(
         "cross_entropy: Target %lld is out of bounds. (row %lld; classes are 0 to %lld, ignore_index is "
@@ -212,7 +214,7 @@ void cross_entropy_cpu(Call& c) {
 // Inputs: grad, logits, target, weight, logsumexp, divisor.
 void cross_entropy_backward_shape(Call& c) { c.output(0, c.in(1).sizes(), c.in(1).dtype()); }
 
-void cross_entropy_backward_cpu(Call& c) {
+void launch_cross_entropy_backward(Call& c) {
   const CrossEntropyOptions& options = c.attrs<CrossEntropyOptions>();
   const Tensor &grad = c.in(0), &logits = c.in(1), &grad_logits = c.outputs[0];
   if (grad_logits.numel() == 0) return;
@@ -225,7 +227,7 @@ void cross_entropy_backward_cpu(Call& c) {
   args.grad_out_inner_stride = 1;
   args.grad_logits = grad_logits.data();
   args.grad_logits_strides = rows_of(grad_logits, layout_of(logits).class_dim).strides;
-  dispatch::cross_entropy_backward(args);
+  dispatch::cross_entropy_backward(c.device, args);
 }
 
 Cost cross_entropy_cost(const Call& c) {
@@ -235,7 +237,7 @@ Cost cross_entropy_cost(const Call& c) {
 
 const OpRecord cross_entropy_backward_op{.name = "cross_entropy_backward",
                                          .shape = cross_entropy_backward_shape,
-                                         .kernel = {cross_entropy_backward_cpu},
+                                         .kernel = every_device(launch_cross_entropy_backward),
                                          .attributes_bytes = sizeof(CrossEntropyOptions)};
 
 // The weight that every class has in each row's loss: loss = sum_c coefficient_c (logsumexp - logits_c).
@@ -296,7 +298,7 @@ void cross_entropy_gradient(Gradient& g) {
 
 const OpRecord cross_entropy_op{.name = "cross_entropy",
                                 .shape = cross_entropy_shape,
-                                .kernel = {cross_entropy_cpu},
+                                .kernel = every_device(launch_cross_entropy),
                                 .gradient = cross_entropy_gradient,
                                 .saves = Saves::of(0b111, 0b110),
                                 .cost = cross_entropy_cost,

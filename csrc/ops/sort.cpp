@@ -28,14 +28,14 @@ const OpRecord sort_op{
           c.output(0, sizes, c.in(0).dtype());
           c.output(1, sizes, DType::i64);
         },
-    .kernel = {[](Call& c) {
+    .kernel = every_device([](Call& c) {
       const Tensor& x = c.in(0);
       if (c.outputs[0].numel() == 0) return;
       const Sort& s = c.attrs<Sort>();
       const int64_t n = x.size(x.ndim() - 1);
-      dispatch::sort({x.dtype(), s.descending, x.numel() / n, n, s.k, x.data(), c.outputs[0].data(),
-                      c.outputs[1].data<int64_t>()});
-    }},
+      dispatch::sort(c.device, {x.dtype(), s.descending, x.numel() / n, n, s.k, x.data(), c.outputs[0].data(),
+                                c.outputs[1].data<int64_t>()});
+    }),
     .gradient =
         [](Gradient& g) {
           if (!g.grad(0).defined()) return;
@@ -101,7 +101,7 @@ struct Search {
 // Inputs: sorted lines and values, contiguous and of one dtype.
 const OpRecord search_op{.name = "searchsorted",
                          .shape = [](Call& c) { c.output(0, c.in(1).sizes(), DType::i64); },
-                         .kernel = {[](Call& c) {
+                         .kernel = every_device([](Call& c) {
                            const Tensor &sorted = c.in(0), &values = c.in(1);
                            if (values.numel() == 0) return;
                            SearchArgs args{};
@@ -114,8 +114,8 @@ const OpRecord search_op{.name = "searchsorted",
                            args.sorted = sorted.data();
                            args.values = values.data();
                            args.out = c.outputs[0].data<int64_t>();
-                           dispatch::search(args);
-                         }},
+                           dispatch::search(c.device, args);
+                         }),
                          .attributes_bytes = sizeof(Search)};
 
 }  // namespace

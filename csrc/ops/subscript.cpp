@@ -75,7 +75,7 @@ Subscript::Subscript(const Tensor& x, std::span<const IndexItem> items) : basic(
   int d = 0;      // of x
   int shown = 0;  // of the view
   const auto add_list = [&](const Tensor& list, int named) {
-    lists.emplace(list);
+    lists.emplace(to_device(list, x.device()));
     places.emplace(int8_t(shown++), int8_t(named));
   };
   const auto new_axis = [&] {

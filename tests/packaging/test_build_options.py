@@ -27,12 +27,28 @@ def configure(folder: Path, mode: str, **environment: str) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
 
 
-@pytest.mark.parametrize("mode", ["auto", "off", "emulate"])
-def test_modes_say_what_was_built(tmp_path, mode):
+@pytest.mark.parametrize(
+    ("mode", "status", "kernels"),
+    [
+        ("off", "not built (HOTLOOP_CUDA=off)", "FALSE"),
+        ("emulate", "emulated on the CPU, for tests", "TRUE"),
+    ],
+)
+def test_modes_say_what_was_built(tmp_path, mode, status, kernels):
     result = configure(tmp_path, mode)
     assert result.returncode == 0, result.stderr
-    assert f"GPU code: not built (HOTLOOP_CUDA={mode}" in result.stdout
-    assert "kernels: FALSE" in result.stdout
+    assert f"GPU code: {status}" in result.stdout
+    assert f"kernels: {kernels}" in result.stdout
+
+
+def test_auto_builds_for_the_gpu_where_nvcc_is(tmp_path):
+    result = configure(tmp_path, "auto")
+    assert result.returncode == 0, result.stderr
+    if "-- GPU code: CUDA " in result.stdout:
+        assert "kernels: TRUE" in result.stdout
+    else:
+        assert "GPU code: not built (HOTLOOP_CUDA=auto, no nvcc found)" in result.stdout
+        assert "kernels: FALSE" in result.stdout
 
 
 def test_unknown_mode_is_refused(tmp_path):
@@ -53,5 +69,5 @@ def test_on_needs_a_compiler(tmp_path):
 
 def test_the_library_knows_how_it_was_built():
     info = _core.build_info()
-    assert info["cuda"].startswith(("not built (", "built"))
+    assert info["cuda"].startswith(("not built (", "emulated", "CUDA "))
     assert "baseline" in info["instruction_sets"].split()

@@ -12,6 +12,10 @@
 
 #include "core/dtype.h"
 
+namespace hotloop::gpu {
+struct Fault;
+}
+
 namespace hotloop {
 
 constexpr int kIndexMaxDims = 16;
@@ -32,6 +36,7 @@ struct IndexTensor {
   int64_t size;                    // of the array's dim: indices are in [-size, size), or in [0, size) unless wrap
   int64_t array_stride;
   bool wrap;
+  int dim;  // of the array, as the caller knows it; for a GPU's message
 };
 
 // The first index out of range: in the first tensor that has one, row-major.
@@ -60,6 +65,9 @@ struct IndexArgs {
   // index_combine: the same with the product or the extreme (NaN propagates; bool: and, or, and).
   IndexCombine combine;  // index_combine only
   IndexFault* fault;
+  // GPU: a fault is reported here instead, in the name of `op`; the positions at fault are passed over (read: zeros).
+  gpu::Fault* gpu_fault;
+  const char* op;
 };
 
 // Which elements of a contiguous bool mask are set. In chunks of kMaskChunk elements: count_mask writes

@@ -139,7 +139,7 @@ enum class NormOrder : uint8_t { one, two, infinity };
 struct GradientNormArgs {
   OptimizerList list;
   NormOrder order;
-  double* total;
+  double* total;  // GPU: in its memory
 };
 
 struct ScaleGradientsArgs {

@@ -34,7 +34,9 @@ struct PointwiseArgs {
   void* out;
   const void* in[kPointwiseInputs];
   bool dense;  // ndim is 1 and every stride 1: nothing else to look at
-  int ndim;    // 0: one element
+  // GPU: bit k says that in[k] is a single number in host memory, which the kernel takes by value; its strides are 0.
+  uint8_t host_inputs;
+  int ndim;  // 0: one element
   int64_t sizes[kPointwiseDims];
   int64_t out_strides[kPointwiseDims];
   int64_t in_strides[kPointwiseInputs][kPointwiseDims];

@@ -18,8 +18,4 @@ struct SequenceArgs {
   void* out;
 };
 
-namespace reference {
-void sequence(const SequenceArgs& args);
-}
-
 }  // namespace hotloop

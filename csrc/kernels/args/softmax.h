@@ -4,6 +4,10 @@
 
 #include "core/dtype.h"
 
+namespace hotloop::gpu {
+struct Fault;
+}
+
 namespace hotloop {
 
 // x[o, i, j] at o * outer + i * n + j * inner, in elements.
@@ -61,9 +65,10 @@ struct CrossEntropyArgs {
   void* logsumexp;
   void* divisor;
   // Forward.
-  void* loss;        // none: (outer, inner), contiguous; else one number
-  int64_t* bad_row;  // the first row whose target is neither a class nor ignore_index, or -1;
-                     // where there is one, nothing else is written
+  void* loss;             // none: (outer, inner), contiguous; else one number
+  gpu::Fault* gpu_fault;  // GPU: where it is reported instead; a bad row's loss is 0
+  int64_t* bad_row;       // the first row whose target is neither a class nor ignore_index, or -1;
+                          // where there is one, nothing else is written
   // Backward: grad_logits is overwritten.
   const void* grad_out;  // none: (outer, inner) with these strides; else one number
   int64_t grad_out_outer_stride, grad_out_inner_stride;

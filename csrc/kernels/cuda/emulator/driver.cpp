@@ -1,0 +1,100 @@
+// The driver of a build with HOTLOOP_CUDA=emulate (core/gpu.h): one device, or HOTLOOP_EMULATOR_DEVICES of them, whose
+// memory is the emulator's. All work is done when it is given, so streams and events have nothing to order.
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/error.h"
+#include "core/gpu.h"
+#include "kernels/cuda/emulator/emulator.h"
+
+namespace hotloop::gpu::driver {
+
+namespace {
+
+int number_of_devices() {
+  const char* text = std::getenv("HOTLOOP_EMULATOR_DEVICES");
+  const int count = text ? std::atoi(text) : 1;
+  return count >= 1 && count <= kMaxDevices ? count : 1;
+}
+
+// So that a stream has an address of its own, and an event a time.
+struct Stream {
+  int priority;
+};
+struct Event {
+  std::chrono::steady_clock::time_point at;
+};
+
+thread_local int device = 0;
+
+// Copies are a driver's, not a kernel's: what lies outside the emulated memory is the host's.
+void check_place(const void* pointer, bool on_gpu, const char* what) {
+  if (emulator::is_global_memory(pointer) != on_gpu)
+    fail<RuntimeError>("emulated copy: its %s lies in %s memory", what, on_gpu ? "the host's" : "the GPU's");
+}
+
+}  // namespace
+
+int device_count(const char** why_not) {
+  *why_not = "";
+  return number_of_devices();
+}
+
+void read_properties(int, Properties& p) {
+  std::strcpy(p.name, "hotloop emulator");
+  p.major = 8;
+  p.minor = 0;
+  p.multiprocessors = 4;
+  p.memory_bytes = emulator::memory_limit();
+  p.shared_bytes_per_block = 163 << 10;
+  p.driver_version = p.runtime_version = 13000;
+}
+
+void set_device(int number) { device = number; }
+
+void* allocate(size_t bytes, int, GpuStream) { return emulator::allocate(bytes); }
+void release(void* pointer, int, GpuStream) noexcept { emulator::release(pointer); }
+void trim_pool(int) {}
+
+int device_of(const void* pointer) {
+  if (!emulator::is_global_memory(pointer)) fail<ValueError>("the address %p is no memory of the emulated GPU", pointer);
+  return device;
+}
+
+void* allocate_pinned(size_t bytes) { return emulator::allocate(bytes); }
+void release_pinned(void* pointer) noexcept { emulator::release(pointer); }
+
+void copy(void* to, const void* from, size_t bytes, Direction direction, GpuStream) {
+  check_place(to, direction != Direction::to_host, "target");
+  check_place(from, direction != Direction::from_host, "source");
+  std::memcpy(to, from, bytes);
+}
+
+void copy_peer(void* to, int, const void* from, int, size_t bytes, GpuStream stream) {
+  copy(to, from, bytes, Direction::within, stream);
+}
+
+void fill(void* to, int value, size_t bytes, GpuStream) {
+  check_place(to, true, "target");
+  std::memset(to, value, bytes);
+}
+
+GpuStream new_stream(int priority) { return new Stream{priority}; }
+void delete_stream(GpuStream stream) noexcept { delete static_cast<Stream*>(stream); }
+void synchronize(GpuStream) {}
+void synchronize_device() {}
+bool is_done(GpuStream) { return true; }
+
+GpuEvent new_event(bool) { return new Event; }
+void delete_event(GpuEvent event) noexcept { delete static_cast<Event*>(event); }
+void record(GpuEvent event, GpuStream) { static_cast<Event*>(event)->at = std::chrono::steady_clock::now(); }
+void wait(GpuStream, GpuEvent) {}
+void synchronize_event(GpuEvent) {}
+bool is_done_event(GpuEvent) { return true; }
+float milliseconds(GpuEvent begin, GpuEvent end) {
+  const auto span = static_cast<Event*>(end)->at - static_cast<Event*>(begin)->at;
+  return std::chrono::duration<float, std::milli>(span).count();
+}
+
+}  // namespace hotloop::gpu::driver
