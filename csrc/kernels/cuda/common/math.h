@@ -33,8 +33,8 @@ __device__ __forceinline__ T relu(T a) {
 }
 
 // --- CUDA's functions of f32 and f64 by one name ------------------------------------------------------
-#define HOTLOOP_UNARY(name, of_float, of_double)                                       \
-  __device__ __forceinline__ float name(float a) { return of_float(a); }               \
+#define HOTLOOP_UNARY(name, of_float, of_double)                         \
+  __device__ __forceinline__ float name(float a) { return of_float(a); } \
   __device__ __forceinline__ double name(double a) { return of_double(a); }
 HOTLOOP_UNARY(abs, ::fabsf, ::fabs)
 HOTLOOP_UNARY(sqrt, ::sqrtf, ::sqrt)
@@ -66,8 +66,8 @@ HOTLOOP_UNARY(ceil, ::ceilf, ::ceil)
 HOTLOOP_UNARY(trunc, ::truncf, ::trunc)
 HOTLOOP_UNARY(round_even, ::rintf, ::rint)
 #undef HOTLOOP_UNARY
-#define HOTLOOP_BINARY(name, of_float, of_double)                                            \
-  __device__ __forceinline__ float name(float a, float b) { return of_float(a, b); }         \
+#define HOTLOOP_BINARY(name, of_float, of_double)                                    \
+  __device__ __forceinline__ float name(float a, float b) { return of_float(a, b); } \
   __device__ __forceinline__ double name(double a, double b) { return of_double(a, b); }
 HOTLOOP_BINARY(pow, ::powf, ::pow)
 HOTLOOP_BINARY(fmod, ::fmodf, ::fmod)
@@ -213,6 +213,12 @@ __device__ inline double digamma(double a) {
   return sum + log(a) - 0.5 / a - r * tail;
 }
 
+// a^-s for whole s, of any sign of a.
+__device__ inline double power(double a, double s) {
+  const double size = exp(-s * log(abs(a)));
+  return a < 0 && fmod(s, 2.0) == 1 ? -size : size;
+}
+
 // (-1)^(n+1) n! times the sum over k >= 0 of (a + k)^-(n+1), by Euler and Maclaurin from a + k >= 16 on.
 __device__ inline double polygamma(double a, double n) {
   if (n == 0) return digamma(a);
@@ -220,8 +226,8 @@ __device__ inline double polygamma(double a, double n) {
   if (a <= 0 && floor(a) == a) return sign * infinity<double>();
   if (!(a > -1e6)) return nan<double>();
   double sum = 0;
-  for (; a < 16; a += 1) sum += pow(a, -s);
-  double term = pow(a, -s);
+  for (; a < 16; a += 1) sum += power(a, s);
+  double term = power(a, s);
   sum += a * term / (s - 1) + term / 2;
   term *= s / a;
   double k = s;

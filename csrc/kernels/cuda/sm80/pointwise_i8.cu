@@ -1,0 +1,9 @@
+#include "kernels/cuda/sm80/pointwise.h"
+
+namespace hotloop::sm80 {
+
+void pointwise_i8(PointwiseOp op, const PointwiseArgs& args, GpuStream stream) {
+  launch_pointwise<int8_t>(op, args, stream);
+}
+
+}  // namespace hotloop::sm80
