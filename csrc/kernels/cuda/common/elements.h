@@ -5,17 +5,13 @@
 
 #include "core/half.h"
 #include "kernels/args/pointwise.h"
+#include "kernels/cuda/common/block.h"
 #include "kernels/cuda/common/launch.h"
 
 namespace hotloop::cuda {
 
 constexpr int kElementThreads = 256;
 
-#if defined(__CUDACC__)
-#define HOTLOOP_UNROLL _Pragma("unroll")
-#else
-#define HOTLOOP_UNROLL
-#endif
 
 // Division by a number that is known before: exact for all 32-bit numerators below 2^31 (Granlund and Montgomery 1994).
 struct Divisor {
@@ -108,11 +104,7 @@ inline Grid element_grid(int64_t count, int each) {
   return {dim3(unsigned((threads + block - 1) / block)), dim3(unsigned(block))};
 }
 
-// Elements that are moved at once, 16 bytes or less.
-template <class T, int kCount>
-struct alignas(kCount * sizeof(T) < 16 ? kCount * sizeof(T) : 16) Pack {
-  T of[kCount];
-};
+// Elements that a thread of a pointwise kernel takes.
 template <class T>
 constexpr int kPackCount = sizeof(T) >= 4 ? 16 / int(sizeof(T)) : 8;
 

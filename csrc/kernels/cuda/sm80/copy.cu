@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(kElementThreads) move_kernel(const __grid_cons
     const int64_t first = (int64_t(blockIdx.x) * blockDim.x + threadIdx.x) * kEach;
     U* const out = static_cast<U*>(x.out);
     if (first + kEach <= p.count) {
-      *reinterpret_cast<Pack<U, kEach>*>(out + first) = *reinterpret_cast<const Pack<U, kEach>*>(in + first);
+      store_pack(out + first, load_pack<kEach>(in + first));
     } else {
       for (int64_t i = first; i < p.count; ++i) out[i] = in[i];
     }

@@ -153,22 +153,22 @@ __device__ __forceinline__ void each_element(const PointwiseProblem<T>& x, F f) 
     if (p.numbers >> k & 1) fixed[k] = load(k, 0);
   if (p.aligned && first + kEach <= p.count) {
     Pack<T, kEach> v[kInputs];
-    HOTLOOP_UNROLL
+#pragma unroll
     for (int k = 0; k < kInputs; ++k)
-      if (!(p.numbers >> k & 1)) v[k] = *reinterpret_cast<const Pack<T, kEach>*>(x.in[k] + first);
+      if (!(p.numbers >> k & 1)) v[k] = load_pack<kEach>(x.in[k] + first);
     Pack<R, kEach> results;
-    HOTLOOP_UNROLL
+#pragma unroll
     for (int i = 0; i < kEach; ++i) {
       W w[3] = {};
-      HOTLOOP_UNROLL
-      for (int k = 0; k < kInputs; ++k) w[k] = p.numbers >> k & 1 ? fixed[k] : convert<W>(v[k].of[i]);
+#pragma unroll
+      for (int k = 0; k < kInputs; ++k) w[k] = p.numbers >> k & 1 ? fixed[k] : convert<W>(v[k].x[i]);
       if constexpr (std::is_same_v<R, bool>) {
-        results.of[i] = f(w[0], w[1], w[2]) != W(0);
+        results.x[i] = f(w[0], w[1], w[2]) != W(0);
       } else {
-        results.of[i] = convert<R>(f(w[0], w[1], w[2]));
+        results.x[i] = convert<R>(f(w[0], w[1], w[2]));
       }
     }
-    *reinterpret_cast<Pack<R, kEach>*>(out + first) = results;
+    store_pack(out + first, results);
     return;
   }
   const int64_t last = first + kEach < p.count ? first + kEach : p.count;
