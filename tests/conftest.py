@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "every_device: runs with --device cuda too, on tensors of the default device")
     config.addinivalue_line(
         "markers",
         "cases(list): runs the test once for each shared case within --tier, as its argument `case`",
@@ -28,7 +29,17 @@ def pytest_configure(config: pytest.Config) -> None:
         import hotloop
 
         if not hotloop.cuda.is_available():
-            raise pytest.UsageError("--device cuda: this machine or this build has none")
+            raise pytest.UsageError(f"--device cuda: {hotloop.cuda.why_not()}")
+        hotloop.set_default_device("cuda")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On a GPU, the tests that are the same on every device: the others are about the CPU."""
+    if config.getoption("--device") == "cpu":
+        return
+    chosen = [item for item in items if item.get_closest_marker("every_device")]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -151,7 +151,7 @@ def stream(stream: Any) -> Iterator[Any]:
         set_stream(before)
 
 
-def ExternalStream(pointer: int, device: _Device = None) -> Any:  # noqa: N802: PyTorch's name
+def ExternalStream(pointer: int, device: _Device = None) -> Any:
     """Another library's stream (a cudaStream_t as a number), which stays that library's own."""
     return _core._CudaStream.of_pointer(_index(device), pointer)
 

@@ -34,7 +34,7 @@ def assert_values(op: Op, got: list[Any], wanted: list[np.ndarray], what: str) -
         w = np.asarray(w)
         name = f"{op.name} {what} {i}"
         if dtype_name(g.dtype) not in FLOATS:
-            np.testing.assert_array_equal(g.numpy(), w, err_msg=name)
+            np.testing.assert_array_equal(g.cpu().numpy(), w, err_msg=name)
             continue
         w = w.astype(np.float64)
         finite = np.abs(w[np.isfinite(w)])

@@ -27,6 +27,8 @@ from ops.oracle import Differentiated, assert_same_gradients, assert_values, dou
 from ops.samples import Op, Sample, map_inputs, parameters
 from support.tolerance import dtype_name
 
+pytestmark = pytest.mark.every_device
+
 OPS = [
     *samples_pointwise.OPS,
     *samples_elementary.OPS,
