@@ -3,6 +3,8 @@
 // Never run on a GPU yet.
 #pragma once
 
+#include <initializer_list>
+
 #include "kernels/cuda/common/device.h"
 
 namespace hotloop::cuda::math {
