@@ -25,6 +25,12 @@ struct Row {
   int64_t stride;
   bool packs;  // the share is packed, the elements contiguous and their packs aligned
 };
+template <class T, class Void>
+__device__ __forceinline__ Row<T> row_at(Void* base, int64_t offset, int64_t stride, bool packed) {
+  if (!base) return {nullptr, 0, false};
+  T* p = static_cast<T*>(base) + offset;
+  return {p, stride, packed && stride == 1 && reinterpret_cast<uintptr_t>(p) % 16 == 0};
+}
 
 // What of a row is a thread's.
 struct Share {

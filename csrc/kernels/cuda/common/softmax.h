@@ -39,16 +39,10 @@ struct RowPlace {
     return {exists ? n : 0, team.rank(), team.size(), packed};
   }
 
-  // The row in one tensor. A packed share's packs can be loaded as such where they are aligned.
-  template <class T>
-  __device__ __forceinline__ Row<T> row_of(T* p, const RowStrides& strides, bool packed) const {
-    if (!p) return {nullptr, 0, false};
-    p += outer * strides.outer + inner * strides.inner;
-    return {p, strides.n, packed && strides.n == 1 && reinterpret_cast<uintptr_t>(p) % 16 == 0};
-  }
+  // The row in one tensor.
   template <class T, class Void>
-  __device__ __forceinline__ Row<T> row_of(Void* p, const RowStrides& strides, bool packed) const {
-    return row_of(static_cast<T*>(p), strides, packed);
+  __device__ __forceinline__ Row<T> row_of(Void* base, const RowStrides& strides, bool packed) const {
+    return row_at<T>(base, outer * strides.outer + inner * strides.inner, strides.n, packed);
   }
 };
 
