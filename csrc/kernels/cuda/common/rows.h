@@ -17,6 +17,9 @@ namespace hotloop::cuda {
 constexpr int kTeamThreads = 512;  // the most of a block: 128 registers each
 constexpr int kWarpsABlock = 4;    // where a team is a warp
 constexpr int kColumnRow = 16;     // shorter rows are a thread's
+// Packs of a row that a thread holds: no more than 16 elements, as compilers keep them in f32.
+template <class T>
+constexpr int kHeldPacks = sizeof(T) == 2 ? 2 : 4;
 
 // One row of a tensor; null where the tensor is absent, which reads as zeros.
 template <class T>

@@ -14,7 +14,6 @@ using namespace hotloop::cuda;
 
 namespace {
 
-constexpr int kHeld = 4;            // packs of a thread's share of the logits
 constexpr int kStreamed = 2;        // packs of logits, probabilities and weight that are loaded together
 constexpr int kSumThreads = 256;    // of a block that sums rows
 constexpr int64_t kSumRows = 4096;  // of a chunk
@@ -59,14 +58,15 @@ struct LossRow {
 
 // loss of each row, and with class indices its weight in the mean, where they are asked for.
 template <class T>
-__global__ void __launch_bounds__(kTeamThreads) loss_rows(CrossEntropyArgs args, Team team, bool packed,
-                                                          const char* name, Compute<T>* losses, Compute<T>* weights) {
+__global__ void __launch_bounds__(kTeamThreads, 1)
+    loss_rows(CrossEntropyArgs args, Team team, bool packed, const char* name, Compute<T>* losses,
+              Compute<T>* weights) {
   using C = Compute<T>;
   constexpr int P = Pack<T>::count;
   LossRow<T> row(args, team, packed);
   if (!row.counts) row.share.n = 0;
   const Row<const T> logits[1] = {row.rows[0]};
-  const HeldRows<kHeld, 1, T> held(row.share, logits);
+  const HeldRows<kHeldPacks<T>, 1, T> held(row.share, logits);
   const SumExp<C> all = sum_exp(team, held);
   const C lse = math::log(all.sum) + all.base();
 
@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(kSumThreads)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kTeamThreads) loss_backward_rows(CrossEntropyArgs args, Team team, bool packed) {
+__global__ void __launch_bounds__(kTeamThreads, 1) loss_backward_rows(CrossEntropyArgs args, Team team, bool packed) {
   using C = Compute<T>;
   constexpr int P = Pack<T>::count;
   const LossRow<T> row(args, team, packed);
@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(kTeamThreads) loss_backward_rows(CrossEntropyA
 
 template <class T>
 TeamPlan plan_for(const CrossEntropyArgs& args) {
-  return plan_rows(args.outer, args.classes, args.inner, args.logits_strides, sizeof(T), kHeld);
+  return plan_rows(args.outer, args.classes, args.inner, args.logits_strides, sizeof(T), kHeldPacks<T>);
 }
 
 }  // namespace

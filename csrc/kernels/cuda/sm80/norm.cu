@@ -1,7 +1,7 @@
 // Layer norm and RMS norm over the last dim of (rows, n), forward and backward (kernels/args/norm.h).
 //
-// A team of threads a row (common/rows.h), forward and for grad_x: rows of up to 512 threads x 4 packs, or 2 of x and
-// grad_out, are read once and held in registers. grad_weight and grad_bias are sums over rows: a block has a tile of
+// A team of threads a row (common/rows.h), forward and for grad_x: rows of up to 512 threads x 16 elements, 8
+// backward, are read once and held in registers. grad_weight and grad_bias are sums over rows: a block has a tile of
 // columns, whose packs lie side by side, and a chunk of rows of a size that depends on their number alone; a second
 // pass sums the chunks. Bound by memory: backward reads x and grad_out twice. Called by dispatch/norm.cpp. Never run
 // on a GPU yet.
@@ -17,8 +17,6 @@ using namespace hotloop::cuda;
 
 namespace {
 
-constexpr int kHeld = 4;                  // packs of a thread's share of x
-constexpr int kHeldPairs = 2;             // of x, grad_out and weight
 constexpr unsigned kColumnThreads = 256;  // of a block that sums over rows
 constexpr int64_t kLeastChunk = 64;       // rows
 constexpr int64_t kMostChunks = 512;
@@ -35,7 +33,7 @@ struct AddTwo {
 };
 
 template <class T>
-__global__ void __launch_bounds__(kTeamThreads) norm_rows(NormArgs args, Team team, bool packed) {
+__global__ void __launch_bounds__(kTeamThreads, 1) norm_rows(NormArgs args, Team team, bool packed) {
   using C = Compute<T>;
   constexpr int P = Pack<T>::count;
   const int64_t row = team.row();
@@ -46,7 +44,7 @@ __global__ void __launch_bounds__(kTeamThreads) norm_rows(NormArgs args, Team te
                      bias = row_at<const T>(args.bias, 0, 1, packed);
   const Row<T> out = row_at<T>(args.out, row * args.out_row_stride, 1, packed);
 
-  const HeldRows<kHeld, 1, T> held(share, x);
+  const HeldRows<kHeldPacks<T>, 1, T> held(share, x);
   C mean = 0, squares = 0;
   if (args.kind == NormKind::layer) {
     held.each([&](int64_t, const Pack<T>(&packs)[1]) {  // elements beyond the row are zeros
@@ -83,7 +81,7 @@ __global__ void __launch_bounds__(kTeamThreads) norm_rows(NormArgs args, Team te
 }
 
 template <class T>
-__global__ void __launch_bounds__(kTeamThreads) norm_backward_rows(NormBackwardArgs args, Team team, bool packed) {
+__global__ void __launch_bounds__(kTeamThreads, 1) norm_backward_rows(NormBackwardArgs args, Team team, bool packed) {
   using C = Compute<T>;
   constexpr int P = Pack<T>::count;
   const int64_t row = team.row();
@@ -97,7 +95,7 @@ __global__ void __launch_bounds__(kTeamThreads) norm_backward_rows(NormBackwardA
   const C mean = exists && layer ? static_cast<const C*>(args.mean)[row] : C(0);
   const C rstd = exists ? static_cast<const C*>(args.rstd)[row] : C(0);
 
-  const HeldRows<kHeldPairs, 3, T> held(share, rows);
+  const HeldRows<kHeldPacks<T> / 2, 3, T> held(share, rows);
   const auto normal = [&](const Pack<T>(&packs)[3], int e) { return (convert<C>(packs[0].x[e]) - mean) * rstd; };
   const auto grad = [&](const Pack<T>(&packs)[3], int e) {
     const C g = convert<C>(packs[1].x[e]);
@@ -127,10 +125,10 @@ __global__ void __launch_bounds__(kTeamThreads) norm_backward_rows(NormBackwardA
 
 // A block's columns are tile * width * P and on, its rows a chunk. `partial` is (chunks, n); null: there is one chunk.
 template <class T>
-__global__ void __launch_bounds__(kColumnThreads)
+__global__ void __launch_bounds__(kColumnThreads, 1)
     norm_backward_columns(NormBackwardArgs args, bool packed, int64_t chunk, Two<Compute<T>>* partial) {
   using C = Compute<T>;
-  constexpr int P = Pack<T>::count, kAtOnce = 4;
+  constexpr int P = Pack<T>::count, kAtOnce = 16 / P;
   const Team team{true};
   const int64_t first = int64_t(blockIdx.x) * blockDim.x * P, begin = blockIdx.y * chunk;
   const int64_t end = begin + chunk < args.rows ? begin + chunk : args.rows;
@@ -178,7 +176,7 @@ __global__ void __launch_bounds__(kColumnThreads)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kColumnThreads)
+__global__ void __launch_bounds__(kColumnThreads, 1)
     sum_chunks(NormBackwardArgs args, const Two<Compute<T>>* partial, int64_t chunks) {
   using C = Compute<T>;
   const Team team{true};
@@ -223,7 +221,7 @@ void sum_over_rows(const NormBackwardArgs& args, GpuStream stream) {
 
 void norm(const NormArgs& args, GpuStream stream) {
   with_float(args.dtype, [&]<class T>(T) {
-    const TeamPlan plan = plan_teams(args.rows, args.n, sizeof(T), kHeld, false);
+    const TeamPlan plan = plan_teams(args.rows, args.n, sizeof(T), kHeldPacks<T>, false);
     launch(stream, plan.grid, plan.block, 0, norm_rows<T>, args, plan.team, plan.packed);
   });
 }
@@ -231,7 +229,7 @@ void norm(const NormArgs& args, GpuStream stream) {
 void norm_backward(const NormBackwardArgs& args, GpuStream stream) {
   with_float(args.dtype, [&]<class T>(T) {
     if (args.grad_x) {
-      const TeamPlan plan = plan_teams(args.rows, args.n, sizeof(T), kHeldPairs, false);
+      const TeamPlan plan = plan_teams(args.rows, args.n, sizeof(T), kHeldPacks<T> / 2, false);
       launch(stream, plan.grid, plan.block, 0, norm_backward_rows<T>, args, plan.team, plan.packed);
     }
     if (args.grad_weight || args.grad_bias) sum_over_rows<T>(args, stream);
