@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "core/dtype.h"
@@ -16,7 +17,7 @@ using emulated::Array;
 using hotloop::DType;
 
 inline const std::vector<DType> kFloatDTypes = {DType::f16, DType::bf16, DType::f32, DType::f64};
-inline const std::vector<DType> kEveryDType = {DType::bool_, DType::u8,  DType::i8,   DType::i32, DType::i64,
+inline const std::vector<DType> kEveryDType = {DType::bool_, DType::u8,   DType::i8,  DType::i32, DType::i64,
                                                DType::f16,   DType::bf16, DType::f32, DType::f64};
 
 // Elements of a dtype in the emulated GPU's memory, `skew` elements behind an aligned address.
