@@ -1,0 +1,199 @@
+// Sorting lines, selecting the first of them, searching (kernels/args/sort.h).
+//
+//   n <= kTile       one launch, a block a line or several (sort_keys.h)
+//   k <= kKnockout   rounds of tiles, of which the first k of each go on: the line is read once
+//   else             radix over all bits of the keys (sort_keys.h)
+//
+// Bound by memory, the network of a tile by shared memory. Called by dispatch/sort.cpp. Never run on a GPU yet.
+#include "kernels/args/sort.h"
+
+#include "kernels/cuda/sm80/sort_keys.h"
+
+namespace hotloop::sm80 {
+
+namespace {
+
+constexpr int64_t kKnockout = kTile / 8;
+
+// --- keys -------------------------------------------------------------------------------------------------
+// An element's key is an unsigned number whose order is the wanted one. Of keys that are not exact (zeros and NaN) the
+// element has to be read.
+
+template <class T>
+struct KeyOf {
+  using Key = std::make_unsigned_t<T>;
+  static constexpr Key kFlip = std::is_signed_v<T> ? Key(Key(1) << (8 * sizeof(T) - 1)) : Key(0);
+  static __device__ __forceinline__ Key key(T x) { return Key(Key(x) ^ kFlip); }
+  static __device__ __forceinline__ T element(Key key) { return T(Key(key ^ kFlip)); }
+  static __device__ __forceinline__ bool exact(Key) { return true; }
+};
+template <class T, class Bits, int kMantissa>
+struct FloatKeyOf {
+  using Key = Bits;
+  static constexpr Key kSign = Key(Key(1) << (8 * sizeof(T) - 1));
+  static constexpr Key kInfinity = Key(Key(kSign - 1) >> kMantissa << kMantissa);
+  static __device__ __forceinline__ Key key(T x) {
+    Key bits;
+    memcpy(&bits, &x, sizeof x);
+    const Key magnitude = Key(bits & Key(kSign - 1));
+    const Key ordered = bits & kSign ? Key(~bits) : Key(bits | kSign);
+    return magnitude > kInfinity ? Key(~Key(0)) : magnitude == 0 ? kSign : ordered;
+  }
+  static __device__ __forceinline__ T element(Key key) {
+    const Key bits = key & kSign ? Key(key & Key(kSign - 1)) : Key(~key);
+    T x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+  }
+  static __device__ __forceinline__ bool exact(Key key) { return key != kSign && key != Key(~Key(0)); }
+};
+template <>
+struct KeyOf<half_t> : FloatKeyOf<half_t, uint16_t, 10> {};
+template <>
+struct KeyOf<bfloat16_t> : FloatKeyOf<bfloat16_t, uint16_t, 7> {};
+template <>
+struct KeyOf<float> : FloatKeyOf<float, uint32_t, 23> {};
+template <>
+struct KeyOf<double> : FloatKeyOf<double, uint64_t, 52> {};
+
+// --- sources and sinks of items -------------------------------------------------------------------------
+
+template <class T>
+struct Elements {
+  using Keys = KeyOf<T>;
+  using Key = typename Keys::Key;
+  const T* x;
+  int64_t n;
+  Key turn;  // all ones: descending
+
+  __device__ __forceinline__ ItemOf<Key> operator()(int64_t line, int64_t i) const {
+    return ItemOf<Key>::make(Key(Keys::key(x[line * n + i]) ^ turn), uint32_t(i));
+  }
+};
+
+template <class Item>
+struct Items {
+  Item* items;
+  int64_t n;
+
+  __device__ __forceinline__ Item operator()(int64_t line, int64_t i) const { return items[line * n + i]; }
+  __device__ __forceinline__ void operator()(int64_t line, int64_t i, Item item) const { items[line * n + i] = item; }
+};
+
+template <class T>
+struct Result {
+  using Keys = KeyOf<T>;
+  using Key = typename Keys::Key;
+  const T* x;
+  T* values;
+  int64_t* indices;
+  int64_t n, k;
+  Key turn;
+
+  __device__ __forceinline__ void put(int64_t line, int64_t i, Key turned, uint32_t position) const {
+    const Key key = Key(turned ^ turn);
+    indices[line * k + i] = position;
+    values[line * k + i] = Keys::exact(key) ? Keys::element(key) : x[line * n + position];
+  }
+  __device__ __forceinline__ void operator()(int64_t line, int64_t i, ItemOf<Key> item) const {
+    put(line, i, Key(item.key()), item.position());
+  }
+};
+
+// --- long lines -------------------------------------------------------------------------------------------
+
+template <class T>
+__global__ void __launch_bounds__(256) make_keys(Elements<T> elements, typename KeyOf<T>::Key* keys, int64_t count) {
+  for (int64_t i = grid_index(); i < count; i += grid_stride())
+    keys[i] = typename KeyOf<T>::Key(KeyOf<T>::key(elements.x[i]) ^ elements.turn);
+}
+template <class T>
+__global__ void __launch_bounds__(256)
+    give_out(Result<T> result, const typename KeyOf<T>::Key* keys, const uint32_t* positions, int64_t count) {
+  for (int64_t i = grid_index(); i < count; i += grid_stride()) {
+    const int64_t line = i / result.k, j = i - line * result.k;
+    result.put(line, j, keys[line * result.n + j], positions[line * result.n + j]);
+  }
+}
+
+template <class T>
+void sort_as(const SortArgs& args, GpuStream stream) {
+  using Key = typename KeyOf<T>::Key;
+  using Item = ItemOf<Key>;
+  const int64_t rows = args.rows, n = args.n, k = args.k;
+  const Key turn = args.descending ? Key(~Key(0)) : Key(0);
+  const auto* x = static_cast<const T*>(args.x);
+  const Elements<T> elements{x, n, turn};
+  const Result<T> result{x, static_cast<T*>(args.values), args.indices, n, k, turn};
+  if (n <= kTile) return run_sort_tiles<Item>(stream, elements, result, rows, n, int(k));
+
+  if (k <= kKnockout) {
+    const auto left = [k](int64_t items) { return (items + kTile - 1) / kTile * k; };
+    const int device = gpu::current_device();
+    const gpu::Scratch first(size_t(rows * left(n)) * sizeof(Item), device, stream);
+    const gpu::Scratch second(size_t(rows * left(left(n))) * sizeof(Item), device, stream);
+    Items<Item> from{first.data<Item>(), left(n)}, to{second.data<Item>(), 0};
+    run_sort_tiles<Item>(stream, elements, from, rows, n, int(k));
+    while (from.n > kTile) {
+      to.n = left(from.n);
+      run_sort_tiles<Item>(stream, from, to, rows, from.n, int(k));
+      const Items<Item> swapped = from;
+      from = to;
+      to = swapped;
+    }
+    return run_sort_tiles<Item>(stream, from, result, rows, from.n, int(k));
+  }
+
+  RadixSort<Key> sort(rows, n, 8 * int(sizeof(Key)), stream);
+  const Grid all = grid_for(rows * n), wanted = grid_for(rows * k);
+  launch(stream, all.blocks, all.threads, 0, make_keys<T>, elements, sort.keys(), rows * n);
+  sort.run();
+  launch(stream, wanted.blocks, wanted.threads, 0, give_out<T>, result, static_cast<const Key*>(sort.keys()),
+         static_cast<const uint32_t*>(sort.positions()), rows * k);
+}
+
+// --- search -----------------------------------------------------------------------------------------------
+
+template <class T>
+__global__ void __launch_bounds__(256) bisect(SearchArgs args) {
+  const auto* sorted = static_cast<const T*>(args.sorted);
+  for (int64_t i = grid_index(); i < args.rows * args.m; i += grid_stride()) {
+    const T* line = sorted + (args.one_line ? 0 : i / args.m * args.n);
+    const auto value = convert<Compute<T>>(static_cast<const T*>(args.values)[i]);
+    int64_t low = 0, high = args.n;
+    while (low < high) {
+      const int64_t middle = low + (high - low) / 2;
+      const auto element = convert<Compute<T>>(line[middle]);
+      if (args.right ? element > value : element >= value) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    args.out[i] = low;
+  }
+}
+
+// Bytes of bool are sorted and searched as they are.
+template <class F>
+void with_key(DType dtype, F&& f) {
+  if (dtype == DType::bool_) return f(uint8_t{});
+  with_dtype(dtype, [&](auto element) {
+    if constexpr (!std::is_same_v<decltype(element), bool>) f(element);
+  });
+}
+
+}  // namespace
+
+void sort(const SortArgs& args, GpuStream stream) {
+  if (args.rows == 0) return;
+  with_key(args.dtype, [&](auto element) { sort_as<decltype(element)>(args, stream); });
+}
+
+void search(const SearchArgs& args, GpuStream stream) {
+  const Grid grid = grid_for(args.rows * args.m);
+  with_key(args.dtype,
+           [&](auto element) { launch(stream, grid.blocks, grid.threads, 0, bisect<decltype(element)>, args); });
+}
+
+}  // namespace hotloop::sm80
