@@ -102,9 +102,11 @@ void Arena::discard(size_t offset, size_t bytes) {
 }
 
 void Arena::divide(size_t word) {
+  const Record written = get(writes_[word]), read = get(reads_[word]);
+  if (slot_of(written) == split) return;  // another worker has, meanwhile
   for (size_t i = 0; i < kWord; ++i) {
-    set(byte_writes_[word * kWord + i], get(writes_[word]));
-    set(byte_reads_[word * kWord + i], get(reads_[word]));
+    set(byte_writes_[word * kWord + i], written);
+    set(byte_reads_[word * kWord + i], read);
   }
   set(writes_[word], make_record(split, 0, 0));
 }
@@ -173,6 +175,7 @@ void Arena::touch_cell(Record& written, Record& read, size_t offset, size_t byte
   const bool is_atomic = access == Access::atomic || access == Access::atomic_load;
   const char* p = base_ + offset;
   if ((last & ~kFlags) != key) {
+    if (slot_of(last) == split) return;  // another worker divides the word just now: this access goes unrecorded
     if (is_state(last) && slot_of(last) != clean) {
       report_state(State(slot_of(last)), last, bytes, p, access, worker);
     }
