@@ -2,9 +2,9 @@
 // time. Counting reads the mask once; selecting reads it again, and knows from the count where its chunk's elements
 // go. Bound by memory. Called by dispatch/index.cpp. Never run on a GPU yet.
 #include "kernels/args/index.h"
-#include "kernels/cuda/common/packs.h"
 #include "kernels/cuda/common/host.h"
 #include "kernels/cuda/common/launch.h"
+#include "kernels/cuda/common/packs.h"
 
 namespace hotloop::sm80 {
 

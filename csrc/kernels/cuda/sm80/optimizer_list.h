@@ -4,9 +4,9 @@
 #pragma once
 
 #include "kernels/args/optimizer.h"
-#include "kernels/cuda/common/packs.h"
 #include "kernels/cuda/common/host.h"
 #include "kernels/cuda/common/launch.h"
+#include "kernels/cuda/common/packs.h"
 
 namespace hotloop::sm80 {
 

@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(kRadixThreads)
 }
 
 // A warp a (line, digit): counts become those of the tiles before; totals[line][digit] are those of all.
-__global__ void __launch_bounds__(kRadixThreads)
+static __global__ void __launch_bounds__(kRadixThreads)
     sum_counts(uint32_t* counts, uint32_t* totals, int64_t rows, int64_t tiles) {
   const int64_t row = grid_index() / kWarpSize;
   if (row >= rows) return;
