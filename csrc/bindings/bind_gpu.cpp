@@ -142,6 +142,31 @@ void set_python_pool(const py::object& allocate, const py::object& release) {
 }  // namespace
 
 void bind_gpu(py::module_& m) {
+  py::class_<PyStream>(m, "_CudaStream")
+      .def(py::init<int, int>(), py::arg("device"), py::arg("priority"))
+      .def_static(
+          "of_pointer",
+          [](int device, uintptr_t pointer) {
+            return std::make_unique<PyStream>(device, reinterpret_cast<GpuStream>(pointer));
+          },
+          py::arg("device"), py::arg("pointer"))
+      .def_property_readonly("device_index", &PyStream::device)
+      .def_property_readonly("cuda_stream", [](const PyStream& s) { return reinterpret_cast<uintptr_t>(s.stream()); })
+      .def("synchronize",
+           [](const PyStream& s) {
+             HoldsHostLock held;
+             s.synchronize();
+           })
+      .def("query", &PyStream::query)
+      .def("wait_stream", &PyStream::wait_stream, py::arg("stream"));
+  py::class_<PyEvent>(m, "_CudaEvent")
+      .def(py::init<bool>(), py::arg("enable_timing"))
+      .def("record", &PyEvent::record, py::arg("stream"))
+      .def("wait", &PyEvent::wait, py::arg("stream"))
+      .def("synchronize", &PyEvent::synchronize)
+      .def("query", &PyEvent::query)
+      .def("elapsed_time", &PyEvent::elapsed_time, py::arg("end_event"));
+
   m.def("_cuda_is_available", &cuda_is_available);
   m.def("_cuda_why_not", &cuda_why_not);
   m.def("_cuda_device_count", &gpu::device_count);
@@ -168,31 +193,6 @@ void bind_gpu(py::module_& m) {
                                                              : device.cast<Device>());
       },
       py::arg("device"), "Sets where tensors are made that no device is named for, in this thread; None is the CPU.");
-
-  py::class_<PyStream>(m, "_CudaStream")
-      .def(py::init<int, int>(), py::arg("device"), py::arg("priority"))
-      .def_static(
-          "of_pointer",
-          [](int device, uintptr_t pointer) {
-            return std::make_unique<PyStream>(device, reinterpret_cast<GpuStream>(pointer));
-          },
-          py::arg("device"), py::arg("pointer"))
-      .def_property_readonly("device_index", &PyStream::device)
-      .def_property_readonly("cuda_stream", [](const PyStream& s) { return reinterpret_cast<uintptr_t>(s.stream()); })
-      .def("synchronize",
-           [](const PyStream& s) {
-             HoldsHostLock held;
-             s.synchronize();
-           })
-      .def("query", &PyStream::query)
-      .def("wait_stream", &PyStream::wait_stream, py::arg("stream"));
-  py::class_<PyEvent>(m, "_CudaEvent")
-      .def(py::init<bool>(), py::arg("enable_timing"))
-      .def("record", &PyEvent::record, py::arg("stream"))
-      .def("wait", &PyEvent::wait, py::arg("stream"))
-      .def("synchronize", &PyEvent::synchronize)
-      .def("query", &PyEvent::query)
-      .def("elapsed_time", &PyEvent::elapsed_time, py::arg("end_event"));
 }
 
 }  // namespace hotloop::bindings

@@ -420,15 +420,15 @@ struct Count {
 };
 
 const OpRecord nonzero_op{.name = "nonzero",
-                          .shape = [](Call& c) { c.output(0, {c.attrs<Count>().n, c.in(1).numel()}, DType::i64); },
+                          .shape = [](Call& c) { c.output(0, {c.attrs<Count>().n, c.in(0).ndim()}, DType::i64); },
                           .kernel = every_device([](Call& c) {
                             MaskArgs args{};
-                            const Tensor &mask = c.in(0), &sizes = c.in(1);
+                            const Tensor& mask = c.in(0);
                             args.mask = mask.data<bool>();
                             args.n = mask.numel();
-                            args.offsets = c.in(2).data<int64_t>();
-                            args.ndim = int(sizes.numel());
-                            args.sizes = sizes.data<int64_t>();
+                            args.offsets = c.in(1).data<int64_t>();
+                            args.ndim = mask.ndim();
+                            args.sizes = mask.sizes().data;
                             args.indices = c.outputs[0].data<int64_t>();
                             if (c.outputs[0].numel() > 0) dispatch::mask_nonzero(c.device, args);
                           }),
@@ -445,9 +445,7 @@ Tensor nonzero(const Tensor& x) {
   args.n = mask.numel();
   args.offsets = offsets.data<int64_t>();
   dispatch::count_mask(mask.device(), args);
-  const Tensor sizes = empty({mask.ndim()}, DType::i64, Device{});
-  for (int d = 0; d < mask.ndim(); ++d) sizes.data<int64_t>()[d] = mask.size(d);
-  return call(nonzero_op, {mask, sizes, offsets}, Count{item(select(offsets, 0, chunks)).as_int()});
+  return call(nonzero_op, {mask, offsets}, Count{item(select(offsets, 0, chunks)).as_int()});
 }
 
 namespace {
