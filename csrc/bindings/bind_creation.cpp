@@ -305,7 +305,7 @@ void add_creation_rows() {
           "randperm(n: int, *, generator: Generator | None = None, dtype: dtype | None = None, "
           "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
           [](int64_t n, Generator* generator, const MaybeDType& dtype, const MaybeDevice& device, bool requires_grad) {
-            device_or_cpu(device);
+            device_or_default(device);
             return finished(ops::randperm(n, dtype.value_or(DType::i64), *generator), requires_grad);
           },
           "The integers 0 to n - 1 in random order."),

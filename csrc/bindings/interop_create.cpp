@@ -52,7 +52,8 @@ Tensor asarray(const py::object& data, std::optional<DType> dtype, std::optional
     if (copy && (!shared.defined() || (dtype && *dtype != shared.dtype()) || (device && !(*device == shared.device()))))
       fail<ValueError>("asarray(): can't avoid a copy of a %s%s, and copy=False was asked for",
                        Py_TYPE(data.ptr())->tp_name, shared.defined() ? " of another dtype or device" : "");
-    result = shared.defined() ? as_tensor_of(data, dtype, device) : made(placed(tensor_from_data(data.ptr(), dtype), device));
+    result = shared.defined() ? as_tensor_of(data, dtype, device)
+                              : made(placed(tensor_from_data(data.ptr(), dtype), device));
   }
   if (needs_grad(result) != requires_grad) {
     if (!requires_grad) return detach(result);

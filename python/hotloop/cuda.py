@@ -44,7 +44,7 @@ def _index(device: _Device) -> int:
     where = _core.device(device) if isinstance(device, str) else device
     if where.type != "cuda":
         raise ValueError(f"expected a cuda device, got {where}")
-    return int(where.index)
+    return where.index or 0
 
 
 def set_device(device: _core.device | str | int) -> None:

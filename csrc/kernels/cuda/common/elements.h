@@ -12,7 +12,6 @@ namespace hotloop::cuda {
 
 constexpr int kElementThreads = 256;
 
-
 // Division by a number that is known before: exact for all 32-bit numerators below 2^31 (Granlund and Montgomery 1994).
 struct Divisor {
   uint32_t value, multiplier, shift;
@@ -99,6 +98,7 @@ struct Grid {
   dim3 blocks, threads;
 };
 inline Grid element_grid(int64_t count, int each) {
+  if (count == 0) return {dim3(0), dim3(32)};  // launches nothing
   const int64_t threads = (count + each - 1) / each;
   const int block = threads >= kElementThreads ? kElementThreads : int((threads + 31) / 32 * 32);
   return {dim3(unsigned((threads + block - 1) / block)), dim3(unsigned(block))};

@@ -58,7 +58,8 @@ void release(void* pointer, int, GpuStream) noexcept { emulator::release(pointer
 void trim_pool(int) {}
 
 int device_of(const void* pointer) {
-  if (!emulator::is_global_memory(pointer)) fail<ValueError>("the address %p is no memory of the emulated GPU", pointer);
+  if (!emulator::is_global_memory(pointer))
+    fail<ValueError>("the address %p is no memory of the emulated GPU", pointer);
   return device;
 }
 

@@ -5,9 +5,9 @@
 // Called by dispatch/random.cpp. Never run on a GPU yet.
 #include "kernels/args/random.h"
 
-#include "kernels/cuda/common/packs.h"
 #include "kernels/cuda/common/host.h"
 #include "kernels/cuda/common/launch.h"
+#include "kernels/cuda/common/packs.h"
 
 namespace hotloop::sm80 {
 
