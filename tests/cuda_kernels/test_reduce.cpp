@@ -201,6 +201,11 @@ TEST(reduce, special_values) {
   }
 }
 
+TEST(reduce, chunks_of_many_columns) {
+  const Layout l{{{300, 1, 1}}, {{1100, 300, 0}}, 0, "more columns than a block combines"};
+  check_reduce(ReduceOp::sum, DType::f32, DType::f32, l, values(DType::f32, l, ReduceOp::sum));
+}
+
 TEST(reduce, the_first_of_equals) {
   for (int l : {1, 3, 5, 6, 8, 9, 10, 11, 13, 14}) {
     const Layout& layout = kLayouts[l];

@@ -24,9 +24,9 @@ struct Shape {
   int64_t numel() const { return outer * n * inner; }
 };
 const Shape kShapes[] = {
-    {3, 1, 1, "one element"},     {50, 10, 1, "a thread a line"}, {9, 40, 1, "a warp a line"},
-    {3, 130, 1, "two warps"},     {2, 1500, 1, "tiles"},          {2, 7, 40, "threads side by side"},
-    {1, 2100, 3, "their chunks"}, {0, 5, 1, "no lines"},          {4, 0, 3, "no elements"},
+    {3, 1, 1, "one element"},      {50, 10, 1, "a thread a line"}, {9, 40, 1, "a warp a line"},
+    {3, 130, 1, "two warps"},      {2, 1500, 1, "tiles"},          {2, 7, 40, "threads side by side"},
+    {1, 1050, 11, "their chunks"}, {0, 5, 1, "no lines"},          {4, 0, 3, "no elements"},
 };
 const Shape kTwoChunks = {2, 16387, 1, "two chunks"}, kChunks = {1, 50000, 1, "chunks"};
 const Shape kFewShapes[] = {kShapes[1], kShapes[2], kShapes[4], kShapes[6]};

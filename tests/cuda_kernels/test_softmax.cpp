@@ -225,6 +225,14 @@ TEST(softmax, special_values) {
   }
 }
 
+TEST(softmax, far_below_zero) {
+  for (const Shape& s : {kShapes[1], kShapes[5], kShapes[11]}) {
+    const Elements x = values(DType::f32, s, 1);
+    for (int64_t i = 0; i < s.numel(); ++i) x.set(i, x[i] - 1000);
+    check_softmax(DType::f32, s, false, x);
+  }
+}
+
 TEST(softmax, a_row_has_its_bits_whatever_lies_around_it) {
   const Shape one{1, 1003, 1}, many{9, 1003, 1};
   const Elements x = values(DType::f32, many, 5), all(DType::f32, many.numel()), alone(DType::f32, one.numel(), 3);
