@@ -18,7 +18,9 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& 
     fail<TypeError>("scatter(): expected one of src and value, got %s", src.defined() ? "both" : "neither");
   const Tensor& source = src.defined() ? src : value;
   const Tensor values =
-      source->wrapped_number ? ops::expand(ops::scalar_tensor(ops::item(source), x.dtype()), index.sizes()) : source;
+      source->wrapped_number
+          ? ops::expand(ops::to_device(ops::scalar_tensor(ops::item(source), x.dtype()), x.device()), index.sizes())
+          : source;
   if (!reduce) return ops::scatter(x, dim, index, values);
   if (*reduce != "add" && *reduce != "multiply")
     fail<RuntimeError>("scatter(): reduce argument must be either add or multiply, got %s", reduce->c_str());

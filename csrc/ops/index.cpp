@@ -343,7 +343,7 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
   if (index.ndim() == source.ndim())
     for (int d = 0; d < index.ndim(); ++d)
       if (source.size(d) > index.size(d)) values = narrow(values, d, 0, index.size(d));
-  const auto filled = [&](double value) { return expand(scalar_tensor(value, x.dtype()), places.sizes()); };
+  const auto filled = [&](double value) { return expand(full({}, value, x.dtype(), x.device()), places.sizes()); };
   const bool largest = reduce == "amax";
   Tensor base = x;
   if (!include_self) {

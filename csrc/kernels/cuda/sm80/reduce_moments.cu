@@ -95,7 +95,8 @@ struct LogSumExp {
 void reduce_moments(const ReduceArgs& args, GpuStream stream) {
   with_float(args.dtype, [&]<class T>(T) {
     if (args.op == ReduceOp::var) {
-      reduce_by<T>(args, Moments<Compute<T>>{}, stream);
+      // In f64: two means of numbers far from zero differ by less than f32 holds of either.
+      reduce_by<T>(args, Moments<double>{}, stream);
     } else {
       reduce_by<T>(args, LogSumExp<Compute<T>>{}, stream);
     }
