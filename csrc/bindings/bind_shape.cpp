@@ -44,14 +44,20 @@ Device gpu_of(const char* op, const py::object& object) {
   return device;
 }
 
-// x.to(dtype), x.to(device), x.to(device, dtype), x.to(other), with copy.
-Tensor to(const Tensor& x, const py::object& first, const py::object& second, const std::optional<DType>& dtype,
-          const std::optional<Device>& device, bool copy, bool /*non_blocking*/, const py::object& format) {
+// x.to(dtype), x.to(device), x.to(device, dtype), x.to(other), each with non_blocking and copy behind it.
+Tensor to(const Tensor& x, const py::object& first, const py::object& second, const py::object& third,
+          const py::object& fourth, const std::optional<DType>& dtype, const std::optional<Device>& device, bool copy,
+          bool /*non_blocking*/, const py::object& format) {
   check_format("to", format);
   DType wanted = dtype.value_or(x.dtype());
   Device where = device.value_or(x.device());
-  for (const py::object& o : {first, second}) {
+  int flags = 0;
+  for (const py::object& o : {first, second, third, fourth}) {
     if (o.is_none()) continue;
+    if (PyBool_Check(o.ptr())) {
+      if (flags++ == 1) copy = o.ptr() == Py_True;
+      continue;
+    }
     if (is_dtype(o.ptr())) {
       wanted = as_dtype(o.ptr());
     } else if (is_device(o.ptr())) {
@@ -97,7 +103,8 @@ Tensor sum_to_size(const Tensor& x, const Dims& sizes) {
 }
 
 template <DType dtype>
-Tensor cast(const Tensor& x) {
+Tensor cast(const Tensor& x, const py::object& format) {
+  check_format(name(dtype), format);
   return x.dtype() == dtype ? x : ops::to_dtype(x, dtype);
 }
 
@@ -215,7 +222,8 @@ void add_shape_rows() {
       HOTLOOP_OP("roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] = ()) -> Tensor",
                  ops::roll, "A copy moved along dims, or along all as one; what leaves at an end enters at the other."),
       HOTLOOP_METHOD("repeat(self: Tensor, *repeats: int) -> Tensor", ops::repeat, "A copy tiled along every dim."),
-      HOTLOOP_METHOD("to(self: Tensor, first: Any = None, second: Any = None, *, dtype: dtype | None = None, "
+      HOTLOOP_METHOD("to(self: Tensor, first: Any = None, second: Any = None, third: bool | None = None, "
+                     "fourth: bool | None = None, *, dtype: dtype | None = None, "
                      "device: device | str | None = None, copy: bool = False, non_blocking: bool = False, "
                      "memory_format: memory_format | None = None) -> Tensor",
                      to, "In another dtype or on another device; itself where nothing changes."),
@@ -225,15 +233,24 @@ void add_shape_rows() {
             return x.dtype() == other.dtype() ? x : ops::to_dtype(x, other.dtype());
           },
           "In the dtype of other."),
-      HOTLOOP_METHOD("float(self: Tensor) -> Tensor", cast<DType::f32>, "As float32."),
-      HOTLOOP_METHOD("double(self: Tensor) -> Tensor", cast<DType::f64>, "As float64."),
-      HOTLOOP_METHOD("half(self: Tensor) -> Tensor", cast<DType::f16>, "As float16."),
-      HOTLOOP_METHOD("bfloat16(self: Tensor) -> Tensor", cast<DType::bf16>, "As bfloat16."),
-      HOTLOOP_METHOD("long(self: Tensor) -> Tensor", cast<DType::i64>, "As int64."),
-      HOTLOOP_METHOD("int(self: Tensor) -> Tensor", cast<DType::i32>, "As int32."),
-      HOTLOOP_METHOD("byte(self: Tensor) -> Tensor", cast<DType::u8>, "As uint8."),
-      HOTLOOP_METHOD("char(self: Tensor) -> Tensor", cast<DType::i8>, "As int8."),
-      HOTLOOP_METHOD("bool(self: Tensor) -> Tensor", cast<DType::bool_>, "As bool: whether nonzero."),
+      HOTLOOP_METHOD("float(self: Tensor, memory_format: memory_format | None = None) -> Tensor", cast<DType::f32>,
+                     "As float32."),
+      HOTLOOP_METHOD("double(self: Tensor, memory_format: memory_format | None = None) -> Tensor", cast<DType::f64>,
+                     "As float64."),
+      HOTLOOP_METHOD("half(self: Tensor, memory_format: memory_format | None = None) -> Tensor", cast<DType::f16>,
+                     "As float16."),
+      HOTLOOP_METHOD("bfloat16(self: Tensor, memory_format: memory_format | None = None) -> Tensor", cast<DType::bf16>,
+                     "As bfloat16."),
+      HOTLOOP_METHOD("long(self: Tensor, memory_format: memory_format | None = None) -> Tensor", cast<DType::i64>,
+                     "As int64."),
+      HOTLOOP_METHOD("int(self: Tensor, memory_format: memory_format | None = None) -> Tensor", cast<DType::i32>,
+                     "As int32."),
+      HOTLOOP_METHOD("byte(self: Tensor, memory_format: memory_format | None = None) -> Tensor", cast<DType::u8>,
+                     "As uint8."),
+      HOTLOOP_METHOD("char(self: Tensor, memory_format: memory_format | None = None) -> Tensor", cast<DType::i8>,
+                     "As int8."),
+      HOTLOOP_METHOD("bool(self: Tensor, memory_format: memory_format | None = None) -> Tensor", cast<DType::bool_>,
+                     "As bool: whether nonzero."),
       HOTLOOP_METHOD(
           "cpu(self: Tensor) -> Tensor", [](const Tensor& x) { return ops::to_device(x, Device{}); },
           "In the CPU's memory: a copy, or the tensor itself where it lies there."),

@@ -265,9 +265,9 @@ Tensor tensordot(const Tensor& a, const Tensor& b, const Dims& dims_a, const Dim
     if (a.size(da) == b.size(db)) {
       inner *= a.size(da);
     } else if (a.size(da) == 1) {
-      y = sum(y, Dims{db}, true);
+      y = sum(y, Dims{db}, true, y.dtype());
     } else if (b.size(db) == 1) {
-      x = sum(x, Dims{da}, true);
+      x = sum(x, Dims{da}, true, x.dtype());
     } else {
       fail<RuntimeError>(
           "tensordot: contracted dimensions need to match, but first has size %lld in dim %d and second "

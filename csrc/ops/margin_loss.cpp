@@ -97,9 +97,12 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
   if (target.ndim() > 1 || target.numel() != rows)
     fail<RuntimeError>("%s: inconsistent target size, expected %lld but got %s", op, static_cast<long long>(rows),
                        to_string(target.sizes()).c_str());
-  if (weight.defined() && (weight.ndim() != 1 || weight.size(0) != classes))
-    fail<RuntimeError>("%s: weight must be one-dimensional with %lld classes, got shape %s", op,
-                       static_cast<long long>(classes), to_string(weight.sizes()).c_str());
+  if (weight.defined() && weight.ndim() != 1)
+    fail<ValueError>("%s: weight must be one-dimensional with %lld classes, got shape %s", op,
+                     static_cast<long long>(classes), to_string(weight.sizes()).c_str());
+  if (weight.defined() && weight.size(0) != classes)
+    fail<RuntimeError>("%s: inconsistent weight size, expected %lld but got %s", op, static_cast<long long>(classes),
+                       to_string(weight.sizes()).c_str());
   if (target.dtype() != DType::i64)
     fail<RuntimeError>("%s: expected a target of int64, but found %s", op, name(target.dtype()));
   const Tensor y = reshape(target, {rows, 1});

@@ -44,6 +44,7 @@ OPS: list[Op] = [
     Op("linalg.matrix_norm", [call(floats(0, 3), 1), call(floats(2, 3, 0), float("inf"), keepdim=True)]),
     Op("linalg.vector_norm", [call(array([0.0, 1.0, -2.0], "float64"), p) for p in (-1.0, -2.0, 2.5)], second=False),
     Op("einsum", [call("bik,j->bij", integers(1, 2, 3, dtype="int32"), integers(3, dtype="int32"))]),
+    Op("tensordot", [call(integers(1, 1, 1, dtype="uint8"), integers(2, 1, 2, dtype="uint8"), [[0, 1], [2, 0]])]),
     Op("gradient", [call(floats(n, 4, low=-9, high=9), edge_order=o) for n, o in ((2, 1), (3, 1), (3, 2), (6, 2))]),
     Op(
         "gradient",

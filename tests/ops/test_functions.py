@@ -127,6 +127,10 @@ def test_layouts_are_taken(lib: Any) -> None:
     assert x.clone(memory_format=lib.contiguous_format).stride() == (2, 1)
     assert x.contiguous(memory_format=lib.contiguous_format).stride() == (2, 1)
     assert x.to(lib.float64, memory_format=lib.preserve_format).tolist() == x.tolist()
+    assert x.double(memory_format=lib.preserve_format).dtype is lib.float64
+    assert x.to("cpu", lib.float64, False, True).dtype is lib.float64
+    assert x.to(lib.float32, True, False) is x
+    assert x.to(lib.float32, False, True) is not x
     with pytest.raises(TypeError):
         lib.zeros(2, layout=3)
     with pytest.raises(TypeError):

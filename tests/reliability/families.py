@@ -86,6 +86,9 @@ def families() -> dict[str, Call]:
         "multi_margin": with_gradients(lambda a: F.multi_margin_loss(a, labels), x),
         "triplet_margin": with_gradients(lambda a, b: F.triplet_margin_loss(a, b, b * 2.0, swap=True), x, y),
         "layer_norm": with_gradients(lambda a, w, b: F.layer_norm(a, (1031,), w, b), x, norm_weight, norm_bias),
+        "batch_norm": with_gradients(lambda a, w: F.batch_norm(a, None, None, w, w, True), x, norm_weight),
+        "pdist": with_gradients(lambda a: F.pdist(a[:67], 3.0), x),
+        "out": lambda: hotloop.exp(x, out=hotloop.empty(0)),
         "embedding": with_gradients(lambda w: F.embedding(indices, w), table),
         "index": with_gradients(lambda a: a[indices % 613], x),
         "where": with_gradients(lambda a, b: hotloop.where(mask, a, b), x, y),
@@ -93,11 +96,13 @@ def families() -> dict[str, Call]:
         "cat": with_gradients(lambda a, b: hotloop.cat([a, b], dim=1), x, y),
         "cast": lambda: x.to(hotloop.bfloat16),
         "dropout": lambda: _seeded(lambda: F.dropout(x, 0.3)),
+        "poisson": lambda: _seeded(lambda: hotloop.poisson(x.abs() * 20.0)),
         "randn": lambda: _seeded(lambda: hotloop.randn(100_003)),
         "adamw": _optimizer_steps(lambda p: hotloop.optim.AdamW(p, lr=1e-2)),
         "sgd": _optimizer_steps(lambda p: hotloop.optim.SGD(p, lr=1e-2, momentum=0.9, nesterov=True)),
         "rmsprop": _optimizer_steps(lambda p: hotloop.optim.RMSprop(p, momentum=0.9, centered=True)),
         "nadam": _optimizer_steps(lambda p: hotloop.optim.NAdam(p, weight_decay=0.1, l1_decay=0.1)),
+        "adafactor": _optimizer_steps(lambda p: hotloop.optim.Adafactor(p)),
         "muon": _optimizer_steps(lambda p: hotloop.optim.Muon([m for m in p if m.ndim == 2])),
     }
 
