@@ -72,9 +72,10 @@ Tensor repeat_interleave(const Tensor& x, const py::object& repeats, const Maybe
 template <bool lower>
 Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, const MaybeDType& dtype,
                         const std::optional<Device>& device) {
-  require_device(device.value_or(Device{}));
+  const Device where = device.value_or(default_device());
+  require_device(where);
   return ops::triangle_indices(lower ? "tril_indices" : "triu_indices", rows, columns, offset,
-                               dtype.value_or(DType::i64), lower);
+                               dtype.value_or(DType::i64), lower, where);
 }
 
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pad, const std::string& mode, std::optional<double> value) {

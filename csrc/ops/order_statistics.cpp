@@ -86,7 +86,7 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
   if (!linear && !midpoint && interpolation != "lower" && interpolation != "higher" && interpolation != "nearest")
     fail<RuntimeError>("%s() interpolation must be one of linear, lower, higher, midpoint or nearest, but got %s", op,
                        interpolation.c_str());
-  const Tensor levels = q.dtype() == x.dtype() ? q : to_dtype(q, x.dtype());
+  const Tensor levels = to_device(q.dtype() == x.dtype() ? q : to_dtype(q, x.dtype()), x.device());
   if (item(all(logical_and(ge(levels, 0.0), le(levels, 1.0)))).as_int() == 0)
     fail<RuntimeError>("%s() q values must be in the range [0, 1]", op);
   // Lines last, and the levels after them.

@@ -84,10 +84,11 @@ Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<i
   return index_select(in, d, index);
 }
 
-Tensor triangle_indices(const char* op, int64_t rows, int64_t columns, int64_t offset, DType dtype, bool lower) {
+Tensor triangle_indices(const char* op, int64_t rows, int64_t columns, int64_t offset, DType dtype, bool lower,
+                        Device device) {
   if (rows < 0 || columns < 0)
     fail<RuntimeError>("%s: row and col must be non-negative, got %lld and %lld", op, ll(rows), ll(columns));
-  const Tensor whole = full({rows, columns}, int64_t(1), DType::bool_, Device{});
+  const Tensor whole = full({rows, columns}, int64_t(1), DType::bool_, device);
   const Tensor indices = transpose(nonzero(lower ? tril(whole, offset) : triu(whole, offset)), 0, 1);
   return contiguous(dtype == DType::i64 ? indices : to_dtype(indices, dtype));
 }

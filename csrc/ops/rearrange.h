@@ -29,7 +29,8 @@ Tensor rot90(const Tensor& x, int64_t k, const Dims& dims);
 Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int64_t> dim,
                          std::optional<int64_t> output_size);
 Tensor repeat_interleave(const Tensor& repeats);  // how often each index
-Tensor triangle_indices(const char* op, int64_t rows, int64_t columns, int64_t offset, DType dtype, bool lower);
+Tensor triangle_indices(const char* op, int64_t rows, int64_t columns, int64_t offset, DType dtype, bool lower,
+                        Device device);
 Tensor diag(const Tensor& x, int64_t diagonal);
 Tensor diag_embed(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2);
 Tensor diagflat(const Tensor& x, int64_t offset);

@@ -185,7 +185,7 @@ Tensor pdist(const Tensor& x, double p) {
   if (!is_floating(x.dtype())) fail<RuntimeError>("pdist only supports floating-point dtypes, got %s", name(x.dtype()));
   if (!(p >= 0)) fail<RuntimeError>("pdist only supports non-negative p values, got %g", p);
   const int64_t n = x.size(0);
-  const Tensor pairs = triangle_indices("pdist", n, n, 1, DType::i64, false);
+  const Tensor pairs = triangle_indices("pdist", n, n, 1, DType::i64, false, x.device());
   return distances(index_select(x, 0, select(pairs, 0, 0)) - index_select(x, 0, select(pairs, 0, 1)), p);
 }
 

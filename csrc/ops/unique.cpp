@@ -103,7 +103,10 @@ Unique unique(const Tensor& x, std::optional<int64_t> dim) {
 
 Tensor isin(const Tensor& elements, const Tensor& test_elements, bool invert) {
   const DType dtype = result_type({&elements, &test_elements});
-  const Tensor x = to_dtype(elements, dtype), tests = reshape(to_dtype(test_elements, dtype), {-1});
+  // Either may be a number.
+  const Device device = elements->wrapped_number ? test_elements.device() : elements.device();
+  const Tensor x = to_device(to_dtype(elements, dtype), device);
+  const Tensor tests = reshape(to_device(to_dtype(test_elements, dtype), device), {-1});
   const int64_t n = tests.size(0);
   if (n == 0) return full(x.sizes(), int64_t(invert), DType::bool_, x.device());
   const Tensor sorted = std::get<0>(sort(tests, 0, false));

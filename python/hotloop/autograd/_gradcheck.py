@@ -29,15 +29,17 @@ def _outputs(func: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Tensor]:
 
 def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, eps: float) -> list[NDArray[np.float64]]:
     """d output / d x for every output: (elements of x, elements of output)."""
-    flat = x.detach().numpy().reshape(-1)  # a view: x is contiguous
+    flat = x.data.view(-1)  # whose writes spoil nothing that was saved
     columns: list[list[NDArray[np.float64]]] = []
-    for i in range(flat.size):
-        value = flat[i]
+    for i in range(flat.numel()):
+        value = flat[i].item()
         sides = []
         for step in (eps, -eps):
             flat[i] = value + step
             with no_grad():
-                sides.append([o.detach().numpy().astype(np.float64).ravel().copy() for o in _outputs(func, inputs)])
+                sides.append(
+                    [o.detach().cpu().numpy().astype(np.float64).ravel().copy() for o in _outputs(func, inputs)]
+                )
         flat[i] = value
         columns.append([(a - b) / (2 * eps) for a, b in zip(*sides, strict=True)])
     n_outputs = len(columns[0]) if columns else 0
@@ -58,7 +60,7 @@ def _analytical(outputs: list[Tensor], inputs: list[Tensor], output: int) -> lis
             continue
         grads = grad([out], inputs, [one.reshape(out.shape)], retain_graph=True, allow_unused=True)
         pairs = zip(grads, inputs, strict=True)
-        rows.append([np.zeros(x.numel()) if g is None else g.detach().numpy().ravel() for g, x in pairs])
+        rows.append([np.zeros(x.numel()) if g is None else g.detach().cpu().numpy().ravel() for g, x in pairs])
     return [np.array([r[i] for r in rows]).reshape(out.numel(), x.numel()).T for i, x in enumerate(inputs)]
 
 
@@ -128,7 +130,7 @@ def gradgradcheck(
     if grad_outputs is None:
         from hotloop import from_numpy
 
-        grad_outputs = [from_numpy(rng.standard_normal(o.shape)).requires_grad_() for o in outputs]
+        grad_outputs = [from_numpy(rng.standard_normal(o.shape)).to(o.device).requires_grad_() for o in outputs]
     n = len(given)
 
     def first(*args: Any) -> tuple[Tensor, ...]:
