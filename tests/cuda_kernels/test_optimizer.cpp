@@ -134,7 +134,7 @@ TEST(optimizer, others) {
 }
 
 TEST(optimizer, the_step_is_the_references) {
-  const List ours(DType::f64, kSizes, 0b11), wanted(DType::f32, kSizes, 0b11);
+  const List ours(DType::f64, kSizes, 0b11);
   AdamArgs args{ours.list(), kPenalties[2], 0.01, 0.9, 0.999, 1e-8, 0.19, 0.002};
   Elements before(DType::f64, 20001);
   std::memcpy(before.data(), args.list.tensors[7].param, 20001 * 8);
