@@ -3,13 +3,17 @@
     python benchmarks/kernels/every_float32.py exp tanh --isa avx2
 
 NumPy and SciPy in float64 are the oracle. All 2^32 inputs take some minutes a function; --step n takes every n-th.
+--json adds the results to a file, whose figures of the same functions they replace; benchmarks/results has one.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import time
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 from scipy import special
@@ -54,7 +58,7 @@ def errors(got: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
 
 
-def sweep(name: str, step: int) -> None:
+def sweep(name: str, step: int) -> dict[str, object]:
     call, oracle = FUNCTIONS[name]
     worst, worst_input, over_one, began = 0.0, np.float32(0), 0, time.monotonic()
     for start in range(0, 2**32, BLOCK * step):
@@ -71,6 +75,20 @@ def sweep(name: str, step: int) -> None:
         f"{time.monotonic() - began:.0f} s",
         flush=True,
     )
+    return {
+        "kernel": _core.last_kernel(),
+        "worst_ulp": round(worst, 3),
+        "worst_input": float(worst_input).hex(),
+        "above_one_ulp": over_one,
+        "inputs": count,
+    }
+
+
+def add_to(path: Path, name: str, result: dict[str, object]) -> None:
+    known = json.loads(path.read_text()) if path.exists() else {"functions": {}}
+    known["date"], known["machine"] = date.today().isoformat(), _core.cpu_model()
+    known["functions"][name] = result
+    path.write_text(json.dumps(known, indent=1) + "\n")
 
 
 def main() -> None:
@@ -78,12 +96,15 @@ def main() -> None:
     parser.add_argument("functions", nargs="+", choices=sorted(FUNCTIONS), metavar="function")
     parser.add_argument("--isa", help="instruction set whose kernel runs")
     parser.add_argument("--step", type=int, default=1, help="take every n-th number")
+    parser.add_argument("--json", type=Path, help="file that the results are added to")
     arguments = parser.parse_args()
     if arguments.isa:
         _core.cap_isa(arguments.isa)
     with np.errstate(all="ignore"):
         for name in arguments.functions:
-            sweep(name, arguments.step)
+            result = sweep(name, arguments.step)
+            if arguments.json:
+                add_to(arguments.json, name, result)
 
 
 if __name__ == "__main__":

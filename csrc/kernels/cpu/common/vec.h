@@ -209,6 +209,19 @@ inline bool any(M mask) {
 #endif
 }
 
+template <class M>
+inline bool all(M mask) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(mask[0]) == 4) {
+    return _mm512_movepi32_mask((__m512i)mask) == 0xffff;
+  } else {
+    return _mm512_movepi64_mask((__m512i)mask) == 0xff;
+  }
+#else
+  return !any(~mask);
+#endif
+}
+
 // a < b ? a : b and a > b ? a : b: where either is NaN, b. One instruction on x86.
 inline f32v min_or_second(f32v a, f32v b) {
 #if defined(__AVX512F__)

@@ -8,6 +8,9 @@ namespace hotloop::HOTLOOP_ISA {
 
 template <class V>
 inline V erf(V x) {
+#if defined(__AVX512F__)
+  if constexpr (!kSingle<V>) return erf_by_table(x);
+#endif
   const V a = abs(x), z = x * x;
   if constexpr (kSingle<V>) {
     // x (1 + P(x^2)) up to 0.95; from there to 4, where erf is 1, 1 - e^P(|x|).
@@ -54,11 +57,10 @@ inline ExpOfSquare<V> exp_of_minus_square(V z, double k) {
   return {n, fma(r * r, expm1_tail(r), r)};
 }
 
+#if !defined(__AVX512F__)
 // table[index & 15] in each lane.
 inline f32v look_up(const float (&table)[16], i32v index) {
-#if defined(__AVX512F__)
-  return (f32v)_mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
-#elif defined(__AVX2__)
+#if defined(__AVX2__)
   const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)index);
   const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)index);
   return (f32v)_mm256_blendv_ps(low, high, (__m256)(index << 28));
@@ -68,6 +70,7 @@ inline f32v look_up(const float (&table)[16], i32v index) {
   return y;
 #endif
 }
+#endif
 
 // A sum whose second part is small beside the first.
 template <class V>
@@ -144,7 +147,7 @@ inline Normal<V> normal_distribution(V x) {
 
 // x Phi(x): p = x Phi(-|x|), whose product with g keeps what it lost in rounding, or x - p where x is positive.
 template <class V>
-inline V gelu(V x) {
+inline V gelu_anywhere(V x) {
   const V z = min_or_second(constant<V>(kNormalTailEnd<V>), abs(x)), m = copysign(z, x);
   const auto [n, q] = exp_of_minus_square(z, 0.5);
   const auto [g, g_low] = scaled_normal_tail(z, V{});
@@ -152,10 +155,32 @@ inline V gelu(V x) {
   const V p = scale_by_power_of_two(V(y + fma(V(y + y_low), q, y_low)), n);
   return select<V>(bits_of(x) < 0, p - (x - x), x - p);  // minus infinity times 0 is NaN
 }
+template <class V>
+inline V gelu(V x) {
+#if defined(__AVX512F__)
+  if constexpr (kSingle<V>) {
+    const V z = min_or_second(constant<V>(kNormalTableEnd), abs(x));
+    const V y = max_or_second(V{}, x) - z * normal_by_table(z);
+    const auto within = (x > -kNormalTableEnd) | (x != x);
+    if (all(within)) [[likely]]
+      return y;
+    return select<V>(within, y, gelu_anywhere(x));  // lane by lane: a number's bits don't depend on its neighbours
+  }
+#endif
+  return gelu_anywhere(x);
+}
 
 // 1 - erf(x): twice Phi at z = -sqrt(2) |x|.
 template <class V>
 inline V erfc(V x) {
+#if defined(__AVX512F__)
+  if constexpr (kSingle<V>) {
+    const V a = min_or_second(constant<V>(10.5), abs(x));
+    const auto [n, q] = exp_of_minus_square(a, 1);
+    const V y = scaled_erfc(a), left = scale_by_power_of_two(V(fma(y, q, y)), n);
+    return select<V>(x < Element<V>(0), Element<V>(2) - left, left);
+  }
+#endif
   const V a = min_or_second(constant<V>(kSingle<V> ? 10.5 : 28), abs(x));
   const auto [n, q] = exp_of_minus_square(a, 1);
   const V root = constant<V>(1.4142135623730951), z = a * root;
@@ -165,31 +190,51 @@ inline V erfc(V x) {
   return select<V>(x < Element<V>(0), Element<V>(2) - left, left);
 }
 
-// The y with erf(y) = x: an approximation to 2e-4, and steps of Halley's method, each of which makes three times as
-// many digits right, on erf(y) - x, or on erfc(y) - (1 - x) where that has the digits.
-template <int kSteps>
-inline f64v erfinv_steps(f64v x) {
-  const f64v a = abs(x), rest = 1.0 - a;
-  const f64v w = -log(f64v(rest * (a + 1.0)));
-  const f64v s = sqrt(w);
-  const f64v near = polynomial(w, 0.8862293670231073, 0.23196646153379377, 0.011689679432556258, -0.0024769039702725977,
-                               -7.556409574354536e-05, 4.751408011831401e-05, -3.2086672402115834e-06);
-  const f64v far = polynomial(s, 0.38788237992521174, 0.37533423503731905, 0.27264342799772784, -0.058214416755851636,
-                              0.006172996551772445, -0.00025989265105773524);
-  f64v y = a * select<f64v>(w < 5.0, near, far);
-  const auto inner = a < 0.75;
-  for (int i = 0; i < kSteps; ++i) {
-    const f64v over = select<f64v>(inner, erf(y) - a, rest - erfc(y));
-    const f64v step = over * exp(f64v(y * y)) * 0.8862269254527580;
-    y -= step / (step * y + 1.0);
-  }
-  y = select<f64v>(a == 1.0, constant<f64v>(__builtin_inf()), y);
-  return copysign(select<f64v>(a > 1.0, constant<f64v>(__builtin_nan("")), y), x);
-}
-inline f64v erfinv(f64v x) { return erfinv_steps<2>(x); }
+// The y with erf(y) = x: x times a polynomial in w = -log(1 - x^2), or past some w in its square root.
 inline f32v erfinv(f32v x) {
-  const auto [low, high] = widen(x);
-  return narrow({erfinv_steps<1>(low), erfinv_steps<1>(high)});
+  const f32v w = -log(f32v(fma(-x, x, constant<f32v>(1))));
+  // About points where the constant term is a float32 number.
+  const f32v u = w - 0.52822265625f, v = w - 2.93896484375f;
+  const f32v near = polynomial(u, 0.24220327, 0.0077048666, -0.0024719038, -2.5137713e-06, 4.522071e-05);
+  const f32v middle = polynomial(v, 0.24232136, -0.0055806194, -0.00088436535, 0.00019880584, -1.1936924e-05,
+                                 -1.928554e-06, 4.1754546e-07, -1.8856696e-08);
+  f32v p = select<f32v>(w < 1.25f, fma(near, u, constant<f32v>(1.0116521)), fma(middle, v, constant<f32v>(1.6087729)));
+  if (!all(w < 5.0f)) [[unlikely]] {
+    const f32v far = polynomial(f32v(sqrt(w) - 3.0f), 2.8329768, 1.0016751, 0.009445821, -0.0076394863, 0.0056820493,
+                                -0.0035862671, 0.0014988163, -7.879152e-05, -0.000321172, 0.0001309703);
+    p = select<f32v>(w < 5.0f, p, far);
+    p = select<f32v>(w == constant<f32v>(__builtin_inf()), w, p);
+  }
+  return x * p;
+}
+inline f64v erfinv(f64v x) {
+  const f64v w = -log(f64v((1.0 - abs(x)) * (1.0 + abs(x))));
+  f64v p = polynomial(f64v(w - 3.125), 1.6536545626831027, 0.24015818242558834, -0.006033670871426959,
+                      -0.0007407025341546451, 0.00018673420802033718, -1.3882523393952743e-05, -1.365469176880201e-06,
+                      4.234788168168749e-07, -2.9070390288740055e-08, -4.1126604337622794e-09, 1.051222803230667e-09,
+                      -5.414303416143712e-11, -1.2978593836636523e-11, 2.6305271628389967e-12, -8.077059768540969e-14,
+                      -4.002008580100067e-14, 6.5296460143247704e-15, -3.9395974974893294e-17, -1.2304544200167043e-16,
+                      1.5510385460935017e-17, 6.678135059025803e-19, -3.4733233500377114e-19, 1.764233565979162e-20,
+                      3.1937512615705148e-21, -3.19245554908013e-22);
+  if (!all(w < 6.25)) [[unlikely]] {
+    const f64v s = sqrt(w);
+    const f64v middle =
+        polynomial(f64v(s - 3.25), 3.0838856104922208, 1.0052589676941655, 0.005370914553554937, -0.003751208508224133,
+                   0.0024914420979625118, -0.0016882755354676597, 0.0009532893414545732, -0.0003550378135177497,
+                   2.4031514293935188e-05, 6.82871153314518e-05, -4.732069006264354e-05, 1.2465037552384108e-05,
+                   2.9326161390650355e-06, -3.985731461522855e-06, 1.4815041761125171e-06, -2.757568484871783e-08,
+                   -2.4535755788769323e-07, 1.3154976507449438e-07, -2.1031573988292538e-08, -1.5291597063316248e-08,
+                   7.721620687493404e-09);
+    const f64v far =
+        polynomial(f64v(s - 5.0), 4.849906401408584, 1.0103004648645455, -0.00013871931837507068,
+                   -0.0002150301198395346, 7.59952779581993e-05, -1.968177054602209e-05, 4.526053967488642e-06,
+                   -9.930303015240065e-07, 2.2904536757842967e-07, -6.7553291646055e-08, 2.9040149118777083e-08,
+                   -1.5260307439668966e-08, 7.785150281591441e-09, -3.4659411094636064e-09, 1.3515744160064346e-09,
+                   -4.404985038032522e-10, 5.079061699882204e-11, 4.35258997490982e-11, -1.6267520582942976e-11);
+    p = select<f64v>(w < 6.25, p, select<f64v>(w < 16.0, middle, far));
+    p = select<f64v>(w == constant<f64v>(__builtin_inf()), w, p);
+  }
+  return x * p;
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

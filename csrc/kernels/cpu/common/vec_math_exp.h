@@ -1,7 +1,7 @@
 // exp, exp2, expm1 and what is made of them: sigmoid, tanh, sinh, cosh.
 #pragma once
 
-#include "kernels/cpu/common/vec_math_base.h"
+#include "kernels/cpu/common/vec_math_table.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
@@ -55,6 +55,9 @@ template <class V>
 inline V exp(V x) {
   // Past these everything is infinite or zero.
   x = kSingle<V> ? clamp_keep_nan(x, -104, 89) : clamp_keep_nan(x, -746, 710);
+#if defined(__AVX512F__)
+  if constexpr (!kSingle<V>) return exp_by_table(x);
+#endif
   const auto [n, r] = reduce_exp(x);
   const V p = fma(r * r, exp_tail(r), r) + Element<V>(1);
   return scale_by_power_of_two(p, n);
@@ -122,6 +125,9 @@ inline V sigmoid(V x) {
 
 template <class V>
 inline V tanh(V x) {
+#if defined(__AVX512F__)
+  if constexpr (kSingle<V>) return tanh_by_table(x);
+#endif
   // Near zero an odd polynomial; past 5/8, 1 - 2 / (e^2a + 1) loses nothing.
   const V a = abs(x), z = a * a;
   V near;

@@ -1,7 +1,7 @@
 // log, log2, log10, log1p, and the inverse hyperbolic functions.
 #pragma once
 
-#include "kernels/cpu/common/vec_math_base.h"
+#include "kernels/cpu/common/vec_math_table.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
@@ -75,14 +75,18 @@ inline V log_sum(V e, V f) {
 
 template <class V>
 inline V log(V x) {
+#if defined(__AVX512F__)
+  return log_by_table<kNatural>(x);
+#else
   const auto normal = is_positive_normal(x);
-  if (!any(~normal)) [[likely]] {
+  if (all(normal)) [[likely]] {
     const auto [e, m] = reduce_log(x);
     return log_sum(e, V(m - Element<V>(1)));
   }
   V shift;
   const auto [e, m] = reduce_log(scale_subnormal(x, shift));
   return log_of_special(x, log_sum(V(e + shift), V(m - Element<V>(1))));
+#endif
 }
 
 template <class V>
@@ -107,14 +111,18 @@ inline V log2_sum(V e, V f) {
 
 template <class V>
 inline V log2(V x) {
+#if defined(__AVX512F__)
+  return log_by_table<kBinary>(x);
+#else
   const auto normal = is_positive_normal(x);
-  if (!any(~normal)) [[likely]] {
+  if (all(normal)) [[likely]] {
     const auto [e, m] = reduce_log(x);
     return log2_sum(e, V(m - Element<V>(1)));
   }
   V shift;
   const auto [e, m] = reduce_log(scale_subnormal(x, shift));
   return log_of_special(x, log2_sum(V(e + shift), V(m - Element<V>(1))));
+#endif
 }
 
 template <class V>
@@ -134,6 +142,9 @@ inline V log1p(V x) {
 // e log10 2 + log10(1 + f): both constants in two parts, the first short or its product fused.
 template <class V>
 inline V log10(V x) {
+#if defined(__AVX512F__)
+  return log_by_table<kDecimal>(x);
+#else
   V shift;
   const auto [e, m] = reduce_log(scale_subnormal(x, shift));
   const V n = e + shift, f = m - Element<V>(1);
@@ -144,6 +155,7 @@ inline V log10(V x) {
   const V n_hi = constant<V>(kSingle<V> ? 0x1.344p-2 : 0x1.34413509f78p-2);
   const V n_lo = constant<V>(kSingle<V> ? 0x1.3509f8p-18 : 0x1.fef311f12b358p-46);
   return log_of_special(x, V(fma(n, n_hi, fma(r, c_hi, fma(n, n_lo, fma(r, c_lo, lost * c_hi))))));
+#endif
 }
 
 inline f64v asinh(f64v x) {
@@ -170,9 +182,12 @@ inline f32v acosh(f32v x) {
   const auto [low, high] = widen(x);
   return narrow({acosh(low), acosh(high)});
 }
+// Up to 1/2 an odd polynomial; from there on 1 - a is exact and the logarithm large.
 inline f32v atanh(f32v x) {
-  const auto [low, high] = widen(x);
-  return narrow({atanh(low), atanh(high)});
+  const f32v a = abs(x), z = a * a;
+  const f32v p = polynomial(z, 0.333333, 0.20002544, 0.14222401, 0.11826026, 0.051289752, 0.17676894);
+  const f32v far = log(f32v((a + 1.0f) / (1.0f - a))) * 0.5f;
+  return copysign(select<f32v>(a < 0.5f, fma(a * z, p, a), far), x);
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

@@ -81,7 +81,7 @@ template <class V>
 template <class V>
 inline V pow(V x, V y) {
   const auto plain = is_positive_normal(x) & (abs(y) < constant<V>(__builtin_inf()));
-  if (!any(~plain)) [[likely]]
+  if (all(plain)) [[likely]]
     return pow_of_positive(x, y, V{});
   return pow_of_special(x, y);
 }

@@ -67,39 +67,43 @@ inline f64v reduce_trig_moderate(f64v x, f64v n) {
 }
 #endif
 
-// f32 up to 2^17, f64 up to 2^20.
-inline TrigReduced<f64v> reduce_trig_moderate(f64v x) {
-  const f64v n = round_even(x * 0x1.45f306dc9c883p-1);
-  const i64v quadrant = (i64v)(n + 0x1.8p52);
+// pi/2 in three parts, each rounded down: a zero less zero times these keeps its sign.
+template <class V>
+constexpr double kHalfPiParts[3] = {0x1.921fb54442d18p+0, 0x1.1a62633145c06p-54, 0x1.c1cd129024e08p-107};
+template <>
+constexpr double kHalfPiParts<f32v>[3] = {0x1.921fb4p+0, 0x1.4442dp-24, 0x1.846988p-48};
+
+// f32 up to 2^17, f64 up to 2^20. Adding 1.5 2^23 (2^52) rounds to a whole number, whose bits are the low ones.
+template <class V>
+inline TrigReduced<V> reduce_trig_moderate(V x) {
+  const V big = constant<V>(kSingle<V> ? 0x1.8p23 : 0x1.8p52);
+  const V shifted = fma(x, constant<V>(0x1.45f306dc9c883p-1), big), n = shifted - big;
+  const Mask<V> quadrant = bits_of(shifted);
 #if defined(__FMA__)
-  const f64v r = fma(n, constant<f64v>(-0x1.921fb54442d18p+0), x);
-  return {fma(n, constant<f64v>(0x1.f1976b7ed8fbcp-110), fma(n, constant<f64v>(-0x1.1a62633145c07p-54), r)), quadrant};
-#else
-  return {reduce_trig_moderate(x, n), quadrant};
-#endif
-}
-inline TrigReduced<f32v> reduce_trig_moderate(f32v x) {
-  const f32v n = round_even(x * 0x1.45f306dc9c883p-1f);
-  const i32v quadrant = (i32v)(n + 0x1.8p23f);
-#if defined(__FMA__)
-  const f32v r = fma(n, constant<f32v>(-0x1.921fb6p+0), x);
-  return {fma(n, constant<f32v>(0x1.ee59dap-50), fma(n, constant<f32v>(0x1.777a5cp-25), r)), quadrant};
-#else
-  f32v r;
-  for (int i = 0; i < kLanes<float>; ++i) {
-    const double m = n[i];
-    r[i] = float((double(x[i]) - m * 0x1.921fb54400000p+0) - m * 0x1.0b4611a626331p-34);
-  }
+  V r = x;
+  for (const double part : kHalfPiParts<V>) r = fma(n, constant<V>(-part), r);
   return {r, quadrant};
+#else
+  if constexpr (kSingle<V>) {
+    V r;
+    for (int i = 0; i < kLanes<float>; ++i) {
+      const double m = n[i];
+      r[i] = float((double(x[i]) - m * 0x1.921fb54400000p+0) - m * 0x1.0b4611a626331p-34);
+    }
+    return {r, quadrant};
+  } else {
+    return {reduce_trig_moderate(x, n), quadrant};
+  }
 #endif
 }
+template <class V>
+constexpr double kModerateAngle = kSingle<V> ? 0x1p17 : 0x1p20;
 
 template <class V>
 inline TrigReduced<V> reduce_trig(V x) {
   auto reduced = reduce_trig_moderate(x);
-  reduced.r = select<V>(abs(x) < Element<V>(0.5), x, reduced.r);  // a zero keeps its sign
-  const auto moderate = abs(x) <= constant<V>(kSingle<V> ? 0x1p17 : 0x1p20);
-  if (any(~moderate)) [[unlikely]] {
+  const auto moderate = abs(x) <= constant<V>(kModerateAngle<V>);
+  if (!all(moderate)) [[unlikely]] {
     for (int i = 0; i < int(sizeof(V) / sizeof(x[0])); ++i) {
       if (moderate[i]) continue;
       const auto large = reduce_trig_large(double(x[i]));
@@ -126,29 +130,30 @@ inline V sin_near_zero(V r) {
 template <class V>
 inline V cos_near_zero(V r) {
   const V z = r * r;
-  V p;
   if constexpr (kSingle<V>) {
-    p = polynomial(z, 0.041666646, -0.0013887362, 2.4437732e-05);
+    return polynomial(z, 1, -0.5, 0.041666623, -0.0013886747, 2.438912e-05);
   } else {
-    p = polynomial(z, 0.0416666666666666, -0.001388888888887399, 2.4801587289394937e-05, -2.75573143260348e-07,
-                   2.087571955938936e-09, -1.1359448721202494e-11);
+    return fma(z,
+               polynomial(z, -0.5, 0.041666666666666484, -0.0013888888888863556, 2.480158728485331e-05,
+                          -2.755731330346709e-07, 2.0875604539496608e-09, -1.1354334510755372e-11),
+               constant<V>(1));
   }
-  // 1 - z/2 is rounded; what it loses goes to the small terms.
-  const V half = z * Element<V>(0.5), head = Element<V>(1) - half;
-  return head + fma(z * z, p, (Element<V>(1) - head) - half);
 }
 
+// y with its sign changed where bit 1 of `quadrant` is set.
+template <class V>
+inline V turn(V y, Mask<V> quadrant) {
+  return bits_as<V>(bits_of(y) ^ ((quadrant << (kSingle<V> ? 30 : 62)) & sign_bits<V>()));
+}
 template <class V>
 inline V sin(V x) {
   const auto [r, quadrant] = reduce_trig(x);
-  const V y = select<V>((quadrant & 1) != 0, cos_near_zero(r), sin_near_zero(r));
-  return select<V>((quadrant & 2) != 0, -y, y);
+  return turn(select<V>((quadrant & 1) != 0, cos_near_zero(r), sin_near_zero(r)), quadrant);
 }
 template <class V>
 inline V cos(V x) {
   const auto [r, quadrant] = reduce_trig(x);
-  const V y = select<V>((quadrant & 1) != 0, sin_near_zero(r), cos_near_zero(r));
-  return select<V>(((quadrant + 1) & 2) != 0, -y, y);
+  return turn(select<V>((quadrant & 1) != 0, sin_near_zero(r), cos_near_zero(r)), Mask<V>(quadrant + 1));
 }
 // tan on |r| <= pi/4, in f64; to 2^-29 where f32 is wanted.
 template <bool kForSingle>
@@ -173,11 +178,42 @@ inline f64v tan_of(f64v x) {
   return select<f64v>((quadrant & 1) != 0, -1.0 / t, t);
 }
 inline f64v tan(f64v x) { return tan_of<false>(x); }
+#if defined(__FMA__)
+// The reduced angle in two parts: the rounding of one would show.
+inline f32v tan(f32v x) {
+  const f32v big = constant<f32v>(0x1.8p23), shifted = fma(x, constant<f32v>(0x1.45f306dc9c883p-1), big);
+  const f32v n = shifted - big;
+  i32v quadrant = (i32v)shifted;
+  const auto& half_pi = kHalfPiParts<f32v>;
+  const f32v exact = fma(n, constant<f32v>(-half_pi[0]), x);
+  f32v r = fma(n, constant<f32v>(-half_pi[1]), exact);
+  // What r lost in rounding; where little is left of `exact`, exact - r would not be exact, but r is near enough.
+  const f32v rounding = fma(n, constant<f32v>(-half_pi[1]), exact - r);
+  f32v lost = fma(n, constant<f32v>(-half_pi[2]), select<f32v>(abs(exact) < 0x1p-6f, f32v{}, rounding));
+  const auto moderate = abs(x) <= constant<f32v>(kModerateAngle<f32v>);
+  if (!all(moderate)) [[unlikely]] {
+    for (int i = 0; i < kLanes<float>; ++i) {
+      if (moderate[i]) continue;
+      const auto large = reduce_trig_large(double(x[i]));
+      r[i] = float(large.r);
+      lost[i] = float(large.r - double(r[i]));
+      quadrant[i] = large.quadrant;
+    }
+  }
+  const f32v z = r * r;
+  const f32v p =
+      polynomial(z, 0.33333352, 0.13332626, 0.05406362, 0.021264853, 0.010877301, 4.038885e-05, 0.0043991306);
+  const f32v rest = fma(r * z, p, fma(lost, z, lost)), t = copysign(r + rest, r);
+  const f32v cotangent = -1.0f / t, t_lost = (r - t) + rest;
+  return select<f32v>((quadrant & 1) != 0, fma(cotangent * t_lost, cotangent, cotangent), t);
+}
+#else
 // In f32 the rounding of the reduced angle would show.
 inline f32v tan(f32v x) {
   const auto [low, high] = widen(x);
   return narrow({tan_of<true>(low), tan_of<true>(high)});
 }
+#endif
 
 // On |x| <= 1/2: asin(x) = x + x z P(z), z = x^2.
 template <class V>
