@@ -10,14 +10,13 @@ namespace {
 template <class T, class Convert>
 void fill(const SequenceArgs& s, Convert convert) {
   T* out = static_cast<T*>(s.out);
-  for (int64_t i = 0; i < s.n; ++i) {
-    if (s.whole)
-      out[i] = convert(s.n_start + i * s.n_step);
-    else if (s.from_end && i >= s.n - s.n / 2)
-      out[i] = convert(s.end - double(s.n - 1 - i) * s.step);
-    else
-      out[i] = convert(s.start + double(i) * s.step);
+  if (s.whole) {
+    for (int64_t i = 0; i < s.n; ++i) out[i] = convert(s.n_start + i * s.n_step);
+    return;
   }
+  const int64_t counted_back = s.from_end ? s.n / 2 : 0;
+  for (int64_t i = 0; i < s.n - counted_back; ++i) out[i] = convert(s.start + double(i) * s.step);
+  for (int64_t i = s.n - counted_back; i < s.n; ++i) out[i] = convert(s.end - double(s.n - 1 - i) * s.step);
 }
 
 template <class T>

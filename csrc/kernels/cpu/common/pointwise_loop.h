@@ -49,6 +49,14 @@ constexpr int kVectorsTogether(PointwiseOp op) {
     case PointwiseOp::div:
     case PointwiseOp::maximum:
     case PointwiseOp::minimum:
+    case PointwiseOp::sign:
+    case PointwiseOp::threshold:
+    case PointwiseOp::hardtanh:
+    case PointwiseOp::hardshrink:
+    case PointwiseOp::softshrink:
+    case PointwiseOp::leaky_relu:
+    case PointwiseOp::leaky_relu_backward:
+    case PointwiseOp::relu_backward:
     case PointwiseOp::relu: return 4;
     default: return 1;
   }
@@ -108,6 +116,31 @@ void float_loop(void* out_, const void* const* in, const int64_t* masks, int64_t
     store_result(i, Row::apply(x, y, z, p0, p1), lanes);
   }
   if (i < n) partial(i, int(n - i));
+}
+
+// Rows that change no bit but the sign's, of elements as whole numbers: 16-bit floats need no conversion.
+constexpr bool kSignAlone(PointwiseOp op) {
+  return op == PointwiseOp::neg || op == PointwiseOp::abs || op == PointwiseOp::copysign;
+}
+template <PointwiseOp op>
+void sign_loop(void* out_, const void* const* in, const int64_t* masks, int64_t n, const PointwiseArgs&) {
+  constexpr uint16_t kSign = 0x8000;
+  auto* a = (const uint16_t*)in[0];
+  auto* b = (const uint16_t*)in[1];
+  auto* out = (uint16_t*)out_;
+  const int64_t ma = masks[0], mb = masks[1];
+  const auto apply = [=](int64_t i, bool dense) __attribute__((always_inline)) {
+    const uint16_t x = a[dense ? i : i & ma];
+    if constexpr (op == PointwiseOp::neg) return uint16_t(x ^ kSign);
+    if constexpr (op == PointwiseOp::abs) return uint16_t(x & ~kSign);
+    return uint16_t((x & ~kSign) | (b[dense ? i : i & mb] & kSign));
+  };
+  if (ma == -1 && (op != PointwiseOp::copysign || mb == -1)) {
+#pragma GCC ivdep  // an input is out itself or does not touch it
+    for (int64_t i = 0; i < n; ++i) out[i] = apply(i, true);
+  } else {
+    for (int64_t i = 0; i < n; ++i) out[i] = apply(i, false);
+  }
 }
 
 // Left to the compiler's own vectorisation.
@@ -174,6 +207,8 @@ void pointwise(const PointwiseArgs& args) {
   static constexpr PointwiseLoop loop = [] {
     if constexpr (Row::kSelection) {
       return select_loop<typename Unit<int(sizeof(T))>::type>;
+    } else if constexpr (kSixteenBits<T> && kSignAlone(op)) {
+      return sign_loop<op>;
     } else if constexpr (kIsFloat<T>) {
       return float_loop<Row, T, kVectorsTogether(op)>;
     } else {

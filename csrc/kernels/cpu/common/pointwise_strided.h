@@ -38,6 +38,23 @@ inline void with_unit(int size, F&& f) {
   }
 }
 
+// to[c] = from[-c], a vector at a time.
+template <class T>
+inline void reverse_row(const T* from, T* to, int64_t cols) {
+  constexpr int lanes = kVectorBytes / int(sizeof(T));
+  typedef T Block __attribute__((vector_size(kVectorBytes)));
+  Block order;
+  for (int i = 0; i < lanes; ++i) order[i] = T(lanes - 1 - i);
+  int64_t c = 0;
+  for (; c + lanes <= cols; c += lanes) {
+    Block x;
+    __builtin_memcpy(&x, from - c - (lanes - 1), sizeof x);
+    x = __builtin_shuffle(x, order);
+    __builtin_memcpy(to + c, &x, sizeof x);
+  }
+  for (; c < cols; ++c) to[c] = from[-c];
+}
+
 // to[r][c] = from[r * row_stride + c * col_stride], to dense with rows of to_stride elements.
 template <class T>
 inline void gather_tile(const T* from, int64_t row_stride, int64_t col_stride, T* to, int64_t to_stride, int64_t rows,
@@ -52,6 +69,8 @@ inline void gather_tile(const T* from, int64_t row_stride, int64_t col_stride, T
       for (int64_t c = 0; c < cols; ++c) t[c] = x;
     } else if (col_stride == 1) {
       __builtin_memcpy(t, f, size_t(cols) * sizeof(T));
+    } else if (col_stride == -1) {
+      reverse_row(f, t, cols);
     } else {
       for (int64_t c = 0; c < cols; ++c) t[c] = f[c * col_stride];
     }
