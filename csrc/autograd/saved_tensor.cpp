@@ -2,14 +2,13 @@
 
 #include "autograd/tape.h"
 #include "core/error.h"
+#include "core/thread_local.h"
 
 namespace hotloop {
 
 namespace {
 
-#if defined(__ELF__)
-[[gnu::tls_model("initial-exec")]]
-#endif
+HOTLOOP_STATIC_TLS
 constinit thread_local SavedTensorHooks* innermost = nullptr;  // owned: push retains, pop releases
 
 // Hands the gradient of what a hook unpacked on to the leaf that was packed.

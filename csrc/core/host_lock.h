@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "core/thread_local.h"
+
 namespace hotloop {
 
 struct HostLock {
@@ -19,9 +21,7 @@ void set_host_lock(HostLock lock);
 constexpr int64_t kHostLockWork = 20'000;
 
 // Whether this thread holds the lock. False in threads that the host did not start.
-#if defined(__ELF__)
-[[gnu::tls_model("initial-exec")]]
-#endif
+HOTLOOP_STATIC_TLS
 extern constinit thread_local bool host_lock_held;
 
 namespace detail {

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "core/error.h"
+#include "core/thread_local.h"
 
 namespace hotloop {
 
@@ -125,9 +126,7 @@ struct Global {
 constinit Global global;
 constinit std::atomic<int64_t> allocations_until_failure{0};
 
-#if defined(__ELF__)
-[[gnu::tls_model("initial-exec")]]
-#endif
+HOTLOOP_STATIC_TLS
 constinit thread_local ThreadCache* thread_cache = nullptr;
 constinit thread_local bool thread_ended = false;
 
