@@ -72,6 +72,23 @@ void pack_panels(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, 
   }
 }
 
+// The same for a row-major B, row by row: memory is read in runs as long as the panels are wide together.
+template <class S, class O>
+void pack_panels_by_rows(O* packed, const Product<S>& p, int64_t pass, int64_t vectors, int64_t first, int64_t last,
+                         int64_t k, int64_t depth) {
+  constexpr int64_t L = kLanes<O>;
+  const int64_t panels = ceil_div(vectors, kTileVectors), steps = ceil_div(depth, kStep<O>);
+  for (int64_t s = 0; s < steps; ++s) {
+    const S* row = p.b + (k + s * kStep<O>)*p.b_k;
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t begin = piece_begin(i, panels, vectors, kTileVectors), column = (pass + begin) * L;
+      const int64_t width = (piece_begin(i + 1, panels, vectors, kTileVectors) - begin) * L;
+      pack_rows(packed + begin * L * steps + s * width, width, row + column, p.b_k,
+                smaller<int64_t>(kStep<O>, depth - s * kStep<O>), smaller(width, p.n - column));
+    }
+  }
+}
+
 // Packs tiles of rows that lie next to each other, several tiles together so that whole lines are read. Where a vector
 // is two tiles wide, two steps of them change places, and whole lines are written too.
 template <class S, class O>
@@ -393,8 +410,10 @@ void blocked_product(const Product<S>& p) {
                      width,
                      plain};
           if (!shallow) return run_block(p, w);
+          if (b_side == BSide::packed_by_tile) pack_panels_by_rows(b, p, pass, vectors, w.first, w.last, k, depth);
           const int64_t end = w.row + w.rows;
-          for (; w.row < end; w.row += w.rows, w.a += w.rows * w.a_row, w.b_side = BSide::packed) {
+          w.b_side = BSide::packed;
+          for (; w.row < end; w.row += w.rows, w.a += w.rows * w.a_row) {
             w.rows = next_piece(end - w.row, kStripRows);
             run_block(p, w);
           }
