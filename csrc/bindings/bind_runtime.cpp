@@ -14,8 +14,9 @@
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "core/random.h"
-#include "dispatch/list.h"
+#include "dispatch/pointwise.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "profile/profiler.h"
 #include "profile/roofline.h"
 
@@ -190,6 +191,57 @@ void bind_random(py::module_& m) {
   m.def("initial_seed", [] { return default_generator().state().seed; }, "The default generator's seed.");
 }
 
+const char* device_name(int type) { return DeviceType(type) == DeviceType::cpu ? "cpu" : "cuda"; }
+
+void bind_records(py::module_& m) {
+  m.def(
+      "op_records",
+      [] {
+        py::list records;
+        for (const ops::Family& family : ops::families())
+          for (const OpRecord* op : family.records) {
+            py::list devices;
+            for (int type = 0; type < kDeviceTypes; ++type)
+              if (op->kernel[type] || op->is_view) devices.append(device_name(type));
+            py::dict record;
+            record["name"] = op->name;
+            record["family"] = family.name;
+            record["devices"] = devices;
+            record["differentiable"] = op->gradient != nullptr;
+            record["is_view"] = op->is_view;
+            records.append(record);
+          }
+        return records;
+      },
+      "Every op record: its name, its file in csrc/ops, devices, whether it has a gradient, whether it is a view.");
+  m.def(
+      "pointwise_rows",
+      [] {
+        py::dict rows;
+        for (int i = 0; i < kPointwiseOps; ++i) {
+          const auto op = PointwiseOp(i);
+          py::list dtypes;
+          for (int d = 0; d < kDTypeCount; ++d)
+            if (dispatch::dtypes(op) >> d & 1) dtypes.append(dtype_object(DType(d)));
+          rows[dispatch::name(op)] = py::make_tuple(dispatch::inputs(op), dtypes);
+        }
+        return rows;
+      },
+      "The pointwise ops by name: how many inputs, and the dtypes of their kernels.");
+  m.def(
+      "run_pointwise",
+      [](const std::string& name, const py::list& inputs, double p0, double p1) {
+        std::vector<Tensor> tensors;
+        for (const py::handle input : inputs) {
+          if (!is_tensor(input.ptr())) throw py::type_error("run_pointwise: expected a list of Tensors");
+          tensors.push_back(as_tensor(input.ptr()));
+        }
+        return py::reinterpret_steal<py::object>(wrap(ops::run_pointwise(name, tensors, p0, p1)));
+      },
+      py::arg("name"), py::arg("inputs"), py::arg("p0") = 0.0, py::arg("p1") = 0.0,
+      "A pointwise op by its name, without promotion; p0 and p1 are its numbers.");
+}
+
 Stream stream_named(const std::string& text) {
   if (text == "read") return Stream::read;
   if (text == "copy") return Stream::copy;
@@ -239,6 +291,7 @@ void bind_runtime(py::module_& m) {
   bind_memory(m);
   bind_random(m);
   bind_measuring(m);
+  bind_records(m);
   m.def(
       "get_default_dtype", [] { return dtype_object(ops::default_dtype()); },
       "What floating-point tensors have where no dtype is given.");

@@ -6,6 +6,7 @@
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -284,5 +285,7 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
   }
   return out.same(x) ? clone(x) : out;
 }
+
+Records copy_records() { return {&clone_op, &contiguous_op, &to_op, &transfer_op, &copy_op, &fill_op, &cat_op}; }
 
 }  // namespace hotloop::ops

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "dispatch/sequence.h"
 #include "ops/call.h"
+#include "ops/records.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -136,5 +137,7 @@ Tensor eye(int64_t n, int64_t m, DType dtype, Device device) {
   if (n > 0 && m > 0) fill_(make_view(t, {n < m ? n : m}, {m + 1}), int64_t(1));
   return t;
 }
+
+Records creation_records() { return {&sequence_op}; }
 
 }  // namespace hotloop::ops

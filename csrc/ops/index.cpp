@@ -10,6 +10,7 @@
 #include "ops/call.h"
 #include "ops/indexing.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
 
@@ -464,5 +465,10 @@ Tensor triangle(const char* op, const Tensor& x, int64_t diagonal, bool lower) {
 
 Tensor tril(const Tensor& x, int64_t diagonal) { return triangle("tril", x, diagonal, true); }
 Tensor triu(const Tensor& x, int64_t diagonal) { return triangle("triu", x, diagonal, false); }
+
+Records index_records() {
+  return {&index_select_op, &embedding_op,   &gather_op,         &add_into_zeros_op, &index_add_op,
+          &scatter_op,      &scatter_add_op, &scatter_reduce_op, &nonzero_op};
+}
 
 }  // namespace hotloop::ops

@@ -10,6 +10,7 @@
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/shape.h"
 #include "ops/subscript.h"
 
@@ -375,5 +376,7 @@ Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tens
   index_put_(result, indices, values, accumulate);
   return result;
 }
+
+Records indexing_records() { return {&index_op, &index_put_op}; }
 
 }  // namespace hotloop::ops

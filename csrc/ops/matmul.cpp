@@ -11,6 +11,7 @@
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -326,5 +327,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Activat
   const Product p{.activation = activation, .transpose_b = true};
   return call(activation == Activation::none ? linear_op : linear_activation_op, {x, weight, bias}, p);
 }
+
+Records matmul_records() { return {&matmul_op, &addmm_op, &linear_op, &linear_activation_op}; }
 
 }  // namespace hotloop::ops

@@ -7,6 +7,7 @@
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
 
@@ -156,5 +157,7 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight,
   const Tensor out = call(norm_op, {rows, flat(weight), flat(bias)}, Norm{eps});
   return matrix ? out : view(out, x.sizes());
 }
+
+Records norm_records() { return {&norm_backward_op, &norm_op}; }
 
 }  // namespace hotloop::ops

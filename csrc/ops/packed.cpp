@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "ops/call.h"
+#include "ops/records.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -98,5 +99,7 @@ Tensor linear_packed(const Tensor& x, const PackedWeight& weight, const Tensor& 
   }
   return call(linear_packed_op, {x, bias}, Packed{&weight, activation});
 }
+
+Records packed_records() { return {&linear_packed_op}; }
 
 }  // namespace hotloop::ops

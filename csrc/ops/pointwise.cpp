@@ -6,6 +6,7 @@
 #include "dispatch/pointwise.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
+#include "ops/records.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -238,14 +239,22 @@ struct Row {
 
 constexpr bool scalars(const char* arithmetic) { return mentions(arithmetic, "p0"); }
 
-#define UNARY(name, dtypes, arithmetic, grad_a)                                                                     \
-  const Row name##_row{                                                                                             \
-      record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, saves_of(#grad_a), scalars(#arithmetic)), \
-      dtypes};
-#define BINARY(name, dtypes, arithmetic, grad_a, grad_b)                                                               \
-  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, saves_of(#grad_a, #grad_b), \
-                              scalars(#arithmetic)),                                                                   \
+using GradientFunction = void (*)(Gradient&);
+// None where every input's is NONE.
+constexpr GradientFunction gradient_or_null(GradientFunction gradient, const char* a, const char* b = "NONE",
+                                            const char* c = "NONE") {
+  return mentions(a, "NONE") && mentions(b, "NONE") && mentions(c, "NONE") ? nullptr : gradient;
+}
+
+#define UNARY(name, dtypes, arithmetic, grad_a)                                                                       \
+  const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, gradient_or_null(name##_gradient, #grad_a), \
+                              saves_of(#grad_a), scalars(#arithmetic)),                                               \
                        dtypes};
+#define BINARY(name, dtypes, arithmetic, grad_a, grad_b)                                                      \
+  const Row name##_row{                                                                                       \
+      record(#name, PointwiseOp::name, same_dtype_shape, gradient_or_null(name##_gradient, #grad_a, #grad_b), \
+             saves_of(#grad_a, #grad_b), scalars(#arithmetic)),                                               \
+      dtypes};
 #define TERNARY(name, dtypes, arithmetic, grad_a, grad_b, grad_c)                          \
   const Row name##_row{record(#name, PointwiseOp::name, same_dtype_shape, name##_gradient, \
                               saves_of(#grad_a, #grad_b, #grad_c), scalars(#arithmetic)),  \
@@ -407,5 +416,38 @@ void clamp_integers_(const Tensor& a, int64_t min, int64_t max) {
 Tensor where(const Tensor& condition, const Tensor& a, double b) { return where(condition, a, number(b)); }
 Tensor where(const Tensor& condition, double a, const Tensor& b) { return where(condition, number(a), b); }
 Tensor zeros_like(const Tensor& t) { return zeros(t.sizes(), t.dtype(), t.device()); }
+
+namespace {
+
+constexpr const Row* kRows[kPointwiseOps] = {
+#define EACH(name) &name##_row,
+#include "kernels/args/pointwise.def"
+};
+
+}  // namespace
+
+Records pointwise_records() {
+  Records records;
+  for (const Row* row : kRows) records.push_back(&row->record);
+  return records;
+}
+
+Tensor run_pointwise(const std::string& name, const std::vector<Tensor>& inputs, double p0, double p1) {
+  for (const Row* row : kRows) {
+    if (name != row->record.name) continue;
+    const auto op = PointwiseOp(row->record.code);
+    if (int(inputs.size()) != dispatch::inputs(op))
+      fail<ValueError>("%s: expected %d inputs, got %zu", name.c_str(), dispatch::inputs(op), inputs.size());
+    for (const Tensor& t : inputs)
+      if (!(row->dtypes & set_of(inputs.back().dtype())) || (t.dtype() != inputs.back().dtype() && &t != &inputs[0]))
+        fail<TypeError>("%s: not implemented for dtype %s", name.c_str(), hotloop::name(t.dtype()));
+    switch (inputs.size()) {
+      case 1: return run_row(*row, {inputs[0]}, p0, p1);
+      case 2: return run_row(*row, {inputs[0], inputs[1]}, p0, p1);
+      default: return run_row(*row, {inputs[0], inputs[1], inputs[2]}, p0, p1);
+    }
+  }
+  fail<ValueError>("%s: no pointwise op has this name", name.c_str());
+}
 
 }  // namespace hotloop::ops

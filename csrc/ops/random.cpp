@@ -9,6 +9,7 @@
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/scan.h"
 #include "ops/shape.h"
@@ -292,6 +293,10 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
   require_floating("dropout", x);
   const RandomState state = generator.next_offset(bernoulli_words(x.numel()));
   return call(dropout_op, {contiguous(x)}, Dropout{p, state.seed, state.offset});
+}
+
+Records random_records() {
+  return {&uniform_op, &normal_op, &bernoulli_op, &randint_op, &poisson_op, &dropout_backward_op, &dropout_op};
 }
 
 }  // namespace hotloop::ops

@@ -10,6 +10,7 @@
 #include "ops/call.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/scan.h"
 #include "ops/shape.h"
 
@@ -360,6 +361,11 @@ bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool e
   Tensor close = logical_or(eq(x, y), near);
   if (equal_nan) close = logical_or(close, logical_and(isnan(x), isnan(y)));
   return item(all(close)).as_int() != 0;
+}
+
+Records reduce_records() {
+  return {&sum_op,    &mean_op,   &prod_op, &amax_op, &amin_op, &max_op,       &min_op,
+          &argmax_op, &argmin_op, &any_op,  &all_op,  &var_op,  &logsumexp_op, &norm2_op};
 }
 
 }  // namespace hotloop::ops

@@ -7,6 +7,7 @@
 #include "ops/call.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
 
@@ -209,5 +210,7 @@ Tensor cumulative_trapezoid(const Tensor& y, const Tensor& x, double dx, int64_t
   const int d = wrap_dim("cumulative_trapezoid", dim, y.ndim());
   return cumsum(trapezoid_pieces("cumulative_trapezoid", y, x, dx, d), d);
 }
+
+Records scan_records() { return {&cumsum_op, &cumprod_op, &logcumsumexp_op, &cummax_op, &cummin_op}; }
 
 }  // namespace hotloop::ops

@@ -8,6 +8,7 @@
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
 
@@ -354,6 +355,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& w
     w = contiguous(weight);
   }
   return call(cross_entropy_op, {with_rows(logits, layout_of(logits).class_dim), t, w}, options);
+}
+
+Records softmax_records() {
+  return {&softmax_backward_op, &softmax_op, &log_softmax_op, &cross_entropy_backward_op, &cross_entropy_op};
 }
 
 }  // namespace hotloop::ops

@@ -7,6 +7,7 @@
 #include "ops/call.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -142,5 +143,7 @@ Tensor searchsorted(const char* op, const Tensor& sorted, const Tensor& values, 
   const auto ready = [&](const Tensor& t) { return contiguous(t.dtype() == dtype ? t : to_dtype(t, dtype)); };
   return call(search_op, {ready(lines), ready(values)}, Search{right});
 }
+
+Records sort_records() { return {&sort_op, &search_op}; }
 
 }  // namespace hotloop::ops

@@ -5,6 +5,7 @@
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/index.h"
+#include "ops/records.h"
 #include "ops/shape.h"
 
 namespace hotloop::ops {
@@ -149,5 +150,7 @@ Subscript::Subscript(const Tensor& x, std::span<const IndexItem> items) : basic(
     }
   }
 }
+
+Records subscript_records() { return {&subscript_op}; }
 
 }  // namespace hotloop::ops

@@ -5,6 +5,7 @@
 #include "ops/call.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/shape.h"
 #include "ops/subscript.h"
 
@@ -560,5 +561,7 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
   }
   return parts;
 }
+
+Records view_records() { return {&view_op, &permute_op, &expand_op, &slice_op, &as_strided_op}; }
 
 }  // namespace hotloop::ops
