@@ -94,10 +94,10 @@ inline Places places_of(const PointwiseArgs& args, int inputs) {
 }
 
 // Threads a block and blocks for `count` elements of which a thread takes `each`: no more threads than are of use.
-struct Grid {
+struct ElementGrid {
   dim3 blocks, threads;
 };
-inline Grid element_grid(int64_t count, int each) {
+inline ElementGrid element_grid(int64_t count, int each) {
   if (count == 0) return {dim3(0), dim3(32)};  // launches nothing
   const int64_t threads = (count + each - 1) / each;
   const int block = threads >= kElementThreads ? kElementThreads : int((threads + 31) / 32 * 32);

@@ -104,7 +104,7 @@ void copy(const CopyArgs& args, GpuStream stream) {
   if (x.host_input) __builtin_memcpy(&x.number, x.in, itemsize(args.from));
   x.places = places_of(args.operands, 1);
   const auto run = [&](auto kernel, int each) {
-    const Grid grid = element_grid(x.places.count, each);
+    const ElementGrid grid = element_grid(x.places.count, each);
     launch(stream, grid.blocks, grid.threads, 0, kernel, x);
   };
   if (args.to == args.from) {

@@ -62,7 +62,7 @@ void where(const PointwiseArgs& args, GpuStream stream) {
     x.number[k] = args.host_inputs >> (1 + k) & 1 ? *x.in[k] : U(0);
   }
   x.places = places_of(args, 3);
-  const Grid grid = element_grid(x.places.count, kPackCount<U>);
+  const ElementGrid grid = element_grid(x.places.count, kPackCount<U>);
   launch(stream, grid.blocks, grid.threads, 0, where_kernel<U>, x);
 }
 

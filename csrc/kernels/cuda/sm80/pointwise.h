@@ -254,7 +254,7 @@ void launch_pointwise(PointwiseOp op, const PointwiseArgs& args, GpuStream strea
   x.p0 = std::is_floating_point_v<W> ? W(args.p[0]) : W(args.n[0]);
   x.p1 = std::is_floating_point_v<W> ? W(args.p[1]) : W(args.n[1]);
   x.places = places_of(args, inputs);
-  const Grid grid = element_grid(x.places.count, kPackCount<T>);
+  const ElementGrid grid = element_grid(x.places.count, kPackCount<T>);
   if (const Kernel own = kOwn[int(op)]) return launch(stream, grid.blocks, grid.threads, 0, own, x);
   if (predicate && inputs == 1) return launch(stream, grid.blocks, grid.threads, 0, shared_kernel<1, true, T>, op, x);
   if (predicate) return launch(stream, grid.blocks, grid.threads, 0, shared_kernel<2, true, T>, op, x);

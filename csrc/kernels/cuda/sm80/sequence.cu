@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kElementThreads) sequence_kernel(const __grid_
 }  // namespace
 
 void sequence(const SequenceArgs& args, GpuStream stream) {
-  const Grid grid = element_grid(args.n, 1);
+  const ElementGrid grid = element_grid(args.n, 1);
   const auto run = [&](auto kernel) { launch(stream, grid.blocks, grid.threads, 0, kernel, args); };
   switch (args.dtype) {
     case DType::bool_: return run(sequence_kernel<bool>);
