@@ -24,7 +24,6 @@ class PyStream {
  public:
   PyStream(int device, int priority) : device_(checked(device)), owned_(true) {
     const gpu::DeviceGuard guard(device_);
-    gpu::set_current_device(device_);
     stream_ = gpu::driver::new_stream(priority);
   }
   PyStream(int device, GpuStream stream) : device_(checked(device)), stream_(stream), owned_(false) {}
@@ -58,7 +57,6 @@ class PyEvent {
 
   void record(const PyStream& stream) {
     const gpu::DeviceGuard guard(stream.device());
-    gpu::set_current_device(stream.device());
     if (!event_) event_ = gpu::driver::new_event(timing_);
     gpu::driver::record(event_, stream.stream());
   }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bindings/tensor_object.h"
+#include "core/gpu.h"
 #include "core/scalar.h"
 
 namespace hotloop::bindings {
@@ -46,6 +47,10 @@ void release_object(void* object);  // drops a reference; takes the GIL
 Tensor array_tensor(const char* op, PyObject* object, bool may_copy);
 Tensor buffer_tensor(const char* op, PyObject* object, bool may_copy);
 Tensor dlpack_tensor(const char* op, PyObject* object, std::optional<bool> copy);
+// A stream as DLPack and the array interface number it: 1 is the legacy default stream.
+inline pybind11::int_ stream_number(GpuStream stream) {
+  return pybind11::int_(stream ? reinterpret_cast<uintptr_t>(stream) : 1);
+}
 [[noreturn]] void refuse_dtype(const char* op, PyObject* object, const std::string& dtype);
 
 // The value of a one-element tensor as a Python number, and of any tensor as nested lists of them.

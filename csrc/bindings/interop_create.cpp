@@ -21,9 +21,13 @@ Tensor made(Tensor t) {
   return t;
 }
 
+Tensor copied(const py::object& data, std::optional<DType> dtype, const std::optional<Device>& device) {
+  return made(placed(tensor_from_data(data.ptr(), dtype), device));
+}
+
 Tensor tensor(const py::object& data, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad) {
   if (device) require_device(*device);
-  const Tensor result = made(placed(tensor_from_data(data.ptr(), dtype), device));
+  const Tensor result = copied(data, dtype, device);
   if (requires_grad) set_requires_grad(result, true);
   return result;
 }
@@ -36,7 +40,7 @@ Tensor new_tensor(const Tensor& like, const py::object& data, std::optional<DTyp
 Tensor as_tensor_of(const py::object& data, std::optional<DType> dtype, std::optional<Device> device) {
   if (device) require_device(*device);
   const Tensor shared = array_tensor("as_tensor()", data.ptr(), true);
-  if (!shared.defined()) return made(placed(tensor_from_data(data.ptr(), dtype), device));
+  if (!shared.defined()) return copied(data, dtype, device);
   const Tensor there = is_tensor(data.ptr()) && !device ? shared : placed(shared, device);
   return !dtype || *dtype == there.dtype() ? there : ops::to_dtype(there, *dtype);
 }
@@ -46,14 +50,13 @@ Tensor asarray(const py::object& data, std::optional<DType> dtype, std::optional
   if (device) require_device(*device);
   Tensor result;
   if (copy && *copy) {
-    result = made(placed(tensor_from_data(data.ptr(), dtype), device));
+    result = copied(data, dtype, device);
   } else {
     const Tensor shared = array_tensor("asarray()", data.ptr(), !copy);
     if (copy && (!shared.defined() || (dtype && *dtype != shared.dtype()) || (device && !(*device == shared.device()))))
       fail<ValueError>("asarray(): can't avoid a copy of a %s%s, and copy=False was asked for",
                        Py_TYPE(data.ptr())->tp_name, shared.defined() ? " of another dtype or device" : "");
-    result = shared.defined() ? as_tensor_of(data, dtype, device)
-                              : made(placed(tensor_from_data(data.ptr(), dtype), device));
+    result = shared.defined() ? as_tensor_of(data, dtype, device) : copied(data, dtype, device);
   }
   if (needs_grad(result) != requires_grad) {
     if (!requires_grad) return detach(result);

@@ -95,9 +95,6 @@ Tensor take_capsule(const char* op, PyObject* capsule) {
   return borrow(guest);
 }
 
-// A stream as DLPack and the array interface number it: 1 is the legacy default stream.
-py::int_ stream_number(GpuStream stream) { return py::int_(stream ? reinterpret_cast<uintptr_t>(stream) : 1); }
-
 // What an exporter says of its device.
 std::pair<int, int> device_of(PyObject* object) {
   const py::object method = py::reinterpret_steal<py::object>(PyObject_GetAttrString(object, "__dlpack_device__"));

@@ -136,6 +136,20 @@ py::object array_method(const Tensor& t, const py::object& dtype, const py::obje
   return result;
 }
 
+// What both array interfaces say of a tensor.
+py::dict interface_of(const Tensor& t, void* data) {
+  py::dict interface;
+  interface["version"] = py::int_(3);
+  interface["typestr"] = py::str(codes_of(t.dtype()).typestr);
+  interface["shape"] = owned(to_python(t.sizes()));
+  Dims strides = t.strides();
+  for (int64_t& s : strides) s *= int64_t(itemsize(t.dtype()));
+  interface["strides"] = owned(to_python(strides));
+  interface["data"] =
+      owned(Py_BuildValue("(NO)", PyLong_FromVoidPtr(data), t->storage->read_only() ? Py_True : Py_False));
+  return interface;
+}
+
 }  // namespace
 
 PyObject* array_interface(PyObject* self, void*) {
@@ -147,16 +161,7 @@ PyObject* array_interface(PyObject* self, void*) {
       PyErr_SetString(PyExc_AttributeError, e.what());
       return nullptr;
     }
-    py::dict interface;
-    interface["version"] = py::int_(3);
-    interface["typestr"] = py::str(codes_of(t.dtype()).typestr);
-    interface["shape"] = owned(to_python(t.sizes()));
-    Dims strides = t.strides();
-    for (int64_t& s : strides) s *= int64_t(itemsize(t.dtype()));
-    interface["strides"] = owned(to_python(strides));
-    interface["data"] =
-        owned(Py_BuildValue("(NO)", PyLong_FromVoidPtr(t.data()), t->storage->read_only() ? Py_True : Py_False));
-    return interface.release().ptr();
+    return interface_of(t, t.data()).release().ptr();
   } catch (...) {
     return translate_exception();
   }
@@ -172,17 +177,9 @@ PyObject* cuda_array_interface(PyObject* self, void*) {
                    to_string(t.device()).c_str(), name(t.dtype()));
       return nullptr;
     }
-    py::dict interface;
-    interface["version"] = py::int_(3);
-    interface["typestr"] = py::str(codes_of(t.dtype()).typestr);
-    interface["shape"] = owned(to_python(t.sizes()));
-    Dims strides = t.strides();
-    for (int64_t& s : strides) s *= int64_t(itemsize(t.dtype()));
-    interface["strides"] = t.is_contiguous() ? py::object(py::none()) : owned(to_python(strides));
-    interface["data"] = owned(Py_BuildValue("(NO)", PyLong_FromVoidPtr(t.numel() ? t.data() : nullptr),
-                                            t->storage->read_only() ? Py_True : Py_False));
-    const GpuStream stream = gpu::current_stream(t.device().index);
-    interface["stream"] = py::int_(stream ? reinterpret_cast<uintptr_t>(stream) : 1);
+    py::dict interface = interface_of(t, t.numel() ? t.data() : nullptr);
+    if (t.is_contiguous()) interface["strides"] = py::none();
+    interface["stream"] = stream_number(gpu::current_stream(t.device().index));
     return interface.release().ptr();
   } catch (...) {
     return translate_exception();

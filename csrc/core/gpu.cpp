@@ -94,7 +94,6 @@ void set_current_stream(int device, GpuStream stream) { streams[device] = stream
 void wait_for(int device, GpuStream stream, GpuStream other) {
   if (stream == other) return;
   const DeviceGuard guard(device);
-  set_current_device(device);
   const GpuEvent event = driver::new_event(false);
   driver::record(event, other);
   driver::wait(stream, event);
@@ -124,7 +123,6 @@ void* allocate(size_t bytes, int device, GpuStream stream) {
   fail_if_asked(bytes);
   const size_t asked = bytes ? bytes : 1;
   const DeviceGuard guard(device);
-  set_current_device(device);
   void* pointer;
   if (memory_pool.allocate) {
     pointer = memory_pool.allocate(asked, device, stream);
@@ -175,7 +173,6 @@ void reset_peak_memory_stats(int device) { accounts[device].peak.store(accounts[
 
 void empty_cache(int device) {
   const DeviceGuard guard(device);
-  set_current_device(device);
   driver::synchronize_device();
   driver::trim_pool(device);
 }
@@ -186,13 +183,11 @@ void set_memory_pool(MemoryPool pool) { memory_pool = pool; }
 void copy_from_host(void* to, const void* from, size_t bytes, int device) {
   if (bytes == 0) return;
   const DeviceGuard guard(device);
-  set_current_device(device);
   driver::copy(to, from, bytes, driver::Direction::from_host, current_stream(device));
 }
 
 void copy_to_host(void* to, const void* from, size_t bytes, int device) {
   const DeviceGuard guard(device);
-  set_current_device(device);
   if (bytes) driver::copy(to, from, bytes, driver::Direction::to_host, current_stream(device));
   synchronize_stream(device, current_stream(device));
 }
@@ -200,7 +195,6 @@ void copy_to_host(void* to, const void* from, size_t bytes, int device) {
 void copy_within(void* to, const void* from, size_t bytes, int device) {
   if (bytes == 0) return;
   const DeviceGuard guard(device);
-  set_current_device(device);
   driver::copy(to, from, bytes, driver::Direction::within, current_stream(device));
 }
 
@@ -211,13 +205,11 @@ void copy_between(void* to, int to_device, const void* from, int from_device, si
   GpuEvent written, read;
   {
     const DeviceGuard guard(from_device);
-    set_current_device(from_device);
     written = driver::new_event(false);
     driver::record(written, current_stream(from_device));
   }
   {
     const DeviceGuard guard(to_device);
-    set_current_device(to_device);
     driver::wait(current_stream(to_device), written);
     driver::copy_peer(to, to_device, from, from_device, bytes, current_stream(to_device));
     read = driver::new_event(false);
@@ -232,7 +224,6 @@ void copy_between(void* to, int to_device, const void* from, int from_device, si
 void fill_bytes(void* to, int value, size_t bytes, int device) {
   if (bytes == 0) return;
   const DeviceGuard guard(device);
-  set_current_device(device);
   driver::fill(to, value, bytes, current_stream(device));
 }
 

@@ -41,9 +41,7 @@ void set_current_device(int device);
 // Makes a device current while it lives.
 class DeviceGuard {
  public:
-  explicit DeviceGuard(int device) : before_(current_device()) {
-    if (device != before_) set_current_device(device);
-  }
+  explicit DeviceGuard(int device) : before_(current_device()) { set_current_device(device); }
   ~DeviceGuard();
   DeviceGuard(const DeviceGuard&) = delete;
   DeviceGuard& operator=(const DeviceGuard&) = delete;

@@ -1,7 +1,6 @@
 #include "ops/call.h"
 
 #include "core/error.h"
-#include "core/gpu.h"
 #include "core/host_lock.h"
 #include "core/inline_vector.h"
 
@@ -31,7 +30,6 @@ void launch_with_moved_numbers(Call& call, void (*kernel)(Call&)) {
 
 void launch_on_gpu(Call& call, void (*kernel)(Call&)) {
   const gpu::DeviceGuard guard(call.device.index);
-  gpu::set_current_device(call.device.index);
   bool numbers = false;
   if (!call.op.takes_host_numbers)
     for (int i = 0; i < call.n_inputs; ++i)

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <type_traits>
 
+#include "core/gpu.h"
 #include "ops/op.h"
 
 namespace hotloop {
@@ -81,6 +82,11 @@ inline void call_into(const Tensor& out, const OpRecord& op, const Inputs& input
   c.outputs[0] = out;
   c.in_place = true;
   run(c);
+}
+
+// Where a GPU's kernel reports an index out of range; null on the CPU, whose kernels are asked at once.
+inline gpu::Fault* fault_slot(Device device) {
+  return device.type == DeviceType::cuda ? gpu::fault_slot(device.index) : nullptr;
 }
 
 // Refuses an in-place write that can't be right: read-only memory, or elements that share memory.

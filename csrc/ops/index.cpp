@@ -4,7 +4,6 @@
 #include "ops/index.h"
 
 #include "core/error.h"
-#include "core/gpu.h"
 #include "dispatch/index.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
@@ -48,7 +47,7 @@ void describe(const Call& c, IndexArgs& args, IndexFault& fault, const Indexing&
   args.skip = x.skip;
   args.fault = &fault;
   args.op = c.op.name;
-  args.gpu_fault = c.device.type == DeviceType::cuda ? gpu::fault_slot(c.device.index) : nullptr;
+  args.gpu_fault = fault_slot(c.device);
   IndexTensor& t = args.tensors[0];
   t.indices = index.data<int64_t>();
   const bool scalar = array.ndim() == 0;

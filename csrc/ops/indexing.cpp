@@ -5,7 +5,6 @@
 #include "ops/indexing.h"
 
 #include "core/error.h"
-#include "core/gpu.h"
 #include "dispatch/index.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
@@ -126,7 +125,7 @@ void move(const Call& c, Kernel kernel, const Tensor& x, const Tensor& values, c
   IndexFault fault{-1, 0};
   args.fault = &fault;
   args.op = c.op.name;
-  args.gpu_fault = c.device.type == DeviceType::cuda ? gpu::fault_slot(c.device.index) : nullptr;
+  args.gpu_fault = fault_slot(c.device);
   kernel(x.device(), args);
   if (fault.tensor >= 0)
     fail<IndexError>("index %lld is out of bounds for dimension %d with size %lld", ll(fault.value),

@@ -3,7 +3,6 @@
 #include "ops/softmax.h"
 
 #include "core/error.h"
-#include "core/gpu.h"
 #include "dispatch/softmax.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
@@ -202,7 +201,7 @@ void launch_cross_entropy(Call& c) {
   args.logsumexp = c.outputs[1].data();
   args.divisor = c.outputs[2].data();
   args.bad_row = &bad_row;
-  args.gpu_fault = c.device.type == DeviceType::cuda ? gpu::fault_slot(c.device.index) : nullptr;
+  args.gpu_fault = fault_slot(c.device);
   dispatch::cross_entropy(c.device, args);
   if (bad_row >= 0)
     fail<IndexError>(

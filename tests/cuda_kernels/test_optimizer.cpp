@@ -3,20 +3,6 @@
 #include "kernels.h"
 #include "kernels/args/optimizer.h"
 
-#define STEPS(EACH)                     \
-  EACH(sgd, SgdArgs)                    \
-  EACH(adam, AdamArgs)                  \
-  EACH(rmsprop, RmspropArgs)            \
-  EACH(adagrad, AdagradArgs)            \
-  EACH(adadelta, AdadeltaArgs)          \
-  EACH(adamax, AdamaxArgs)              \
-  EACH(nadam, NadamArgs)                \
-  EACH(radam, RadamArgs)                \
-  EACH(lion, LionArgs)                  \
-  EACH(muon_momentum, MuonMomentumArgs) \
-  EACH(average, AverageArgs)            \
-  EACH(gradient_norm, GradientNormArgs) \
-  EACH(scale_gradients, ScaleGradientsArgs)
 #define DECLARE(name, Args)      \
   namespace sm80 {               \
   void name(const Args&, void*); \
@@ -28,7 +14,7 @@
   void name(const Args&);        \
   }
 namespace hotloop {
-STEPS(DECLARE)
+HOTLOOP_OPTIMIZERS(DECLARE)
 }  // namespace hotloop
 
 using namespace hotloop;

@@ -148,3 +148,19 @@ struct ScaleGradientsArgs {
 };
 
 }  // namespace hotloop
+
+// Every step by its name and its arguments.
+#define HOTLOOP_OPTIMIZERS(EACH)        \
+  EACH(sgd, SgdArgs)                    \
+  EACH(adam, AdamArgs)                  \
+  EACH(rmsprop, RmspropArgs)            \
+  EACH(adagrad, AdagradArgs)            \
+  EACH(adadelta, AdadeltaArgs)          \
+  EACH(adamax, AdamaxArgs)              \
+  EACH(nadam, NadamArgs)                \
+  EACH(radam, RadamArgs)                \
+  EACH(lion, LionArgs)                  \
+  EACH(muon_momentum, MuonMomentumArgs) \
+  EACH(average, AverageArgs)            \
+  EACH(gradient_norm, GradientNormArgs) \
+  EACH(scale_gradients, ScaleGradientsArgs)

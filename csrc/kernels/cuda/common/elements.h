@@ -5,25 +5,13 @@
 
 #include "core/half.h"
 #include "kernels/args/pointwise.h"
-#include "kernels/cuda/common/block.h"
+#include "kernels/cuda/common/divide.h"
+#include "kernels/cuda/common/host.h"
 #include "kernels/cuda/common/launch.h"
 
 namespace hotloop::cuda {
 
 constexpr int kElementThreads = 256;
-
-// Division by a number that is known before: exact for all 32-bit numerators below 2^31 (Granlund and Montgomery 1994).
-struct Divisor {
-  uint32_t value, multiplier, shift;
-};
-inline Divisor divisor(uint32_t value) {
-  uint32_t shift = 0;
-  while (shift < 31 && (uint64_t(1) << shift) < value) ++shift;
-  return {value, uint32_t(((uint64_t(1) << 32) * ((uint64_t(1) << shift) - value)) / value + 1), shift};
-}
-__device__ __forceinline__ uint32_t divide(uint32_t n, Divisor by) {
-  return (__umulhi(n, by.multiplier) + n) >> by.shift;
-}
 
 // The layout of out and `inputs` operands, by value in the kernel's parameters.
 struct Places {
@@ -33,7 +21,7 @@ struct Places {
   bool aligned;     // ... whose vectors of 16 bytes are aligned
   bool narrow;      // count below 2^31: 32-bit numbers suffice
   uint8_t numbers;  // dense: bit k says that in[k] is a single number
-  Divisor divisors[kPointwiseDims];
+  Divider dividers[kPointwiseDims];
   int64_t sizes[kPointwiseDims];
   int64_t strides[1 + kPointwiseInputs][kPointwiseDims];  // out's first
 };
@@ -54,9 +42,9 @@ __device__ __forceinline__ Offsets<kInputs> offsets_of(const Places& p, int64_t 
   if (p.narrow) {
     uint32_t rest = uint32_t(element);
     for (int d = p.ndim - 1; d >= 0; --d) {
-      const uint32_t quotient = divide(rest, p.divisors[d]);
-      step(d, rest - quotient * p.divisors[d].value);
-      rest = quotient;
+      uint32_t index;
+      rest = p.dividers[d].divide(rest, index);
+      step(d, index);
     }
   } else {
     for (int d = p.ndim - 1; d >= 0; --d) {
@@ -86,7 +74,7 @@ inline Places places_of(const PointwiseArgs& args, int inputs) {
     p.aligned = p.aligned && (p.numbers >> k & 1 || reinterpret_cast<uintptr_t>(args.in[k]) % 16 == 0);
   for (int d = 0; d < args.ndim; ++d) {
     p.sizes[d] = args.sizes[d];
-    if (p.narrow) p.divisors[d] = divisor(uint32_t(args.sizes[d]));
+    if (p.narrow) p.dividers[d] = Divider(uint32_t(args.sizes[d]));
     p.strides[0][d] = args.out_strides[d];
     for (int k = 0; k < inputs; ++k) p.strides[1 + k][d] = args.in_strides[k][d];
   }
@@ -108,23 +96,9 @@ inline ElementGrid element_grid(int64_t count, int each) {
 template <class T>
 constexpr int kPackCount = sizeof(T) >= 4 ? 16 / int(sizeof(T)) : 8;
 
-// What a dtype is computed in.
-template <class T>
-struct Computed {
-  using type = T;
-};
-template <>
-struct Computed<half_t> {
-  using type = float;
-};
-template <>
-struct Computed<bfloat16_t> {
-  using type = float;
-};
-
 // A number in host memory, in what its dtype is computed in.
 template <class T>
-typename Computed<T>::type host_number(const void* p) {
+Compute<T> host_number(const void* p) {
   const T& x = *static_cast<const T*>(p);
   if constexpr (std::is_same_v<T, half_t> || std::is_same_v<T, bfloat16_t>) {
     return to_float(x);

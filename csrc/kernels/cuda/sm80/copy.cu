@@ -115,17 +115,7 @@ void copy(const CopyArgs& args, GpuStream stream) {
       default: return run(move_kernel<uint64_t>, kPackCount<uint64_t>);
     }
   }
-  switch (args.to) {
-    case DType::bool_: return run(convert_kernel<bool>, kPackCount<bool>);
-    case DType::u8: return run(convert_kernel<uint8_t>, kPackCount<uint8_t>);
-    case DType::i8: return run(convert_kernel<int8_t>, kPackCount<int8_t>);
-    case DType::i32: return run(convert_kernel<int32_t>, kPackCount<int32_t>);
-    case DType::i64: return run(convert_kernel<int64_t>, kPackCount<int64_t>);
-    case DType::f16: return run(convert_kernel<half_t>, kPackCount<half_t>);
-    case DType::bf16: return run(convert_kernel<bfloat16_t>, kPackCount<bfloat16_t>);
-    case DType::f32: return run(convert_kernel<float>, kPackCount<float>);
-    case DType::f64: return run(convert_kernel<double>, kPackCount<double>);
-  }
+  with_dtype(args.to, [&]<class To>(To) { run(convert_kernel<To>, kPackCount<To>); });
 }
 
 }  // namespace hotloop::sm80

@@ -110,7 +110,7 @@ constexpr bool has_own_kernel(PointwiseOp op) {
 // Elements of the compute type from raw operands.
 template <class T>
 struct PointwiseProblem {
-  using W = typename Computed<T>::type;
+  using W = Compute<T>;
   void* out;
   const T* in[kPointwiseInputs];
   W number[kPointwiseInputs];  // of the inputs that lie in host memory
@@ -122,7 +122,7 @@ struct PointwiseProblem {
 // The body of every kernel: out[i] = f(a[i], b[i], c[i]).
 template <class T, class R, int kInputs, class F>
 __device__ __forceinline__ void each_element(const PointwiseProblem<T>& x, F f) {
-  using W = typename Computed<T>::type;
+  using W = Compute<T>;
   constexpr int kEach = kPackCount<T>;
   const Places& p = x.places;
   R* const out = static_cast<R*>(x.out);
@@ -182,7 +182,7 @@ __device__ __forceinline__ void each_element(const PointwiseProblem<T>& x, F f) 
 template <PointwiseOp op, class T>
 __global__ void __launch_bounds__(kElementThreads) own_kernel(const __grid_constant__ PointwiseProblem<T> x) {
   using R = std::conditional_t<Row<op>::kPredicate, bool, T>;
-  using W = typename Computed<T>::type;
+  using W = Compute<T>;
   each_element<T, R, Row<op>::kInputs>(
       x, [&](W a, W b, W c) { return static_cast<W>(Row<op>::apply(a, b, c, x.p0, x.p1)); });
 }
@@ -207,7 +207,7 @@ template <int kInputs, bool kPredicate, class T>
 __global__ void __launch_bounds__(kElementThreads)
     shared_kernel(PointwiseOp op, const __grid_constant__ PointwiseProblem<T> x) {
   using R = std::conditional_t<kPredicate, bool, T>;
-  using W = typename Computed<T>::type;
+  using W = Compute<T>;
   each_element<T, R, kInputs>(x, [&](W a, W b, W c) {
     switch (op) {
 #define EACH(name) \
@@ -230,7 +230,7 @@ constexpr auto own_kernel_or_null() {
 
 template <class T>
 void launch_pointwise(PointwiseOp op, const PointwiseArgs& args, GpuStream stream) {
-  using W = typename Computed<T>::type;
+  using W = Compute<T>;
   using Kernel = void (*)(PointwiseProblem<T>);
   static constexpr Kernel kOwn[kPointwiseOps] = {
 #define EACH(name) own_kernel_or_null<PointwiseOp::name, T>(),

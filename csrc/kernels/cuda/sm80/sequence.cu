@@ -27,18 +27,7 @@ __global__ void __launch_bounds__(kElementThreads) sequence_kernel(const __grid_
 
 void sequence(const SequenceArgs& args, GpuStream stream) {
   const ElementGrid grid = element_grid(args.n, 1);
-  const auto run = [&](auto kernel) { launch(stream, grid.blocks, grid.threads, 0, kernel, args); };
-  switch (args.dtype) {
-    case DType::bool_: return run(sequence_kernel<bool>);
-    case DType::u8: return run(sequence_kernel<uint8_t>);
-    case DType::i8: return run(sequence_kernel<int8_t>);
-    case DType::i32: return run(sequence_kernel<int32_t>);
-    case DType::i64: return run(sequence_kernel<int64_t>);
-    case DType::f16: return run(sequence_kernel<half_t>);
-    case DType::bf16: return run(sequence_kernel<bfloat16_t>);
-    case DType::f32: return run(sequence_kernel<float>);
-    case DType::f64: return run(sequence_kernel<double>);
-  }
+  with_dtype(args.dtype, [&]<class T>(T) { launch(stream, grid.blocks, grid.threads, 0, sequence_kernel<T>, args); });
 }
 
 }  // namespace hotloop::sm80
