@@ -37,8 +37,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """On a GPU, the tests that are the same on every device: the others are about the CPU."""
     if config.getoption("--device") == "cpu":
         return
-    chosen = [item for item in items if item.get_closest_marker("every_device")]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    chosen: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        (chosen if item.get_closest_marker("every_device") else others).append(item)
+    config.hook.pytest_deselected(items=others)
     items[:] = chosen
 
 

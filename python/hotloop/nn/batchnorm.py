@@ -6,17 +6,13 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
-from hotloop.nn import init
+from hotloop.nn._affine import Affine
 from hotloop.nn._normalization import batch_norm, instance_norm
-from hotloop.nn.module import Module
-from hotloop.nn.parameter import Parameter
 
 
-class _Norm(Module):
+class _Norm(Affine):
     """Weight, bias and running statistics of each of ``num_features`` channels."""
 
-    weight: Parameter | None
-    bias: Parameter | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -40,9 +36,7 @@ class _Norm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            value = Parameter(_core.empty(num_features, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, value)
+        self._register_affine(num_features, affine, affine and bias, device, dtype)
         for name in ("running_mean", "running_var"):
             stats = _core.empty(num_features, device=device, dtype=dtype) if track_running_stats else None
             self.register_buffer(name, stats)
@@ -60,10 +54,7 @@ class _Norm(Module):
     def reset_parameters(self) -> None:
         """Sets weight to one, bias to zero, and the running statistics to those of nothing."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in self._dims:

@@ -8,12 +8,13 @@ from typing import Any
 from hotloop import _core
 from hotloop._core import Tensor, layer_norm
 from hotloop.nn import init
+from hotloop.nn._affine import Affine
 from hotloop.nn._normalization import group_norm, local_response_norm, rms_norm
 from hotloop.nn.module import Module
 from hotloop.nn.parameter import Parameter
 
 
-class LayerNorm(Module):
+class LayerNorm(Affine):
     """out = (x - mean) / sqrt(var + eps) * weight + bias, over the last dimensions of each sample.
 
     Args:
@@ -26,9 +27,6 @@ class LayerNorm(Module):
         weight: normalized_shape, ones at first, or None.
         bias: normalized_shape, zeros at first, or None.
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -44,17 +42,8 @@ class LayerNorm(Module):
         self.normalized_shape = shape
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            value = Parameter(_core.empty(shape, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, value)
+        self._register_affine(shape, elementwise_affine, elementwise_affine and bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Sets weight to one and bias to zero."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """input (..., *normalized_shape) -> the same shape."""
@@ -67,7 +56,7 @@ class LayerNorm(Module):
         )
 
 
-class GroupNorm(Module):
+class GroupNorm(Affine):
     """Groups of channels of (N, C, ...) at mean 0 and variance 1, sample by sample, then scaled by channel.
 
     Args:
@@ -81,9 +70,6 @@ class GroupNorm(Module):
         weight: (C,), ones at first, or None.
         bias: (C,), zeros at first, or None.
     """
-
-    weight: Parameter | None
-    bias: Parameter | None
 
     def __init__(
         self,
@@ -103,17 +89,8 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            value = Parameter(_core.empty(num_channels, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, value)
+        self._register_affine(num_channels, affine, affine and bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Sets weight to one and bias to zero."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """input (N, C, ...) -> the same shape."""
