@@ -31,52 +31,41 @@ inline HalfTurn half_turn(f64v x) {
   return {sin_near_zero(r), cos_near_zero(r)};
 }
 
-// For x >= 1: rational functions, the zeros at 1 and 2 as factors, up to 8; then Stirling's formula.
-inline f64v lgamma_past_one(f64v x) {
-  const f64v u = x - 2.0;
-  f64v y =
-      (x - 1.0) * u *
-          (polynomial(u, 0.42278433509846713, 0.8230920797972491, 0.649665683800346, 0.26617121905194335,
-                      0.06009027914161365, 0.007291844432716566, 0.0004245161876480808, 8.746366583861278e-06,
-                      1.4031982052902411e-08) /
-           polynomial(u, 1, 2.1841144640719468, 1.9769066244333653, 0.9576372187761457, 0.2673679593973638,
-                      0.043090250986627755, 0.0037848318307565614, 0.0001566021547267322, 2.0980414537454737e-06)) +
-      0.0;  // no negative zero at 1
-  if (!all(x < 3.0)) {
-    const f64v v = x - 5.0;
-    const f64v middle =
-        polynomial(v, 3.1780538303479458, 3.6799976986853817, 1.7270014122570552, 0.42422601025102225,
-                   0.05865809187909846, 0.004551560966861972, 0.00018502987963989022, 3.3112479157076253e-06,
-                   1.6403267009418825e-08) /
-        polynomial(v, 1, 0.6840287000474049, 0.1844248885704037, 0.0248253888943825, 0.0017396939413110318,
-                   5.988286950209029e-05, 8.39230779797848e-07, 2.791240192339369e-09);
-    y = select<f64v>(x < 3.0, y, middle);
+// Gamma(x + 1) = x Gamma(x) leads to [1.5, 3): there a rational function, with the zeros at 1 and 2 as factors, keeps its
+// digits. Stirling's formula from 8 on; Gamma(x) = pi / (sin(pi x) Gamma(1 - x)) for negative x.
+inline f64v lgamma_of(f64v given) {
+  const auto negative = given < 0.0;
+  const f64v x = select<f64v>(negative, 1.0 - given, given);
+  const auto far = x >= 8.0, small = x < 1.5, tiny = x < 0.5;
+  // Gamma(x) is Gamma(u + 2) times the product, over it where x is small.
+  f64v u = select<f64v>(tiny, x, select<f64v>(small, x - 1.0, select<f64v>(far, f64v{}, x - 2.0)));
+  f64v product = select<f64v>(tiny, x * (x + 1.0), select<f64v>(small, x, constant<f64v>(1)));
+  for (auto high = u >= 1.0; any(high); high = u >= 1.0) {
+    product = select<f64v>(high, product * (u + 1.0), product);
+    u = select<f64v>(high, u - 1.0, u);
   }
-  if (!all(x < 8.0)) {
+  const f64v rational =
+      polynomial(u, 0.42278433509846713, 0.8230920797972491, 0.649665683800346, 0.26617121905194335,
+                 0.06009027914161365, 0.007291844432716566, 0.0004245161876480808, 8.746366583861278e-06,
+                 1.4031982052902411e-08) /
+      polynomial(u, 1, 2.1841144640719468, 1.9769066244333653, 0.9576372187761457, 0.2673679593973638,
+                 0.043090250986627755, 0.0037848318307565614, 0.0001566021547267322, 2.0980414537454737e-06);
+  const f64v logarithm = log(abs(select<f64v>(far, x, product)));
+  f64v y = (u + 1.0) * u * rational + select<f64v>(small, -logarithm, logarithm);
+  if (any(far)) {
     const f64v r = 1.0 / x;
     const f64v rest = r * polynomial(f64v(r * r), 0.08333333333333333, -0.0027777777777776742, 0.0007936507935121313,
                                      -0.0005952380237046911, 0.0008417325892866325, -0.001914972490502156,
                                      0.006208465668189083, -0.020862136342372894);
-    const f64v far = fma(x - 0.5, log(x) - 1.0, rest + 0.4189385332046727);  // log(2 pi) / 2 - 1 / 2
-    y = select<f64v>(x < 8.0, y, far);
+    // log(2 pi) / 2 - 1 / 2
+    y = select<f64v>(far, fma(x - 0.5, logarithm - 1.0, rest + 0.4189385332046727), y);
   }
-  return y;
-}
-// Gamma(x) = Gamma(x + 1) / x, and pi / (sin(pi x) Gamma(1 - x)) for negative x.
-inline f64v lgamma_of(f64v x) {
-  const auto negative = x < 0.0, small = x < 1.0;
-  f64v y = lgamma_past_one(select<f64v>(negative, 1.0 - x, select<f64v>(small, x + 1.0, x)));
-  if (any(small)) {
-    f64v scale = x;
-    if (any(negative)) {
-      const auto [sine, cosine] = half_turn(x);
-      scale = select<f64v>(negative, abs(f64v(sine * cosine * (2 / kPi))), x);
-      y = select<f64v>(negative, -y, y);
-    }
-    y = select<f64v>(small, y - log(abs(scale)), y);
+  if (any(negative)) {
+    const auto [sine, cosine] = half_turn(given);
+    y = select<f64v>(negative, -log(abs(f64v(sine * cosine * (2 / kPi)))) - y, y);
   }
   const f64v inf = constant<f64v>(__builtin_inf());
-  return select<f64v>(abs(x) == inf, inf, y);
+  return select<f64v>(abs(given) == inf, inf, y);
 }
 
 // log x and Bernoulli numbers from 10 on; below, digamma(x) = digamma(x + 2) - 1 / x - 1 / (x + 1); by reflection on
