@@ -205,6 +205,7 @@ _OTHERS: dict[str, Sample] = {
     "copy_": _copy,
     "fill_": _fill,
     "cat": lambda t: hotloop.cat([t(), t()], 1),
+    "roll": lambda t: hotloop.roll(t(), (3, 5), (0, 1)),
     "arange": lambda t: hotloop.arange(t.rows * t.columns, dtype=t.dtype),
     # index.cpp, indexing.cpp
     "index_select": lambda t: hotloop.index_select(t(), 0, t.below(t.rows, (t.rows,))),
@@ -232,7 +233,11 @@ _OTHERS: dict[str, Sample] = {
     "cross_entropy_backward": _with_leaf(lambda x, t: F.cross_entropy(x, t.below(t.columns, (t.rows,)))),
     "softmax_backward": _with_leaf(lambda x, t: F.softmax(x, 1)),
     "layer_norm_backward": _with_leaf(lambda x, t: F.layer_norm(x, (t.columns,))),
-    # view.cpp, subscript.cpp
+    # pad.cpp, view.cpp, subscript.cpp
+    "pad": lambda t: F.pad(t(), (1, 2), mode="reflect"),
+    "pad_backward": _with_leaf(lambda x, t: F.pad(x, (1, 2), mode="reflect")),
+    "tril": lambda t: hotloop.tril(t()),
+    "triu": lambda t: hotloop.triu(t()),
     "view": lambda t: t().view(-1),
     "permute": lambda t: t().permute(1, 0),
     "expand": lambda t: t().expand(3, t.rows, t.columns),

@@ -267,25 +267,66 @@ Tensor repeat(const Tensor& x, const Dims& repeats) {
   return reshape(clone(expand(reshape(x, split), wide)), joined);
 }
 
+namespace {
+
+// Along each dim d, element i of out is element i - shifts[d] of x, round and round.
+struct Roll {
+  Dims shifts;  // of every dim, in [0, size)
+};
+Tensor rolled(const Tensor& x, const Roll& roll);
+
+// Each dim is two stretches that move whole.
+void roll_pieces(const Tensor& out, const Tensor& x, const Dims& shifts, int d) {
+  if (d == x.ndim()) return copy_elements(out, x);
+  const int64_t n = x.size(d), shift = shifts[d];
+  const auto part = [d](const Tensor& t, int64_t from, int64_t count) {
+    Dims sizes = t.sizes();
+    sizes[d] = count;
+    return make_view(t, sizes, t.strides(), from * t.stride(d));
+  };
+  if (shift == 0) return roll_pieces(out, x, shifts, d + 1);
+  roll_pieces(part(out, 0, shift), part(x, n - shift, shift), shifts, d + 1);
+  roll_pieces(part(out, shift, n - shift), part(x, 0, n - shift), shifts, d + 1);
+}
+
+const OpRecord roll_op{
+    .name = "roll",
+    .shape = [](Call& c) { c.output(0, c.in(0).sizes(), c.in(0).dtype()); },
+    .kernel = every_device([](Call& c) { roll_pieces(c.outputs[0], c.in(0), c.attrs<Roll>().shifts, 0); }),
+    .gradient =
+        [](Gradient& g) {
+          if (!g.grad(0).defined()) return;
+          Roll back = g.attrs<Roll>();
+          const Dims sizes = g.in_sizes(0);
+          for (int d = 0; d < sizes.n; ++d)
+            if (back.shifts[d]) back.shifts[d] = sizes[d] - back.shifts[d];
+          g.set(0, rolled(g.grad(0), back));
+        },
+    .attributes_bytes = sizeof(Roll)};
+
+Tensor rolled(const Tensor& x, const Roll& roll) { return call(roll_op, {x}, roll); }
+
+}  // namespace
+
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
   if (dims.n == 0 && shifts.n == 1) return view(roll(flatten(x, 0, -1), shifts, {0}), x.sizes());
   if (shifts.n == 0) fail<RuntimeError>("roll: `shifts` required");
   if (shifts.n != dims.n)
     fail<RuntimeError>("roll: shifts and dimensions must align. shifts: %d, dims: %d", shifts.n, dims.n);
-  Tensor out = x;
+  Roll roll{Dims::filled(x.ndim(), 0)};
   for (int i = 0; i < dims.n; ++i) {
     if (x.ndim() == 0)
       fail<IndexError>("roll: dimension specified as %lld but tensor has no dimensions",
                        static_cast<long long>(dims[i]));
     const int dim = wrap_dim("roll", dims[i], x.ndim());
     const int64_t n = x.size(dim);
-    if (n == 0) continue;
-    const int64_t first = ((-shifts[i] % n) + n) % n;  // what comes to the front
-    if (first) out = cat({narrow(out, dim, first, n - first), narrow(out, dim, 0, first)}, dim);
+    if (n > 0) roll.shifts[dim] = ((roll.shifts[dim] + shifts[i] % n) % n + n) % n;
   }
-  return out.same(x) ? clone(x) : out;
+  return rolled(x, roll);
 }
 
-Records copy_records() { return {&clone_op, &contiguous_op, &to_op, &transfer_op, &copy_op, &fill_op, &cat_op}; }
+Records copy_records() {
+  return {&clone_op, &contiguous_op, &to_op, &transfer_op, &copy_op, &fill_op, &cat_op, &roll_op};
+}
 
 }  // namespace hotloop::ops

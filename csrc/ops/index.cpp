@@ -55,6 +55,16 @@ void describe(const Call& c, IndexArgs& args, IndexFault& fault, const Indexing&
   t.array_stride = scalar ? 0 : array.stride(x.dim);
   t.wrap = x.wrap;
   t.dim = x.dim;
+  if (x.kind == Kind::rows && index.ndim() == 1 && array.ndim() > 1 && x.dim == array.ndim() - 1) {
+    // Slices of one element each would be columns: all rows go through the same indices instead.
+    for (int d = 0; d <= x.dim; ++d) {
+      const bool own = d == x.dim;
+      t.strides[d] = own ? index.stride(0) : 0;
+      args.index[d] = {values.size(d), own ? 0 : array.stride(d), values.stride(d), !own};
+    }
+    args.index_dims = array.ndim();
+    return;
+  }
   for (int d = 0; d < index.ndim(); ++d) {
     const bool elements = x.kind == Kind::elements, own = d == x.dim;
     const int value_dim = elements ? d : x.dim + d;
@@ -325,6 +335,11 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& 
   return write(scatter_op, x, as_index("scatter", index), source, {i, Write::put});
 }
 
+Tensor scatter_into_zeros(const Dims& sizes, int64_t dim, const Tensor& index, const Tensor& source) {
+  const Indexing i{Kind::elements, wrap_dim("scatter", dim, sizes.n), false, INT64_MIN, {}};
+  return add_into_zeros(i, sizes, index, source);
+}
+
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
   const Indexing i = along_elements("scatter_add", x, dim, index);
   return write(scatter_add_op, x, as_index("scatter_add", index), source, {i, Write::add});
@@ -447,23 +462,6 @@ Tensor nonzero(const Tensor& x) {
   dispatch::count_mask(mask.device(), args);
   return call(nonzero_op, {mask, offsets}, Count{item(select(offsets, 0, chunks)).as_int()});
 }
-
-namespace {
-
-// Zero on one side of the diagonal, by a mask of row and column numbers.
-Tensor triangle(const char* op, const Tensor& x, int64_t diagonal, bool lower) {
-  if (x.ndim() < 2) fail<RuntimeError>("%s: input tensor must have at least 2 dimensions, got %d", op, x.ndim());
-  const Tensor rows = arange(int64_t(0), x.size(x.ndim() - 2), int64_t(1), DType::i64, x.device());
-  const Tensor columns = arange(int64_t(0), x.size(x.ndim() - 1), int64_t(1), DType::i64, x.device());
-  const Tensor beyond = add(unsqueeze(rows, 1), number(diagonal));
-  const Tensor keep = lower ? le(columns, beyond) : ge(columns, beyond);
-  return where(keep, x, scalar_tensor(0, x.dtype()));
-}
-
-}  // namespace
-
-Tensor tril(const Tensor& x, int64_t diagonal) { return triangle("tril", x, diagonal, true); }
-Tensor triu(const Tensor& x, int64_t diagonal) { return triangle("triu", x, diagonal, false); }
 
 Records index_records() {
   return {&index_select_op, &embedding_op,   &gather_op,         &add_into_zeros_op, &index_add_op,

@@ -107,10 +107,9 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Ten
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight,
                                         const Tensor& pos_weight, LossReduction reduction) {
   require_same_size("binary_cross_entropy_with_logits", input, target);
-  const Tensor log_p = log_sigmoid(input);
   // -(w t log p + (1 - t) log(1 - p)), where log(1 - p) = log p - x.
-  const Tensor positive = pos_weight.defined() ? (pos_weight - 1.0) * target + 1.0 : Tensor();
-  Tensor loss = (1.0 - target) * input - (positive.defined() ? positive * log_p : log_p);
+  Tensor loss = pos_weight.defined() ? (1.0 - target) * input - ((pos_weight - 1.0) * target + 1.0) * log_sigmoid(input)
+                                     : logits_cross_entropy_error(input, target);
   if (weight.defined()) loss = loss * weight;
   return reduced(loss, reduction);
 }

@@ -149,9 +149,6 @@ void give(Gradient&, int, None) {}
 // (Not by clamp, whose gradient is zero for NaN.)
 Tensor held(const Tensor& x, double bound) { return minimum(maximum(x, -bound), bound); }
 
-// e^(-x^2)
-Tensor bell(const Tensor& x) { return exp(-square(held(x, 30))); }
-
 // The second derivative of x Phi(x): phi(x) (2 - x^2).
 Tensor gelu_curvature(const Tensor& x) {
   const Tensor z = square(held(x, 40));
@@ -177,6 +174,13 @@ Tensor gelu_tanh_third(const Tensor& a) {
 Tensor mish_curvature(const Tensor& x) {
   const Tensor z = held(x, 40), s = sigmoid(z), t = tanh(log1p(exp(z))), u = 1.0 - t * t;
   return u * s * (z * (1.0 - s - t * s * 2.0) + 2.0);
+}
+
+// The derivative by p of (p - t) / max(p (1 - p), 1e-12).
+Tensor cross_entropy_curvature(const Tensor& p, const Tensor& t) {
+  const Tensor variance = (1.0 - p) * p, held = clamp_scalar(variance, 1e-12f, __builtin_inf());
+  const Tensor slope = where(ge(variance, double(1e-12f)), 1.0 - p * 2.0, 0.0);
+  return (1.0 - (p - t) * slope / held) / held;
 }
 
 // x / (a^2 + b^2), zero at the origin.

@@ -272,7 +272,7 @@ Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Gener
 
 Tensor randperm(int64_t n, DType dtype, Generator& generator) {
   if (n < 0) fail<RuntimeError>("randperm: n must be non-negative, got %lld", static_cast<long long>(n));
-  // Fisher and Yates, from the end; a 64-bit word mod i is even to within i / 2^64.
+  // Fisher and Yates, from the end; a 64-bit fraction of i + 1 is even to within i / 2^64.
   Tensor result = arange(int64_t(0), n, int64_t(1), DType::i64, Device{});
   const RandomState state = generator.next_offset(2 * n);
   int64_t* p = result.data<int64_t>();
@@ -282,7 +282,7 @@ Tensor randperm(int64_t n, DType dtype, Generator& generator) {
     if (draws % 2 == 0) philox_block(state.seed, state.offset + uint64_t(draws / 2), words);
     const uint32_t* pair = words + 2 * (draws % 2);
     const uint64_t draw = uint64_t(pair[0]) << 32 | pair[1];
-    std::swap(p[i], p[draw % uint64_t(i + 1)]);
+    std::swap(p[i], p[int64_t((unsigned __int128)(draw)*uint64_t(i + 1) >> 64)]);
   }
   return dtype == DType::i64 ? result : to_dtype(result, dtype);
 }

@@ -18,6 +18,7 @@ Records indexing_records();
 Records matmul_records();
 Records norm_records();
 Records packed_records();
+Records pad_records();
 Records random_records();
 Records reduce_records();
 Records scan_records();

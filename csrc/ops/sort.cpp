@@ -15,50 +15,49 @@ namespace hotloop::ops {
 namespace {
 
 struct Sort {
-  int64_t k;  // of each line, the first k
+  int64_t first, k;  // of each sorted line, elements [first, k)
   bool descending;
 };
 
-// x (..., n), contiguous -> values, indices (..., k)
-const OpRecord sort_op{
-    .name = "sort",
-    .shape =
-        [](Call& c) {
-          Dims sizes = c.in(0).sizes();
-          sizes[sizes.n - 1] = c.attrs<Sort>().k;
-          c.output(0, sizes, c.in(0).dtype());
-          c.output(1, sizes, DType::i64);
-        },
-    .kernel = every_device([](Call& c) {
-      const Tensor& x = c.in(0);
-      if (c.outputs[0].numel() == 0) return;
-      const Sort& s = c.attrs<Sort>();
-      const int64_t n = x.size(x.ndim() - 1);
-      dispatch::sort(c.device, {x.dtype(), s.descending, x.numel() / n, n, s.k, x.data(), c.outputs[0].data(),
-                                c.outputs[1].data<int64_t>()});
-    }),
-    .gradient =
-        [](Gradient& g) {
-          if (!g.grad(0).defined()) return;
-          g.set(0, scatter(zeros(g.in_sizes(0), g.grad(0).dtype(), g.grad(0).device()), -1, g.out(1), g.grad(0)));
-        },
-    .saves = Saves::of(0, 2),
-    .cost =
-        [](const Call& c) {
-          const double n = double(c.in(0).numel());
-          return Cost{8 * n, 16 * n};
-        },
-    .attributes_bytes = sizeof(Sort)};
+// x (..., n), contiguous -> values, indices (..., k - first)
+const OpRecord sort_op{.name = "sort",
+                       .shape =
+                           [](Call& c) {
+                             Dims sizes = c.in(0).sizes();
+                             sizes[sizes.n - 1] = c.attrs<Sort>().k - c.attrs<Sort>().first;
+                             c.output(0, sizes, c.in(0).dtype());
+                             c.output(1, sizes, DType::i64);
+                           },
+                       .kernel = every_device([](Call& c) {
+                         const Tensor& x = c.in(0);
+                         if (c.outputs[0].numel() == 0) return;
+                         const Sort& s = c.attrs<Sort>();
+                         const int64_t n = x.size(x.ndim() - 1);
+                         dispatch::sort(c.device, {x.dtype(), s.descending, x.numel() / n, n, s.first, s.k, x.data(),
+                                                   c.outputs[0].data(), c.outputs[1].data<int64_t>()});
+                       }),
+                       .gradient =
+                           [](Gradient& g) {
+                             if (!g.grad(0).defined()) return;
+                             g.set(0, scatter_into_zeros(g.in_sizes(0), -1, g.out(1), g.grad(0)));
+                           },
+                       .saves = Saves::of(0, 2),
+                       .cost =
+                           [](const Call& c) {
+                             const double n = double(c.in(0).numel());
+                             return Cost{8 * n, 16 * n};
+                           },
+                       .attributes_bytes = sizeof(Sort)};
 
-ValuesIndices first_sorted(const Tensor& x, int dim, int64_t k, bool descending) {
+ValuesIndices sorted_part(const Tensor& x, int dim, int64_t first, int64_t k, bool descending) {
   if (x.ndim() == 0) {
-    const auto [values, indices] = first_sorted(unsqueeze(x, 0), 0, k, descending);
+    const auto [values, indices] = sorted_part(unsqueeze(x, 0), 0, first, k, descending);
     if (k == 1) return {squeeze(values, {0}), squeeze(indices, {0})};
     return {values, indices};
   }
   const bool last = dim == x.ndim() - 1;
   const Tensor lines = contiguous(last ? x : movedim(x, {dim}, {-1}));
-  const Sort s{k, descending};
+  const Sort s{first, k, descending};
   Call c{sort_op, &lines, 1, &s};
   run(c);
   if (last) return {c.outputs[0], c.outputs[1]};
@@ -69,7 +68,7 @@ ValuesIndices first_sorted(const Tensor& x, int dim, int64_t k, bool descending)
 
 ValuesIndices sort(const Tensor& x, int64_t dim, bool descending) {
   const int d = wrap_dim("sort", dim, x.ndim());
-  return first_sorted(x, d, x.ndim() ? x.size(d) : 1, descending);
+  return sorted_part(x, d, 0, x.ndim() ? x.size(d) : 1, descending);
 }
 
 ValuesIndices topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
@@ -78,7 +77,7 @@ ValuesIndices topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
   if (k < 0 || k > n)
     fail<RuntimeError>("topk: selected index k out of range: k %lld, dimension of size %lld", static_cast<long long>(k),
                        static_cast<long long>(n));
-  return first_sorted(x, d, k, largest);
+  return sorted_part(x, d, 0, k, largest);
 }
 
 ValuesIndices kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
@@ -87,10 +86,9 @@ ValuesIndices kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
   if (k < 1 || k > n)
     fail<RuntimeError>("kthvalue(): selected number k out of range for dimension %d: k %lld, size %lld", d,
                        static_cast<long long>(k), static_cast<long long>(n));
-  const auto [values, indices] = first_sorted(x, d, k, false);
-  if (x.ndim() == 0) return {values, indices};
-  const auto at_k = [&](const Tensor& t) { return keepdim ? narrow(t, d, k - 1, 1) : select(t, d, k - 1); };
-  return {at_k(values), at_k(indices)};
+  const auto [values, indices] = sorted_part(x, d, k - 1, k, false);
+  if (x.ndim() == 0 || keepdim) return {values, indices};
+  return {squeeze(values, {d}), squeeze(indices, {d})};
 }
 
 namespace {

@@ -37,20 +37,22 @@ Elements numbers_of(DType dtype, int64_t n, uint64_t seed, int64_t different) {
   return x;
 }
 
-void check_sort(DType dtype, int64_t rows, int64_t n, int64_t k, bool descending, int64_t different = 50) {
+void check_sort(DType dtype, int64_t rows, int64_t n, int64_t k, bool descending, int64_t different = 50,
+                int64_t first = 0) {
   const Elements x = numbers_of(dtype, rows * n, uint64_t(n + k), different);
-  const Elements values(dtype, rows * k), wanted(dtype, rows * k);
-  const Array<int64_t> indices(size_t(rows * k)), wanted_indices(size_t(rows * k));
-  SortArgs args{dtype, descending, rows, n, k, x.data(), wanted.data(), wanted_indices.data()};
+  const size_t results = size_t(rows * (k - first));
+  const Elements values(dtype, int64_t(results)), wanted(dtype, int64_t(results));
+  const Array<int64_t> indices(results), wanted_indices(results);
+  SortArgs args{dtype, descending, rows, n, first, k, x.data(), wanted.data(), wanted_indices.data()};
   reference::sort(args);
   args.values = values.data();
   args.indices = indices.data();
   sm80::sort(args, nullptr);
-  const bool good = std::memcmp(indices.data(), wanted_indices.data(), size_t(rows * k) * 8) == 0;
+  const bool good = std::memcmp(indices.data(), wanted_indices.data(), results * 8) == 0;
   if (!good || !values.same_bits(wanted))
-    check::report(
-        __FILE__, __LINE__,
-        std::string(name(dtype)) + " (" + std::to_string(rows) + ", " + std::to_string(n) + ") k " + std::to_string(k));
+    check::report(__FILE__, __LINE__,
+                  std::string(name(dtype)) + " (" + std::to_string(rows) + ", " + std::to_string(n) + ") k " +
+                      std::to_string(first) + " to " + std::to_string(k));
 }
 
 }  // namespace
@@ -88,6 +90,14 @@ TEST(sort, long_lines) {
   emulated::under_each_schedule([] { check_sort(DType::f32, 1, 2500, 2500, false); });
 }
 
+TEST(sort, a_part) {
+  for (int64_t n : {1, 100, 3000, 5000}) {
+    check_sort(DType::f32, 3, n, (n + 1) / 2, false, 1000, (n + 1) / 2 - 1);
+    check_sort(DType::i8, 2, n, n, true, 100, n / 3);
+  }
+  check_sort(DType::f64, 2, 5000, 20, true, 1000, 10);
+}
+
 TEST(sort, search) {
   for (DType dtype : kEveryDType) {
     for (bool one_line : {false, true}) {
@@ -95,7 +105,7 @@ TEST(sort, search) {
         const int64_t rows = 3, m = 70;
         const Elements x = numbers_of(dtype, rows * n, 5, 40), sorted(dtype, rows * n);
         const Array<int64_t> indices(size_t(rows * n + 1));
-        if (n) reference::sort({dtype, false, rows, n, n, x.data(), sorted.data(), indices.data()});
+        if (n) reference::sort({dtype, false, rows, n, 0, n, x.data(), sorted.data(), indices.data()});
         const Elements values = numbers_of(dtype, rows * m, 6, 44);
         const Array<int64_t> out(size_t(rows * m)), wanted(size_t(rows * m));
         for (bool right : {false, true}) {

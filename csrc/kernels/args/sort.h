@@ -5,15 +5,15 @@
 
 namespace hotloop {
 
-// The first k elements of each sorted line of (rows, n). Always stable: of equal elements, the one that came first;
+// Elements [first, k) of each sorted line of (rows, n). Always stable: of equal elements, the one that came first;
 // -0 equals 0; NaN is larger than every number, so it comes last, or first where descending.
 struct SortArgs {
   DType dtype;
   bool descending;
-  int64_t rows, n, k;  // 0 < k <= n
-  const void* x;       // (rows, n), contiguous
-  void* values;        // (rows, k), contiguous, of dtype; not x
-  int64_t* indices;    // (rows, k), contiguous: where each was in its line
+  int64_t rows, n, first, k;  // 0 <= first < k <= n
+  const void* x;              // (rows, n), contiguous
+  void* values;               // (rows, k - first), contiguous, of dtype; not x
+  int64_t* indices;           // (rows, k - first), contiguous: where each was in its line
 };
 
 // out[r, j] = how many elements of line r of `sorted` are below values[r, j] (right: not above it), by bisection.

@@ -189,6 +189,10 @@ T pow(T base, T exponent) {
   }
   return result;
 }
+template <class T>
+T pow_number(T base, T exponent) {
+  return pow(base, exponent);
+}
 
 template <Integer T>
 T gcd(T a, T b) {

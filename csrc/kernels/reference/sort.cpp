@@ -31,9 +31,10 @@ void sort(const SortArgs& args) {
     std::vector<int64_t> order(size_t(args.n));
     std::iota(order.begin(), order.end(), r * args.n);
     std::stable_sort(order.begin(), order.end(), [&](int64_t i, int64_t j) { return before(args, i, j); });
-    for (int64_t i = 0; i < args.k; ++i) {
-      args.indices[r * args.k + i] = order[size_t(i)] - r * args.n;
-      std::memcpy(static_cast<char*>(args.values) + (r * args.k + i) * item,
+    for (int64_t i = args.first; i < args.k; ++i) {
+      const int64_t at = r * (args.k - args.first) + i - args.first;
+      args.indices[at] = order[size_t(i)] - r * args.n;
+      std::memcpy(static_cast<char*>(args.values) + at * item,
                   static_cast<const char*>(args.x) + order[size_t(i)] * item, size_t(item));
     }
   }

@@ -40,7 +40,7 @@ inline V fmod(V a, V b) {
   const V aa = abs(a), ab = abs(b);
   const V quotient = trunc(V(aa / ab));
   const auto fits = quotient < constant<V>(kSingle<V> ? 0x1p22 : 0x1p51);
-  if (!any(~fits)) [[likely]] {
+  if (all(fits)) [[likely]] {
     V r = fma(-quotient, ab, aa);
     r = select<V>(r < V{}, r + ab, r);
     // An infinite b leaves a as it is; 0 * inf above is NaN.
@@ -87,6 +87,14 @@ inline V floor_divide(V a, V b) {
   return select<V>(b == V{}, a / b, select<V>(whole == V{}, signed_zero, whole));
 }
 
+// A power that is one number.
+template <FloatVector V>
+inline V pow_number(V a, V p) {
+  if (p[0] == Element<V>(2)) return a * a;
+  if (p[0] == Element<V>(3)) return a * a * a;
+  return pow(a, p);
+}
+
 // grad (Phi(x) + x phi(x))
 template <FloatVector V>
 inline V gelu_backward(V grad, V x) {
@@ -102,7 +110,7 @@ struct MishParts {
 template <FloatVector V>
 inline MishParts<V> mish_parts(V x) {
   // Past 40, t is 1; e^x need not overflow. Its own cap keeps e^x e^x finite in f32.
-  const V e = exp(clamp_keep_nan(x, -800, 40)), w = e * (e + Element<V>(2));
+  const V e = exp(clamp_keep_nan(x, -800, 40)), w = fma(e, e, e + e);
   const V reciprocal = Element<V>(1) / (w + Element<V>(2));
   return {w * reciprocal, e / (e + Element<V>(1)), Element<V>(4) * (w + Element<V>(1)) * reciprocal * reciprocal};
 }
@@ -115,8 +123,8 @@ inline V silu_backward(V grad, V x) {
 
 template <FloatVector V>
 inline V mish(V x) {
-  const auto [t, s, rest] = mish_parts(x);
-  return x * t;
+  const V e = exp(clamp_keep_nan(x, -800, 40)), w = fma(e, e, e + e);
+  return x * (w / (w + Element<V>(2)));
 }
 // grad (t + x (1 - t^2) s)
 template <FloatVector V>
@@ -260,6 +268,11 @@ inline T pow(T base, T exponent) {
     base = T(base * base);
   }
   return result;
+}
+
+template <Scalar T>
+inline T pow_number(T base, T exponent) {
+  return pow(base, exponent);
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

@@ -4,9 +4,11 @@
 // all different and a smaller position is a smaller item, so that any way of ordering them is stable. Keys of up to 32
 // bits share one 64-bit word with their position.
 //
+//   one element of each line      quickselect
 //   n <= kSortInsertion           insertion
-//   else                          radix from the lowest digit; a digit that all items share costs nothing
 //   k <= n / kSelectShare         one pass keeps what is below the k-th best so far, then those k are sorted
+//   k <= kSortInsertion, n / 2    quickselect, then insertion
+//   else                          radix from the lowest digit; a digit that all items share costs nothing
 #pragma once
 
 #include "core/memory.h"
@@ -189,7 +191,9 @@ void sort_rows(const SortArgs& args) {
   using Item = typename ItemOf<T>::type;
   constexpr int kKeyBits = 8 * int(sizeof(T));
   const int64_t n = args.n, k = args.k;
-  const bool selects = k <= n / kSelectShare;
+  const int64_t first = args.first, wanted = k - first;
+  const bool picks = wanted == 1 && k > kSortInsertion;
+  const bool selects = !picks && k <= n / kSelectShare, few = !picks && !selects && k <= kSortInsertion && k <= n / 2;
   const int64_t limit = larger<int64_t>(2 * k, kSelectBlock - 1), capacity = selects ? limit + kSelectBlock : n;
   const Key turn = args.descending ? Key(~Key(0)) : Key(0);
   const int64_t per_chunk = larger<int64_t>(kSortChunkWork / n, 1);
@@ -232,6 +236,18 @@ void sort_rows(const SortArgs& args) {
         }
         if (count > k) select_items(items, count, k - 1);
         count = k;
+      } else {
+        for (int64_t i = 0; i < n; ++i) items[i] = Item::make(Key(Keys::key(x[i]) ^ turn), i);
+        if (picks) {
+          select_items(items, n, first);
+          items[0] = items[first];
+          count = 1;
+        } else if (few) {
+          select_items(items, n, k - 1);
+          count = k;
+        }
+      }
+      if (selects && k > kSortInsertion) {
         // The radix passes want items in the order of their positions.
         Item* by_position = other;
         for (int64_t j = 0; j < k; ++j) by_position[j] = Item::make(uint64_t(items[j].index()), j);
@@ -239,13 +255,11 @@ void sort_rows(const SortArgs& args) {
         Item* ordered = by_position == other ? other + k : other;
         for (int64_t j = 0; j < k; ++j) ordered[j] = items[by_position[j].index()];
         for (int64_t j = 0; j < k; ++j) items[j] = ordered[j];
-      } else {
-        for (int64_t i = 0; i < n; ++i) items[i] = Item::make(Key(Keys::key(x[i]) ^ turn), i);
       }
-      const Item* sorted = sort_items<kKeyBits>(items, other, count, counts);
-      T* values = static_cast<T*>(args.values) + r * k;
-      int64_t* indices = args.indices + r * k;
-      for (int64_t i = 0; i < k; ++i) {
+      const Item* sorted = sort_items<kKeyBits>(items, other, count, counts) + (picks ? 0 : first);
+      T* values = static_cast<T*>(args.values) + r * wanted;
+      int64_t* indices = args.indices + r * wanted;
+      for (int64_t i = 0; i < wanted; ++i) {
         const Key key = Key(Key(sorted[i].key()) ^ turn);
         indices[i] = sorted[i].index();
         values[i] = Keys::exact(key) ? Keys::element(key) : x[indices[i]];

@@ -328,6 +328,13 @@ __device__ __forceinline__ T pow(T base, T exponent) {
   }
   return T(result);
 }
+// A power that is one number.
+template <class T>
+__device__ __forceinline__ T pow_number(T a, T p) {
+  if (p == T(2)) return T(a * a);
+  if (p == T(3)) return T(a * a * a);
+  return pow(a, p);
+}
 template <Integer T>
 __device__ __forceinline__ T gcd(T a, T b) {
   while (b != T(0)) {

@@ -87,13 +87,15 @@ struct Result {
   const T* x;
   T* values;
   int64_t* indices;
-  int64_t n, k;
+  int64_t n, first, k;  // elements [first, k) of the sorted line are wanted
   Key turn;
 
   __device__ __forceinline__ void put(int64_t line, int64_t i, Key turned, uint32_t position) const {
+    if (i < first) return;
     const Key key = Key(turned ^ turn);
-    indices[line * k + i] = position;
-    values[line * k + i] = Keys::exact(key) ? Keys::element(key) : x[line * n + position];
+    const int64_t at = line * (k - first) + i - first;
+    indices[at] = position;
+    values[at] = Keys::exact(key) ? Keys::element(key) : x[line * n + position];
   }
   __device__ __forceinline__ void operator()(int64_t line, int64_t i, ItemOf<Key> item) const {
     put(line, i, Key(item.key()), item.position());
@@ -111,7 +113,8 @@ template <class T>
 __global__ void __launch_bounds__(256)
     give_out(Result<T> result, const typename KeyOf<T>::Key* keys, const uint32_t* positions, int64_t count) {
   for (int64_t i = grid_index(); i < count; i += grid_stride()) {
-    const int64_t line = i / result.k, j = i - line * result.k;
+    const int64_t wanted = result.k - result.first;
+    const int64_t line = i / wanted, j = i - line * wanted + result.first;
     result.put(line, j, keys[line * result.n + j], positions[line * result.n + j]);
   }
 }
@@ -124,7 +127,7 @@ void sort_as(const SortArgs& args, GpuStream stream) {
   const Key turn = args.descending ? Key(~Key(0)) : Key(0);
   const auto* x = static_cast<const T*>(args.x);
   const Elements<T> elements{x, n, turn};
-  const Result<T> result{x, static_cast<T*>(args.values), args.indices, n, k, turn};
+  const Result<T> result{x, static_cast<T*>(args.values), args.indices, n, args.first, k, turn};
   if (n <= kTile) return run_sort_tiles<Item>(stream, elements, result, rows, n, int(k));
 
   if (k <= kKnockout) {
@@ -145,11 +148,11 @@ void sort_as(const SortArgs& args, GpuStream stream) {
   }
 
   RadixSort<Key> sort(rows, n, 8 * int(sizeof(Key)), stream);
-  const Grid all = grid_for(rows * n), wanted = grid_for(rows * k);
+  const Grid all = grid_for(rows * n), wanted = grid_for(rows * (k - args.first));
   launch(stream, all.blocks, all.threads, 0, make_keys<T>, elements, sort.keys(), rows * n);
   sort.run();
   launch(stream, wanted.blocks, wanted.threads, 0, give_out<T>, result, static_cast<const Key*>(sort.keys()),
-         static_cast<const uint32_t*>(sort.positions()), rows * k);
+         static_cast<const uint32_t*>(sort.positions()), rows * (k - args.first));
 }
 
 // --- search -----------------------------------------------------------------------------------------------
