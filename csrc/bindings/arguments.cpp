@@ -216,6 +216,9 @@ PyObject* run(const Operation& operation, PyObject* self, PyObject* const* args,
     const py::object keep = operation.signature->sort(self, args, count, keywords, values);
     HoldsHostLock held;
     return operation.invoke(operation.function, values, *operation.signature);
+  } catch (const CaptureError& e) {  // thrown by what knows no op
+    PyErr_Format(PyExc_RuntimeError, "%s: %s", operation.signature->name.c_str(), e.what());
+    return nullptr;
   } catch (...) {
     return translate_exception();
   }

@@ -4,6 +4,7 @@
 #include "bindings/pybind.h"
 #include "bindings/tables.h"
 #include "bindings/types.h"
+#include "core/capture.h"
 #include "core/device.h"
 #include "core/error.h"
 #include "core/gpu.h"
@@ -36,7 +37,10 @@ class PyStream {
   int device() const { return device_; }
   GpuStream stream() const { return stream_; }
   void synchronize() const { gpu::synchronize_stream(device_, stream_); }
-  bool query() const { return gpu::driver::is_done(stream_); }
+  bool query() const {
+    gpu::refuse_while_capturing(device_, stream_, "query: the host can't ask how far it is");
+    return gpu::driver::is_done(stream_);
+  }
   void wait_stream(const PyStream& other) const { gpu::wait_for(device_, stream_, other.stream_); }
 
  private:
@@ -78,6 +82,26 @@ class PyEvent {
  private:
   bool timing_;
   GpuEvent event_ = nullptr;
+};
+
+// A CUDA graph; the stream that it records is the current one of the current device.
+class PyGraph {
+ public:
+  void begin(std::shared_ptr<gpu::GraphPool> pool) {
+    const int device = checked(gpu::current_device());
+    graph_.begin(device, gpu::current_stream(device), std::move(pool));
+  }
+  void end() { graph_.end(); }
+  void abandon() { graph_.abandon(); }
+  void replay() { graph_.replay(); }
+  void reset() { graph_.reset(); }
+  std::shared_ptr<gpu::GraphPool> pool() const {
+    if (!graph_.pool()) fail<RuntimeError>("pool: no graph was captured");
+    return graph_.pool();
+  }
+
+ private:
+  gpu::Graph graph_;
 };
 
 py::dict stats_of(int device) {
@@ -165,6 +189,19 @@ void bind_gpu(py::module_& m) {
       .def("query", &PyEvent::query)
       .def("elapsed_time", &PyEvent::elapsed_time, py::arg("end_event"));
 
+  py::class_<gpu::GraphPool, std::shared_ptr<gpu::GraphPool>>(m, "_CudaGraphPool").def(py::init([] {
+    return std::make_shared<gpu::GraphPool>(checked(gpu::current_device()));
+  }));
+  py::class_<PyGraph>(m, "_CudaGraph")
+      .def(py::init<>())
+      .def("_begin", &PyGraph::begin, py::arg("pool"))
+      .def("_abandon", &PyGraph::abandon)
+      .def("capture_end", &PyGraph::end, "Ends what capture_begin began; the graph can be replayed now.")
+      .def("replay", &PyGraph::replay,
+           "Gives all that was captured to the current stream, which is read and written where it was then.")
+      .def("reset", &PyGraph::reset, "Lets go of what was captured, and of its memory.")
+      .def("pool", &PyGraph::pool, "Its memory, for capture_begin of a graph that is never replayed at the same time.");
+
   m.def("_cuda_is_available", &cuda_is_available);
   m.def("_cuda_why_not", &cuda_why_not);
   m.def("_cuda_device_count", &gpu::device_count);
@@ -179,6 +216,8 @@ void bind_gpu(py::module_& m) {
   m.def("_cuda_reset_peak_memory_stats", [](int device) { gpu::reset_peak_memory_stats(checked(device)); });
   m.def("_cuda_empty_cache", [](int device) { gpu::empty_cache(checked(device)); });
   m.def("_cuda_set_pool", set_python_pool);
+  m.def("_cuda_is_capturing",
+        [] { return gpu::device_count() > 0 && gpu::is_capturing({DeviceType::cuda, int8_t(gpu::current_device())}); });
   m.def("_cuda_current_stream",
         [](int device) { return std::make_unique<PyStream>(device, gpu::current_stream(checked(device))); });
   m.def("_cuda_set_stream", [](const PyStream& s) { gpu::set_current_stream(s.device(), s.stream()); });

@@ -42,6 +42,7 @@ template void fail<IndexError>(const char*, ...);
 template void fail<RuntimeError>(const char*, ...);
 template void fail<DTypeError>(const char*, ...);
 template void fail<OutOfRangeError>(const char*, ...);
+template void fail<CaptureError>(const char*, ...);
 template void fail<OutOfMemory>(const char*, ...);
 
 }  // namespace hotloop

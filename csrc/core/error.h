@@ -27,6 +27,9 @@ struct DTypeError : TypeError {  // a dtype that an op has no kernel for; NotImp
 struct OutOfRangeError : IndexError {  // an index in a tensor; RuntimeError, too, as in PyTorch
   using IndexError::IndexError;
 };
+struct CaptureError : RuntimeError {  // what can't be done while a CUDA graph is captured
+  using RuntimeError::RuntimeError;
+};
 struct OutOfMemory : Error {  // MemoryError in Python
   using Error::Error;
 };
@@ -41,6 +44,7 @@ extern template void fail<IndexError>(const char*, ...);
 extern template void fail<RuntimeError>(const char*, ...);
 extern template void fail<DTypeError>(const char*, ...);
 extern template void fail<OutOfRangeError>(const char*, ...);
+extern template void fail<CaptureError>(const char*, ...);
 extern template void fail<OutOfMemory>(const char*, ...);
 
 }  // namespace hotloop

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "core/capture.h"
 #include "core/error.h"
 #include "core/host_lock.h"
 
@@ -101,6 +102,8 @@ void wait_for(int device, GpuStream stream, GpuStream other) {
 }
 
 void synchronize(int device) {
+  if (any_capture(device))
+    fail<CaptureError>("the host can't wait for cuda:%d while a CUDA graph is captured on it", device);
   const DeviceGuard guard(device);
   {
     const ReleaseHostLock unlock(INT64_MAX);
@@ -110,6 +113,7 @@ void synchronize(int device) {
 }
 
 void synchronize_stream(int device, GpuStream stream) {
+  refuse_while_capturing(device, stream, "the host can't wait");
   const DeviceGuard guard(device);
   {
     const ReleaseHostLock unlock(INT64_MAX);
@@ -124,11 +128,13 @@ void* allocate(size_t bytes, int device, GpuStream stream) {
   const size_t asked = bytes ? bytes : 1;
   const DeviceGuard guard(device);
   void* pointer;
-  if (memory_pool.allocate) {
+  if (Graph* graph = capturing(stream)) {
+    pointer = graph->pool()->allocate(asked, stream);
+  } else if (memory_pool.allocate) {
     pointer = memory_pool.allocate(asked, device, stream);
   } else {
     pointer = driver::allocate(asked, device, stream);
-    if (!pointer) {
+    if (!pointer && !any_capture(device)) {
       driver::synchronize_device();  // what was freed on other streams comes back
       driver::trim_pool(device);
       pointer = driver::allocate(asked, device, stream);
@@ -149,10 +155,13 @@ void* allocate(size_t bytes, int device, GpuStream stream) {
 void deallocate(void* pointer, size_t bytes, int device, GpuStream stream) noexcept {
   if (!pointer || forked) return;
   accounts[device].allocated.fetch_sub(int64_t(bytes), std::memory_order_relaxed);
+  if (release_to_pool(pointer)) return;
   try {
     const DeviceGuard guard(device);
     if (memory_pool.release)
       memory_pool.release(pointer, bytes, device, stream);
+    else if (Graph* graph = capturing(stream))
+      graph->release_later(pointer);
     else
       driver::release(pointer, device, stream);
   } catch (const Error&) {  // the driver is gone, as at the end of the process: so is the memory
@@ -172,6 +181,8 @@ MemoryStats memory_stats(int device) {
 void reset_peak_memory_stats(int device) { accounts[device].peak.store(accounts[device].allocated.load()); }
 
 void empty_cache(int device) {
+  if (any_capture(device))
+    fail<CaptureError>("memory of cuda:%d can't be given back while a CUDA graph is captured on it", device);
   const DeviceGuard guard(device);
   driver::synchronize_device();
   driver::trim_pool(device);
@@ -182,11 +193,13 @@ void set_memory_pool(MemoryPool pool) { memory_pool = pool; }
 // --- copies -----------------------------------------------------------------------------------------
 void copy_from_host(void* to, const void* from, size_t bytes, int device) {
   if (bytes == 0) return;
+  refuse_while_capturing(device, current_stream(device), "what the host has can't be copied to the GPU");
   const DeviceGuard guard(device);
   driver::copy(to, from, bytes, driver::Direction::from_host, current_stream(device));
 }
 
 void copy_to_host(void* to, const void* from, size_t bytes, int device) {
+  refuse_while_capturing(device, current_stream(device), "the host can't read what the GPU has still to compute");
   const DeviceGuard guard(device);
   if (bytes) driver::copy(to, from, bytes, driver::Direction::to_host, current_stream(device));
   synchronize_stream(device, current_stream(device));

@@ -98,6 +98,7 @@ class Scratch {
 };
 
 // Copies on the current stream of `device`. From the host returns when the source may be changed; to the host waits.
+// Both are refused while a graph is captured there (core/capture.h).
 void copy_from_host(void* to, const void* from, size_t bytes, int device);
 void copy_to_host(void* to, const void* from, size_t bytes, int device);
 void copy_within(void* to, const void* from, size_t bytes, int device);
@@ -125,7 +126,9 @@ void set_device(int device);
 void* allocate(size_t bytes, int device, GpuStream stream);  // null: out of memory
 void release(void* pointer, int device, GpuStream stream) noexcept;
 void trim_pool(int device);
-int device_of(const void* pointer);   // throws ValueError where it is not a GPU's memory
+int device_of(const void* pointer);    // throws ValueError where it is not a GPU's memory
+void* allocate_lasting(size_t bytes);  // at once, also while a graph is captured; null: out of memory
+void release_lasting(void* pointer) noexcept;
 void* allocate_pinned(size_t bytes);  // host memory that every device sees at the same address; null: out of memory
 void release_pinned(void* pointer) noexcept;
 enum class Direction { from_host, to_host, within };
@@ -144,6 +147,14 @@ void wait(GpuStream stream, GpuEvent event);
 void synchronize_event(GpuEvent event);
 bool is_done_event(GpuEvent event);
 float milliseconds(GpuEvent begin, GpuEvent end);
+// What a stream is given from begin_capture on is recorded, and so is the work of streams that wait for it, until
+// end_capture, which throws where the recording can't be replayed.
+using GraphHandle = void*;
+void begin_capture(GpuStream stream);
+GraphHandle end_capture(GpuStream stream);
+uint64_t capture_id(GpuStream stream);  // the same of all streams that one capture records; 0: none does
+void launch_graph(GraphHandle graph, GpuStream stream);
+void delete_graph(GraphHandle graph) noexcept;
 }  // namespace driver
 
 }  // namespace gpu

@@ -125,6 +125,40 @@ int device_of(const void* pointer) {
   return attributes.device;
 }
 
+namespace {
+// What can't be recorded is refused while any stream records, by any thread; unless a thread says that it knows.
+class WhileCapturing {
+ public:
+  WhileCapturing() { HOTLOOP_CUDA_CHECK(cudaThreadExchangeStreamCaptureMode(&mode_)); }
+  ~WhileCapturing() {
+    if (cudaThreadExchangeStreamCaptureMode(&mode_) != cudaSuccess) cudaGetLastError();
+  }
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+}  // namespace
+
+void* allocate_lasting(size_t bytes) {
+  const WhileCapturing relaxed;
+  void* pointer = nullptr;
+  const cudaError_t error = cudaMalloc(&pointer, bytes);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    return nullptr;
+  }
+  check_at(error, "cudaMalloc", __FILE__, __LINE__);
+  return pointer;
+}
+
+void release_lasting(void* pointer) noexcept {
+  try {
+    const WhileCapturing relaxed;
+    if (cudaFree(pointer) != cudaSuccess) cudaGetLastError();
+  } catch (const Error&) {  // the driver is gone
+  }
+}
+
 void* allocate_pinned(size_t bytes) {
   void* pointer = nullptr;
   const cudaError_t error = cudaHostAlloc(&pointer, bytes, cudaHostAllocPortable | cudaHostAllocMapped);
@@ -203,6 +237,41 @@ float milliseconds(GpuEvent begin, GpuEvent end) {
   float elapsed;
   HOTLOOP_CUDA_CHECK(cudaEventElapsedTime(&elapsed, as_event(begin), as_event(end)));
   return elapsed;
+}
+
+void begin_capture(GpuStream stream) {
+  HOTLOOP_CUDA_CHECK(cudaStreamBeginCapture(as_stream(stream), cudaStreamCaptureModeGlobal));
+}
+
+GraphHandle end_capture(GpuStream stream) {
+  cudaGraph_t graph = nullptr;
+  HOTLOOP_CUDA_CHECK(cudaStreamEndCapture(as_stream(stream), &graph));
+  cudaGraphExec_t ready = nullptr;
+  const cudaError_t error = cudaGraphInstantiate(&ready, graph, 0);
+  cudaGraphDestroy(graph);
+  check_at(error, "cudaGraphInstantiate", __FILE__, __LINE__);
+  return ready;
+}
+
+// The legacy stream records nothing, and can't be asked while another does.
+uint64_t capture_id(GpuStream stream) {
+  cudaStreamCaptureStatus status;
+  unsigned long long id = 0;
+  const cudaError_t error = cudaStreamGetCaptureInfo(as_stream(stream), &status, &id);
+  if (error == cudaErrorStreamCaptureImplicit) {
+    cudaGetLastError();
+    return 0;
+  }
+  check_at(error, "cudaStreamGetCaptureInfo", __FILE__, __LINE__);
+  return status == cudaStreamCaptureStatusNone ? 0 : id;
+}
+
+void launch_graph(GraphHandle graph, GpuStream stream) {
+  HOTLOOP_CUDA_CHECK(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), as_stream(stream)));
+}
+
+void delete_graph(GraphHandle graph) noexcept {
+  if (cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)) != cudaSuccess) cudaGetLastError();
 }
 
 }  // namespace hotloop::gpu::driver

@@ -18,6 +18,8 @@ void* allocate(size_t, int, GpuStream) { refuse("allocate"); }
 void release(void*, int, GpuStream) noexcept {}
 int device_of(const void*) { refuse("device_of"); }
 void trim_pool(int) { refuse("empty_cache"); }
+void* allocate_lasting(size_t) { refuse("allocate"); }
+void release_lasting(void*) noexcept {}
 void* allocate_pinned(size_t) { refuse("allocate_pinned"); }
 void release_pinned(void*) noexcept {}
 void copy(void*, const void*, size_t, Direction, GpuStream) { refuse("copy"); }
@@ -35,5 +37,10 @@ void wait(GpuStream, GpuEvent) { refuse("wait"); }
 void synchronize_event(GpuEvent) { refuse("synchronize"); }
 bool is_done_event(GpuEvent) { refuse("query"); }
 float milliseconds(GpuEvent, GpuEvent) { refuse("elapsed_time"); }
+void begin_capture(GpuStream) { refuse("capture_begin"); }
+GraphHandle end_capture(GpuStream) { refuse("capture_end"); }
+uint64_t capture_id(GpuStream) { return 0; }
+void launch_graph(GraphHandle, GpuStream) { refuse("replay"); }
+void delete_graph(GraphHandle) noexcept {}
 
 }  // namespace hotloop::gpu::driver

@@ -10,6 +10,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "core/random_state.h"
+
 namespace hotloop {
 
 // The bare function, with the words in the paper's order.
@@ -17,11 +19,6 @@ void philox4x32(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4
 
 // The four words of block n of a seed.
 void philox_block(uint64_t seed, uint64_t n, uint32_t out[4]);
-
-struct RandomState {
-  uint64_t seed;
-  uint64_t offset;  // the next block not yet used
-};
 
 // Safe to use from any number of threads.
 class Generator {

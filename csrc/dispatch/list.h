@@ -80,7 +80,7 @@ inline void run_gpu(const char* op, const GpuCandidate<Args> (&list)[N], Device 
     detail::last = candidate.name;
     return candidate.run(args, gpu::current_stream(device.index));
   }
-  fail<TypeError>("%s: no kernel for dtype %s on %s", op, name(dtype), to_string(device).c_str());
+  fail<DTypeError>("%s: no kernel for dtype %s on %s", op, name(dtype), to_string(device).c_str());
 }
 
 // Runs the first candidate of the device's list.

@@ -1,5 +1,6 @@
 #include "ops/call.h"
 
+#include "core/capture.h"
 #include "core/error.h"
 #include "core/host_lock.h"
 #include "core/inline_vector.h"
@@ -20,7 +21,7 @@ void launch_with_moved_numbers(Call& call, void (*kernel)(Call&)) {
       continue;
     }
     moved.emplace(empty(t.sizes(), t.dtype(), call.device));
-    gpu::copy_from_host(moved[i].data(), t.data(), itemsize(t.dtype()), call.device.index);
+    gpu::copy_constant(moved[i].data(), t.data(), itemsize(t.dtype()), call.device.index);
   }
   const Tensor* given = call.inputs;
   call.inputs = &moved[0];

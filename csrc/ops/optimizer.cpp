@@ -7,10 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include "core/capture.h"
 #include "core/error.h"
 #include "core/host_lock.h"
 #include "core/inline_vector.h"
 #include "dispatch/optimizer.h"
+#include "kernels/args/optimizer_clock.h"
 #include "ops/arithmetic.h"
 #include "ops/broadcast.h"
 #include "ops/matmul.h"
@@ -64,15 +66,17 @@ class StepList {
   OptimizerTensor& operator[](int i) { return list_[i]; }
   int64_t elements() const { return elements_; }
 
-  // Runs the kernel on each stretch of tensors of one dtype.
+  // Runs the kernel on each stretch of tensors of one dtype and one device.
   template <class Args>
   void run(const Tensors& params, void (*kernel)(Device, const Args&), Args args) {
     ReleaseHostLock unlock(4 * elements_);
     for (int first = 0; first < size();) {
       int last = first + 1;
-      while (last < size() && params[size_t(last)].dtype() == params[size_t(first)].dtype()) ++last;
-      args.list = {params[size_t(first)].dtype(), last - first, &list_[first]};
-      kernel(params[size_t(first)].device(), args);
+      const Tensor& p = params[size_t(first)];
+      while (last < size() && params[size_t(last)].dtype() == p.dtype() && params[size_t(last)].device() == p.device())
+        ++last;
+      args.list = {p.dtype(), last - first, &list_[first], args.list.memory};
+      kernel(p.device(), args);
       first = last;
     }
     for (const auto& [strided, copy] : copies_) copy_(strided, copy);
@@ -108,11 +112,65 @@ void require_states(const char* op, const Tensors& params, std::initializer_list
       fail<ValueError>("%s: got %zu params and a list of %zu state tensors", op, params.size(), s->size());
 }
 
-void require_step(const char* op, int64_t step) {
-  if (step < 1) fail<ValueError>("%s: step counts from 1, got %lld", op, static_cast<long long>(step));
+// Whether a number is to be read by the kernels of the parameters, which lie where it does.
+bool is_for_kernels(const Varying& number, const Tensors& params) {
+  if (!number.tensor.defined() || number.tensor.device().type != DeviceType::cuda) return false;
+  return std::all_of(params.begin(), params.end(),
+                     [&](const Tensor& p) { return p.device() == number.tensor.device(); });
+}
+double on_host(const Varying& number) {
+  return number.tensor.defined() ? item(number.tensor).as_double() : number.value;
 }
 
-double bias_correction(double beta, int64_t step) { return 1 - std::pow(beta, double(step)); }
+const Tensor& require_number(const char* op, const char* argument, const Tensor& t, bool fits) {
+  if (!fits || t.numel() != 1)
+    fail<ValueError>("%s: %s in the GPU's memory must be one number, %s, got %s of shape %s", op, argument,
+                     argument[0] == 'l'   ? "float32 or float64"
+                     : argument[0] == 's' ? "float32"
+                                          : "float64",
+                     name(t.dtype()), to_string(t.sizes()).c_str());
+  return t;
+}
+
+// Runs a step with what its clock says, be it on the host or in the GPU's memory. kCounts: its numbers follow from
+// the count of steps. Returns the product of NAdam's momenta with this step's.
+template <bool kCounts, class Args>
+double take_step(const char* op, StepList&& list, const Tensors& params, void (*kernel)(Device, const Args&), Args args,
+                 const Clock& clock) {
+  double mu_product = 0;
+  StepMemory memory{};
+  if (is_for_kernels(kCounts ? clock.step : clock.lr, params)) {
+    args.list.memory = &memory;
+    if (is_for_kernels(clock.lr, params)) {
+      const DType dtype = clock.lr.tensor.dtype();
+      memory.lr_dtype = dtype;
+      memory.lr = require_number(op, "lr", clock.lr.tensor, dtype == DType::f32 || dtype == DType::f64).data();
+    } else {
+      args.lr = on_host(clock.lr);
+    }
+    if (kCounts) {
+      const Tensor &made = clock.step.tensor, &product = clock.mu_product.tensor;
+      memory.steps_made = require_number(op, "step", made, made.dtype() == DType::f32).template data<float>();
+      if (product.defined())
+        memory.mu_product =
+            require_number(op, "mu_product", product, product.dtype() == DType::f64).template data<double>();
+    }
+  } else {
+    args.lr = on_host(clock.lr);
+    if (kCounts) {
+      if (!params.empty() && gpu::is_capturing(params[0].device()))
+        fail<CaptureError>(
+            "the step's number is the host's, and would be the same at every replay: make the optimizer "
+            "with capturable=True");
+      const double step = clock.step.tensor.defined() ? on_host(clock.step) + 1 : clock.step.value;
+      if (!(step >= 1)) fail<ValueError>("%s: step counts from 1, got %g", op, step);
+      mu_product = on_host(clock.mu_product);
+      set_step(args, step, mu_product);
+    }
+  }
+  list.run(params, kernel, args);
+  return mu_product;
+}
 
 // The nearest semi-orthogonal matrix to x, roughly: its singular values come near 1. In bf16, as PyTorch has it.
 Tensor orthogonalized(const Tensor& x, const NewtonSchulz& o) {
@@ -128,85 +186,71 @@ Tensor orthogonalized(const Tensor& x, const NewtonSchulz& o) {
 
 }  // namespace
 
-void sgd_step(const Tensors& params, const Tensors& grads, const Tensors& buffers, SgdArgs args, bool first_step) {
+void sgd_step(const Tensors& params, const Tensors& grads, const Tensors& buffers, SgdArgs args, const Clock& clock,
+              bool first_step) {
   StepList list("sgd_step", params, grads, {&buffers});
   for (int i = 0; i < list.size(); ++i) list[i].first = first_step;
-  list.run(params, dispatch::sgd, args);
+  take_step<false>("sgd_step", std::move(list), params, dispatch::sgd, args, clock);
 }
 
 void adam_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, const Tensors& exp_avg_sqs,
-               const Tensors& max_exp_avg_sqs, AdamArgs args, int64_t step) {
+               const Tensors& max_exp_avg_sqs, AdamArgs args, const Clock& clock) {
   require_states("adam_step", params, {&exp_avgs, &exp_avg_sqs});
-  require_step("adam_step", step);
-  StepList list("adam_step", params, grads, {&exp_avgs, &exp_avg_sqs, &max_exp_avg_sqs});
-  args.bias_correction1 = bias_correction(args.beta1, step);
-  args.bias_correction2 = bias_correction(args.beta2, step);
-  list.run(params, dispatch::adam, args);
+  take_step<true>("adam_step", StepList("adam_step", params, grads, {&exp_avgs, &exp_avg_sqs, &max_exp_avg_sqs}),
+                  params, dispatch::adam, args, clock);
 }
 
 void rmsprop_step(const Tensors& params, const Tensors& grads, const Tensors& square_avgs,
-                  const Tensors& momentum_buffers, const Tensors& grad_avgs, RmspropArgs args) {
+                  const Tensors& momentum_buffers, const Tensors& grad_avgs, RmspropArgs args, const Clock& clock) {
   require_states("rmsprop_step", params, {&square_avgs});
-  StepList list("rmsprop_step", params, grads, {&square_avgs, &momentum_buffers, &grad_avgs});
-  list.run(params, dispatch::rmsprop, args);
+  take_step<false>("rmsprop_step",
+                   StepList("rmsprop_step", params, grads, {&square_avgs, &momentum_buffers, &grad_avgs}), params,
+                   dispatch::rmsprop, args, clock);
 }
 
-void adagrad_step(const Tensors& params, const Tensors& grads, const Tensors& sums, AdagradArgs args) {
+void adagrad_step(const Tensors& params, const Tensors& grads, const Tensors& sums, AdagradArgs args,
+                  const Clock& clock) {
   require_states("adagrad_step", params, {&sums});
-  StepList("adagrad_step", params, grads, {&sums}).run(params, dispatch::adagrad, args);
+  take_step<false>("adagrad_step", StepList("adagrad_step", params, grads, {&sums}), params, dispatch::adagrad, args,
+                   clock);
 }
 
 void adadelta_step(const Tensors& params, const Tensors& grads, const Tensors& square_avgs, const Tensors& acc_deltas,
-                   AdadeltaArgs args) {
+                   AdadeltaArgs args, const Clock& clock) {
   require_states("adadelta_step", params, {&square_avgs, &acc_deltas});
-  StepList("adadelta_step", params, grads, {&square_avgs, &acc_deltas}).run(params, dispatch::adadelta, args);
+  take_step<false>("adadelta_step", StepList("adadelta_step", params, grads, {&square_avgs, &acc_deltas}), params,
+                   dispatch::adadelta, args, clock);
 }
 
 void adamax_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, const Tensors& exp_infs,
-                 AdamaxArgs args, int64_t step) {
+                 AdamaxArgs args, const Clock& clock) {
   require_states("adamax_step", params, {&exp_avgs, &exp_infs});
-  require_step("adamax_step", step);
-  args.rate = args.lr / bias_correction(args.beta1, step);
-  StepList("adamax_step", params, grads, {&exp_avgs, &exp_infs}).run(params, dispatch::adamax, args);
+  take_step<true>("adamax_step", StepList("adamax_step", params, grads, {&exp_avgs, &exp_infs}), params,
+                  dispatch::adamax, args, clock);
 }
 
 double nadam_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, const Tensors& exp_avg_sqs,
-                  NadamArgs args, double momentum_decay, double mu_product, int64_t step) {
+                  NadamArgs args, const Clock& clock) {
   require_states("nadam_step", params, {&exp_avgs, &exp_avg_sqs});
-  require_step("nadam_step", step);
-  // The momentum warms up (Dozat 2016): mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2).
-  const auto mu = [&](int64_t t) { return args.beta1 * (1 - 0.5 * std::pow(0.96, double(t) * momentum_decay)); };
-  const double now = mu(step), next = mu(step + 1), product = mu_product * now;
-  args.grad_rate = args.lr * (1 - now) / (1 - product);
-  args.mean_rate = args.lr * next / (1 - product * next);
-  args.bias_correction2 = bias_correction(args.beta2, step);
-  StepList("nadam_step", params, grads, {&exp_avgs, &exp_avg_sqs}).run(params, dispatch::nadam, args);
-  return product;
+  return take_step<true>("nadam_step", StepList("nadam_step", params, grads, {&exp_avgs, &exp_avg_sqs}), params,
+                         dispatch::nadam, args, clock);
 }
 
 void radam_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, const Tensors& exp_avg_sqs,
-                RadamArgs args, int64_t step) {
+                RadamArgs args, const Clock& clock) {
   require_states("radam_step", params, {&exp_avgs, &exp_avg_sqs});
-  require_step("radam_step", step);
-  const double correction2 = bias_correction(args.beta2, step);
-  args.rate = args.lr / bias_correction(args.beta1, step);
-  // The length of the average that the squares make up, at its longest and now; below 5 they are too few to divide by.
-  const double longest = 2 / (1 - args.beta2) - 1;
-  const double length = longest - 2 * double(step) * std::pow(args.beta2, double(step)) / correction2;
-  args.adaptive = length > 5;
-  if (args.adaptive)
-    args.rate *=
-        std::sqrt(correction2 * (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));
-  StepList("radam_step", params, grads, {&exp_avgs, &exp_avg_sqs}).run(params, dispatch::radam, args);
+  take_step<true>("radam_step", StepList("radam_step", params, grads, {&exp_avgs, &exp_avg_sqs}), params,
+                  dispatch::radam, args, clock);
 }
 
-void lion_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, LionArgs args) {
+void lion_step(const Tensors& params, const Tensors& grads, const Tensors& exp_avgs, LionArgs args,
+               const Clock& clock) {
   require_states("lion_step", params, {&exp_avgs});
-  StepList("lion_step", params, grads, {&exp_avgs}).run(params, dispatch::lion, args);
+  take_step<false>("lion_step", StepList("lion_step", params, grads, {&exp_avgs}), params, dispatch::lion, args, clock);
 }
 
 void muon_step(const Tensors& params, const Tensors& grads, const Tensors& momentum_buffers, MuonMomentumArgs args,
-               const NewtonSchulz& iteration, MuonRate rate) {
+               const Clock& clock, const NewtonSchulz& iteration, MuonRate rate) {
   require_states("muon_step", params, {&momentum_buffers});
   Tensors updates(params.size());
   for (size_t i = 0; i < params.size(); ++i) {
@@ -215,7 +259,8 @@ void muon_step(const Tensors& params, const Tensors& grads, const Tensors& momen
                        to_string(params[i].sizes()).c_str());
     updates[i] = empty(params[i].sizes(), params[i].dtype(), params[i].device());
   }
-  StepList("muon_step", params, grads, {&momentum_buffers, &updates}).run(params, dispatch::muon_momentum, args);
+  take_step<false>("muon_step", StepList("muon_step", params, grads, {&momentum_buffers, &updates}), params,
+                   dispatch::muon_momentum, args, clock);
   for (Tensor& update : updates)
     if (update.numel() > 0) update = orthogonalized(update, iteration);
   StepList list("muon_step", params, updates, {});
@@ -224,7 +269,7 @@ void muon_step(const Tensors& params, const Tensors& grads, const Tensors& momen
     list[i].rate = rate == MuonRate::original ? std::sqrt(std::max(1.0, rows / columns))
                                               : 0.2 * std::sqrt(std::max(rows, columns));
   }
-  list.run(params, dispatch::sgd, SgdArgs{{}, {}, args.lr, 0, 0, false});
+  take_step<false>("muon_step", std::move(list), params, dispatch::sgd, SgdArgs{}, clock);
 }
 
 void lerp_tensors(const Tensors& tensors, const Tensors& ends, double weight) {
@@ -251,16 +296,37 @@ Tensor total_norm(const Tensors& tensors, NormOrder order) {
                   widest);
 }
 
-void scale_tensors(const Tensors& tensors, double scale) {
+void clip_tensors(const Tensors& tensors, double max_norm, const Tensor& total) {
   // Every tensor stands for its own gradient; one that isn't plain memory is multiplied by itself.
-  Tensors plain;
-  for (const Tensor& t : tensors) {
-    if (t.is_contiguous() && is_floating(t.dtype()))
-      plain.push_back(t);
-    else
-      mul_(t, scalar_tensor(scale, t.dtype()));
+  const auto scaled = [](const Tensors& some, const ScaleGradientsArgs& args, auto&& scale) {
+    Tensors plain;
+    for (const Tensor& t : some) {
+      if (t.is_contiguous() && is_floating(t.dtype()))
+        plain.push_back(t);
+      else
+        mul_(t, to_dtype(scale(), t.dtype()));
+    }
+    StepList("clip_tensors", plain, plain, {}).run(plain, dispatch::scale_gradients, args);
+  };
+  if (total.device().type == DeviceType::cpu) {
+    const double scale = max_norm / (item(total).as_double() + 1e-6);
+    if (!(scale >= 1)) scaled(tensors, {{}, scale}, [&] { return scalar_tensor(scale, DType::f64); });
+    return;
   }
-  StepList("scale_tensors", plain, plain, {}).run(plain, dispatch::scale_gradients, ScaleGradientsArgs{{}, scale});
+  for (size_t first = 0; first < tensors.size();) {
+    const Device device = tensors[first].device();
+    size_t last = first + 1;
+    while (last < tensors.size() && tensors[last].device() == device) ++last;
+    const Tensors some(tensors.begin() + long(first), tensors.begin() + long(last));
+    const Tensor own = to_dtype(to_device(total, device), DType::f64);
+    if (device.type == DeviceType::cpu)
+      clip_tensors(some, max_norm, own);
+    else
+      scaled(some, {{}, 0, own.data<double>(), max_norm}, [&] {
+        return clamp_between(div(number(max_norm), own + 1e-6), Tensor(), scalar_tensor(1.0, DType::f64));
+      });
+    first = last;
+  }
 }
 
 }  // namespace hotloop::ops

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/capture.h"
 #include "core/error.h"
 #include "dispatch/random.h"
 #include "ops/broadcast.h"
@@ -44,9 +45,10 @@ const OpRecord randint_op = random_record<dispatch::random_integers>("random_");
 void run_random(const Tensor& out, const OpRecord& op, RandomArgs args, int64_t words, Generator& generator) {
   args.dtype = out.dtype();
   args.n = out.numel();
-  const RandomState state = generator.next_offset(words);
+  const auto [state, base] = gpu::take_numbers(generator, words, out.device());
   args.seed = state.seed;
   args.offset = state.offset;
+  args.base = base;
   if (out.is_contiguous()) return call_into(out, op, {}, args);
   const Tensor dense = empty(out.sizes(), out.dtype(), out.device());
   call_into(dense, op, {}, args);
@@ -60,6 +62,7 @@ void require_floating(const char* op, const Tensor& t) {
 struct Dropout {
   double p;
   uint64_t seed, offset;
+  const RandomState* base;
 };
 
 // Inputs: grad, mask. Its own gradient is the same step again.
@@ -98,7 +101,7 @@ const OpRecord dropout_op{.name = "dropout",
                             const Tensor& x = c.in(0);
                             if (x.numel() == 0) return;
                             dispatch::dropout(c.device, {c.outputs[0].data(), c.outputs[1].data<bool>(), x.data(),
-                                                         x.dtype(), x.numel(), d.seed, d.offset, d.p});
+                                                         x.dtype(), x.numel(), d.seed, d.offset, d.p, d.base});
                           }),
                           .gradient =
                               [](Gradient& g) {
@@ -291,8 +294,8 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
   if (!(p >= 0 && p <= 1)) fail<ValueError>("dropout probability has to be between 0 and 1, but got %g", p);
   if (!training || p == 0) return x;
   require_floating("dropout", x);
-  const RandomState state = generator.next_offset(bernoulli_words(x.numel()));
-  return call(dropout_op, {contiguous(x)}, Dropout{p, state.seed, state.offset});
+  const auto [state, base] = gpu::take_numbers(generator, bernoulli_words(x.numel()), x.device());
+  return call(dropout_op, {contiguous(x)}, Dropout{p, state.seed, state.offset, base});
 }
 
 Records random_records() {

@@ -6,6 +6,7 @@ kin wait for it. An index out of range is found by the GPU itself, and raised as
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -154,6 +155,60 @@ def stream(stream: Any) -> Iterator[Any]:
 def ExternalStream(pointer: int, device: _Device = None) -> Any:
     """Another library's stream (a cudaStream_t as a number), which stays that library's own."""
     return _core._CudaStream.of_pointer(_index(device), pointer)
+
+
+class CUDAGraph(_core._CudaGraph):
+    """Work on a GPU, captured once and replayed as one piece, without the host's part in it.
+
+    What is given to the current stream between `capture_begin` and `capture_end` isn't done but recorded; `replay` does
+    it. It reads and writes the memory that it did when it was captured: new inputs are copied into the old ones.
+    Memory taken meanwhile comes from a pool of the graph's own, and stays reserved while the graph lives. Random
+    numbers of the default generator are new at each replay. Waiting, `Tensor.item` and copies from and to the host
+    raise RuntimeError while a graph is captured.
+    """
+
+    def capture_begin(self, pool: Any = None) -> None:
+        """Begins to record the current stream, which mustn't be the default one.
+
+        ``pool`` is another graph's `pool()`, or `graph_pool_handle()`, whose memory is shared.
+        """
+        self._begin(pool)
+
+
+def graph_pool_handle() -> Any:
+    """A pool of memory for several graphs that are never replayed at the same time."""
+    return _core._CudaGraphPool()
+
+
+def is_current_stream_capturing() -> bool:
+    """Whether what is given to the current stream is recorded for a graph."""
+    return bool(_core._cuda_is_capturing())
+
+
+_capture_streams: dict[int, Stream] = {}
+
+
+@contextmanager
+def graph(cuda_graph: CUDAGraph, pool: Any = None, stream: Any = None) -> Iterator[None]:
+    """Within, work of this thread is captured in the graph, on ``stream`` or one that is kept for this.
+
+    Where the block raises, what was captured is dropped, and nothing of it was done.
+    """
+    where = current_device() if stream is None else stream.device_index
+    synchronize(where)
+    gc.collect()
+    if stream is None:
+        if where not in _capture_streams:
+            _capture_streams[where] = Stream(where)
+        stream = _capture_streams[where]
+    with device(where), globals()["stream"](stream):
+        cuda_graph.capture_begin(pool)
+        try:
+            yield
+        except BaseException:
+            cuda_graph._abandon()
+            raise
+        cuda_graph.capture_end()
 
 
 def memory_stats(device: _Device = None) -> dict[str, int]:

@@ -110,7 +110,7 @@ TEST(optimizer, others) {
   CHECK_STEP(adagrad, 0b1u, 0.01, 1e-10);
   CHECK_STEP(adadelta, 0b11u, 0.5, 0.9, 1e-6);
   CHECK_STEP(adamax, 0b11u, 0.01, 0.9, 0.99, 1e-8, 0.02);
-  CHECK_STEP(nadam, 0b11u, 0.01, 0.9, 0.99, 1e-8, 0.02, 0.03, 0.5);
+  CHECK_STEP(nadam, 0b11u, 0.01, 0.9, 0.99, 1e-8, 0.02, 0.03, 0.5, 0.004);
   CHECK_STEP(radam, 0b11u, 0.01, 0.9, 0.99, 1e-8, 0.02, true);
   CHECK_STEP(radam, 0b11u, 0.01, 0.9, 0.99, 1e-8, 0.02, false);
   CHECK_STEP(lion, 0b1u, 0.01, 0.9, 0.99);

@@ -18,10 +18,21 @@ struct OptimizerTensor {
   double rate;  // SGD: what lr is multiplied by for this tensor
 };
 
+// What changes from step to step, where the GPU reads it: a captured graph (core/capture.h) replays its launches with the
+// parameters that they were given, so that what is new must lie in memory. The kernel derives the rest from these
+// (optimizer_clock.h) and takes it in place of what its arguments say.
+struct StepMemory {
+  const void* lr;  // f32 or f64; null: that of the arguments
+  DType lr_dtype;
+  const float* steps_made;   // before this one; null: of steps that don't count
+  const double* mu_product;  // NAdam's, before this step
+};
+
 struct OptimizerList {
   DType dtype;  // floating
   int64_t count;
   const OptimizerTensor* tensors;
+  const StepMemory* memory = nullptr;  // GPU: host memory; null: the arguments say all
 };
 
 // What every step does first, with sign(0) = 0:
@@ -95,6 +106,7 @@ struct NadamArgs {
   Penalty penalty;
   double lr, beta1, beta2, eps;
   double grad_rate, mean_rate, bias_correction2;
+  double momentum_decay;  // from which they are derived
 };
 
 // states: m, v
@@ -142,9 +154,12 @@ struct GradientNormArgs {
   double* total;  // GPU: in its memory
 };
 
+// Clipping: with a total the scale is max_norm / (total + 1e-6), and nothing is done unless that is below 1 or NaN.
 struct ScaleGradientsArgs {
   OptimizerList list;
   double scale;
+  const double* total = nullptr;  // GPU: in its memory; the CPU's kernels are given the scale itself
+  double max_norm = 0;
 };
 
 }  // namespace hotloop

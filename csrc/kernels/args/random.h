@@ -14,8 +14,12 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "core/random_state.h"
 
 namespace hotloop {
+
+// Where `base` isn't null, it lies in the GPU's memory, the seed is read there, and the offset counts from what it says:
+// a captured graph draws new numbers at each replay (core/capture.h).
 
 struct RandomArgs {
   void* out;
@@ -25,6 +29,7 @@ struct RandomArgs {
   uint64_t offset;      // the first block
   double scale, shift;  // s and t; bernoulli: scale is p
   int64_t low, high;    // integers: [low, high)
+  const RandomState* base = nullptr;
 };
 
 // How many 32-bit words an op takes from the generator.
@@ -55,6 +60,7 @@ struct DropoutArgs {
   int64_t n;
   uint64_t seed, offset;
   double p;  // of dropping; 1 drops all
+  const RandomState* base = nullptr;
 };
 
 // grad_in = grad_out * (mask ? 1 / (1 - p) : 0)

@@ -23,7 +23,7 @@ class Adagrad(CountedOptimizer):
 
     Args:
         params: parameters, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         lr_decay: how fast the learning rate falls.
         weight_decay: factor of the L2 penalty.
         initial_accumulator_value: what the sums begin with.
@@ -37,7 +37,7 @@ class Adagrad(CountedOptimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
@@ -76,9 +76,13 @@ class Adagrad(CountedOptimizer):
         return {"step": 0, "sum": _core.full_like(param.detach(), group["initial_accumulator_value"])}
 
     def _step(
-        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: Any
     ) -> None:
-        rate = group["lr"] / (1 + (step - 1) * group["lr_decay"])
+        rate = group["lr"]
+        if group["lr_decay"] != 0:
+            if _core._cuda_is_capturing():
+                raise RuntimeError("Adagrad: a step with lr_decay can't be captured in a CUDA graph")
+            rate = rate / (1 + (step - 1) * group["lr_decay"])
         _core.adagrad_step(
             params,
             grads,
@@ -99,12 +103,13 @@ class Adadelta(CountedOptimizer):
 
     Args:
         params: parameters, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         rho: share of both averages that stays at each step.
         eps: added below both roots.
         weight_decay: factor of the L2 penalty.
         maximize: go up.
-        foreach, capturable: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        foreach: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        capturable: count steps on the GPU that parameters are on, so that a CUDA graph may hold the step.
         differentiable: must be false.
         l1_decay: factor of the L1 penalty: ``l1_decay * sign(parameter)`` joins the gradient as weight decay does.
     """
@@ -112,7 +117,7 @@ class Adadelta(CountedOptimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1.0,
+        lr: float | Tensor = 1.0,
         rho: float = 0.9,
         eps: float = 1e-6,
         weight_decay: float = 0.0,
@@ -133,6 +138,7 @@ class Adadelta(CountedOptimizer):
             "eps": eps,
             "weight_decay": weight_decay,
             "maximize": maximize,
+            "capturable": capturable,
             "l1_decay": l1_decay,
         }
         super().__init__(params, defaults)
@@ -141,7 +147,7 @@ class Adadelta(CountedOptimizer):
         return fresh_state(param, "square_avg", "acc_delta")
 
     def _step(
-        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: Any
     ) -> None:
         _core.adadelta_step(
             params,

@@ -24,14 +24,15 @@ class Adam(CountedOptimizer):
 
     Args:
         params: parameters, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         betas: shares of the two averages that stay at each step.
         eps: added to the denominator.
         weight_decay: factor of the L2 penalty, which goes through the averages (unlike AdamW's decay).
         amsgrad: divide by the largest mean square so far (Reddi, Kale and Kumar 2018).
         maximize: go up.
         decoupled_weight_decay: AdamW's weight decay.
-        foreach, fused, capturable: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        foreach, fused: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        capturable: count steps on the GPU that parameters are on, so that a CUDA graph may hold the step.
         differentiable: must be false.
         l1_decay: factor of the L1 penalty, which goes the way of weight decay: ``l1_decay * sign(parameter)`` joins the
             gradient; decoupled, the parameter goes down by ``lr`` times that.
@@ -40,7 +41,7 @@ class Adam(CountedOptimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -64,6 +65,7 @@ class Adam(CountedOptimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "capturable": capturable,
             "decoupled_weight_decay": decoupled_weight_decay,
             "l1_decay": l1_decay,
         }
@@ -73,7 +75,7 @@ class Adam(CountedOptimizer):
         return fresh_state(param, "exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
 
     def _step(
-        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: Any
     ) -> None:
         beta1, beta2 = group["betas"]
         _core.adam_step(
@@ -103,7 +105,7 @@ class AdamW(Adam):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
@@ -124,6 +126,7 @@ class AdamW(Adam):
             weight_decay,
             amsgrad,
             maximize=maximize,
+            capturable=capturable,
             differentiable=differentiable,
             decoupled_weight_decay=True,
             l1_decay=l1_decay,

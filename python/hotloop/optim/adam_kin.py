@@ -8,6 +8,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
+from hotloop.autograd import no_grad
 from hotloop.optim.optimizer import (
     CountedOptimizer,
     check_settings,
@@ -24,12 +25,13 @@ class Adamax(CountedOptimizer):
 
     Args:
         params: parameters, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         betas: shares of the two averages that stay at each step.
         eps: added to the size of the gradient.
         weight_decay: factor of the L2 penalty.
         maximize: go up.
-        foreach, capturable: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        foreach: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        capturable: count steps on the GPU that parameters are on, so that a CUDA graph may hold the step.
         differentiable: must be false.
         l1_decay: factor of the L1 penalty: ``l1_decay * sign(parameter)`` joins the gradient as weight decay does.
     """
@@ -37,7 +39,7 @@ class Adamax(CountedOptimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 2e-3,
+        lr: float | Tensor = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -57,6 +59,7 @@ class Adamax(CountedOptimizer):
             "eps": eps,
             "weight_decay": weight_decay,
             "maximize": maximize,
+            "capturable": capturable,
             "l1_decay": l1_decay,
         }
         super().__init__(params, defaults)
@@ -65,7 +68,7 @@ class Adamax(CountedOptimizer):
         return fresh_state(param, "exp_avg", "exp_inf")
 
     def _step(
-        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: Any
     ) -> None:
         beta1, beta2 = group["betas"]
         _core.adamax_step(
@@ -93,14 +96,15 @@ class NAdam(CountedOptimizer):
 
     Args:
         params: parameters, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         betas: shares of the two averages that stay at each step.
         eps: added to the denominator.
         weight_decay: factor of the L2 penalty.
         momentum_decay: how fast the momentum warms up.
         decoupled_weight_decay: decay as AdamW's.
         maximize: go up.
-        foreach, capturable: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        foreach: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        capturable: count steps on the GPU that parameters are on, so that a CUDA graph may hold the step.
         differentiable: must be false.
         l1_decay: factor of the L1 penalty: ``l1_decay * sign(parameter)`` goes the way of weight decay.
     """
@@ -110,7 +114,7 @@ class NAdam(CountedOptimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 2e-3,
+        lr: float | Tensor = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -139,6 +143,7 @@ class NAdam(CountedOptimizer):
             "weight_decay": weight_decay,
             "momentum_decay": momentum_decay,
             "maximize": maximize,
+            "capturable": capturable,
             "decoupled_weight_decay": decoupled_weight_decay,
             "l1_decay": l1_decay,
         }
@@ -148,7 +153,7 @@ class NAdam(CountedOptimizer):
         return {**fresh_state(param, "exp_avg", "exp_avg_sq"), "mu_product": 1.0}
 
     def _step(
-        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: Any
     ) -> None:
         beta1, beta2 = group["betas"]
         mu_product = _core.nadam_step(
@@ -168,6 +173,11 @@ class NAdam(CountedOptimizer):
             group["maximize"],
             group["l1_decay"],
         )
+        if isinstance(step, Tensor):
+            warmth = 0.96 ** ((step.double() + 1) * group["momentum_decay"])
+            with no_grad():
+                states[0]["mu_product"].mul_(beta1 * (1 - 0.5 * warmth))
+            return
         for state in states:
             state["mu_product"] = mu_product
 
@@ -181,13 +191,14 @@ class RAdam(CountedOptimizer):
 
     Args:
         params: parameters, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         betas: shares of the two averages that stay at each step.
         eps: added to the denominator.
         weight_decay: factor of the L2 penalty.
         decoupled_weight_decay: decay as AdamW's.
         maximize: go up.
-        foreach, capturable: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        foreach: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        capturable: count steps on the GPU that parameters are on, so that a CUDA graph may hold the step.
         differentiable: must be false.
         l1_decay: factor of the L1 penalty: ``l1_decay * sign(parameter)`` goes the way of weight decay.
     """
@@ -195,7 +206,7 @@ class RAdam(CountedOptimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -216,6 +227,7 @@ class RAdam(CountedOptimizer):
             "eps": eps,
             "weight_decay": weight_decay,
             "maximize": maximize,
+            "capturable": capturable,
             "decoupled_weight_decay": decoupled_weight_decay,
             "l1_decay": l1_decay,
         }
@@ -225,7 +237,7 @@ class RAdam(CountedOptimizer):
         return fresh_state(param, "exp_avg", "exp_avg_sq")
 
     def _step(
-        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: Any
     ) -> None:
         beta1, beta2 = group["betas"]
         _core.radam_step(

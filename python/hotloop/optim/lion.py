@@ -7,7 +7,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
-from hotloop.optim.optimizer import Optimizer, check_settings
+from hotloop.optim.optimizer import Optimizer, check_settings, refuse_first_step
 
 
 class Lion(Optimizer):
@@ -19,7 +19,7 @@ class Lion(Optimizer):
 
     Args:
         params: parameters, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         betas: share of the momentum in a step, and share of it that stays.
         weight_decay: decoupled, as AdamW's.
         maximize: go up.
@@ -29,7 +29,7 @@ class Lion(Optimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-4,
+        lr: float | Tensor = 1e-4,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
         *,
@@ -51,6 +51,7 @@ class Lion(Optimizer):
         for param in params:
             state = self.state[param]
             if "exp_avg" not in state:
+                refuse_first_step()
                 state["exp_avg"] = _core.zeros_like(param.detach())
         _core.lion_step(
             params,

@@ -7,7 +7,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
-from hotloop.optim.optimizer import Optimizer
+from hotloop.optim.optimizer import Optimizer, refuse_first_step
 
 
 class Muon(Optimizer):
@@ -20,7 +20,7 @@ class Muon(Optimizer):
 
     Args:
         params: matrices, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         weight_decay: decoupled, as AdamW's.
         momentum: share of the buffer that stays.
         nesterov: look ahead by one step of momentum.
@@ -35,7 +35,7 @@ class Muon(Optimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         weight_decay: float = 0.1,
         momentum: float = 0.95,
         nesterov: bool = True,
@@ -87,6 +87,7 @@ class Muon(Optimizer):
         for param in params:
             state = self.state[param]
             if "momentum_buffer" not in state:
+                refuse_first_step()
                 state["momentum_buffer"] = _core.zeros_like(param.detach())
         a, b, c = group["ns_coefficients"]
         _core.muon_step(

@@ -11,7 +11,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
-from hotloop.autograd import enable_grad
+from hotloop.autograd import enable_grad, no_grad
 from hotloop.optim._hooks import (
     OptimizerHooks,
     register_optimizer_step_post_hook,
@@ -25,6 +25,7 @@ __all__ = [
     "check_settings",
     "fresh_state",
     "of_all",
+    "refuse_first_step",
     "register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook",
 ]
@@ -152,7 +153,7 @@ class Optimizer(OptimizerHooks, ABC):
                 numbers[id(param)] = len(numbers)
             groups.append({**group, "params": [numbers[id(param)] for param in group["params"]]})
         state = {
-            numbers[id(param)]: {key: _core.tensor(float(v)) if key in _NUMBERS else v for key, v in kept.items()}
+            numbers[id(param)]: {key: _saved(v) if key in _NUMBERS else v for key, v in kept.items()}
             for param, kept in self.state.items()
             if id(param) in numbers
         }
@@ -195,6 +196,11 @@ class Optimizer(OptimizerHooks, ABC):
         return "\n".join(lines) + "\n)"
 
 
+def _saved(number: Any) -> Tensor:
+    """A number of a state, as state_dict has it."""
+    return number.detach().clone() if isinstance(number, Tensor) else _core.tensor(float(number))
+
+
 def _restored(key: str, value: Any, param: Tensor) -> Any:
     """An entry of a loaded state, as the optimizer keeps it."""
     if key in _NUMBERS:
@@ -209,7 +215,8 @@ class CountedOptimizer(Optimizer):
     """An optimizer that keeps, for every parameter, a count of steps and some tensors like the parameter.
 
     Parameters whose counts are the same are updated by one launch of a kernel: all of a group, unless some joined later
-    or had no gradient at times.
+    or had no gradient at times. Counts are the host's; those of parameters on a GPU are 0-d tensors there, one for all
+    parameters that are updated together, where the group is ``capturable``.
     """
 
     #: What must be equal among the parameters of a launch.
@@ -225,6 +232,8 @@ class CountedOptimizer(Optimizer):
                 if not state:
                     state.update(self._start(param, group))  # all or nothing: memory may run out in between
             keys = [self._key(state) for state in states]
+        if group.get("capturable") and params[0].is_cuda:
+            keys = self._counted_on_gpu(params, states)
         if keys.count(keys[0]) == len(keys):
             self._launch(group, params, grads, states)
             return
@@ -237,10 +246,46 @@ class CountedOptimizer(Optimizer):
     def _launch(
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
     ) -> None:
-        step = states[0]["step"] + 1
+        step = states[0]["step"]
+        if isinstance(step, Tensor):
+            if sum(state.get("step") is step for state in self.state.values()) > len(states):
+                step = self._part_ways(states)
+            self._step(group, params, grads, states, step)
+            with no_grad():
+                step.add_(1)
+            return
+        step += 1
         self._step(group, params, grads, states, step)
         for state in states:  # only now: a step that memory ran out in is a step still to make
             state["step"] = step
+
+    def _counted_on_gpu(self, params: list[Tensor], states: list[dict[str, Any]]) -> list[Any]:
+        """Brings the host's numbers to the parameters. Returns what is one for parameters that are updated together."""
+        placed: dict[Any, dict[str, Tensor]] = {}
+        for param, state in zip(params, states, strict=True):
+            if isinstance(state["step"], Tensor):
+                continue
+            key = param.device, self._key(state)
+            if key not in placed:
+                placed[key] = {
+                    name: _core.tensor(float(state[name]), dtype=dtype, device=param.device)
+                    for name, dtype in (("step", _core.float32), ("mu_product", _core.float64))
+                    if name in state
+                }
+            state.update(placed[key])
+        return [id(state["step"]) for state in states]
+
+    def _part_ways(self, states: list[dict[str, Any]]) -> Tensor:
+        """A count of their own for some of the parameters that had one."""
+        if _core._cuda_is_capturing():
+            raise RuntimeError(
+                f"{type(self).__name__}: a captured step must be one of the parameters that the step before it was of"
+            )
+        own: dict[str, Any] = {name: states[0][name].clone() for name in ("step", "mu_product") if name in states[0]}
+        for state in states:
+            state.update(own)
+        step: Tensor = own["step"]
+        return step
 
     @abstractmethod
     def _start(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
@@ -248,14 +293,21 @@ class CountedOptimizer(Optimizer):
 
     @abstractmethod
     def _step(
-        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: Any
     ) -> None:
-        """Launches the kernel, for parameters that have made ``step - 1`` steps."""
+        """Launches the kernel, for parameters that have made ``step - 1`` steps; ``step`` of them if it is a tensor."""
 
 
 def fresh_state(param: Tensor, *names: str) -> dict[str, Any]:
     """No steps made, and zeros under these names."""
+    refuse_first_step()
     return {"step": 0, **{name: _core.zeros_like(param.detach()) for name in names}}
+
+
+def refuse_first_step() -> None:
+    """Raises RuntimeError while a CUDA graph is captured: a state that it made would be made anew at each replay."""
+    if _core._cuda_is_capturing():
+        raise RuntimeError("the first step of an optimizer can't be captured in a CUDA graph: make one before")
 
 
 def of_all(states: list[dict[str, Any]], name: str) -> list[Tensor]:

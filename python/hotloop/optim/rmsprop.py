@@ -24,14 +24,15 @@ class RMSprop(CountedOptimizer):
 
     Args:
         params: parameters, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         alpha: share of the average that stays at each step.
         eps: added to the denominator.
         weight_decay: factor of the L2 penalty.
         momentum: share of the buffer that stays.
         centered: divide by the root of the variance.
         maximize: go up.
-        foreach, capturable: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        foreach: taken for PyTorch's sake; every step is one fused pass over all parameters.
+        capturable: count steps on the GPU that parameters are on, so that a CUDA graph may hold the step.
         differentiable: must be false.
         l1_decay: factor of the L1 penalty: ``l1_decay * sign(parameter)`` joins the gradient as weight decay does.
     """
@@ -39,7 +40,7 @@ class RMSprop(CountedOptimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -69,6 +70,7 @@ class RMSprop(CountedOptimizer):
             "centered": centered,
             "weight_decay": weight_decay,
             "maximize": maximize,
+            "capturable": capturable,
             "l1_decay": l1_decay,
         }
         super().__init__(params, defaults)
@@ -82,7 +84,7 @@ class RMSprop(CountedOptimizer):
         return fresh_state(param, *names)
 
     def _step(
-        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: int
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]], step: Any
     ) -> None:
         _core.rmsprop_step(
             params,

@@ -30,7 +30,7 @@ class Rprop(Optimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         etas: tuple[float, float] = (0.5, 1.2),
         step_sizes: tuple[float, float] = (1e-6, 50),
         *,
@@ -51,7 +51,7 @@ class Rprop(Optimizer):
         for param, given in zip(params, grads, strict=True):
             state = self.state[param]
             if not state:
-                sizes = _core.full_like(param.detach(), group["lr"])
+                sizes = _core.full_like(param.detach(), float(group["lr"]))
                 state.update(fresh_state(param, "prev"), step_size=sizes)
             grad = -given if group["maximize"] else given
             kept = grad * state["prev"]
@@ -84,7 +84,7 @@ class ASGD(Optimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         lambd: float = 1e-4,
         alpha: float = 0.75,
         t0: float = 1e6,
@@ -107,7 +107,9 @@ class ASGD(Optimizer):
 
     @no_grad()
     def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
-        lr, lambd = group["lr"], group["lambd"]
+        if _core._cuda_is_capturing():
+            raise RuntimeError("ASGD: a step can't be captured in a CUDA graph, because its rates are the host's")
+        lr, lambd = float(group["lr"]), group["lambd"]
         for param, given in zip(params, grads, strict=True):
             state = self.state[param]
             if not state:

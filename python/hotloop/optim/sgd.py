@@ -7,7 +7,7 @@ from typing import Any
 
 from hotloop import _core
 from hotloop._core import Tensor
-from hotloop.optim.optimizer import Optimizer, check_settings
+from hotloop.optim.optimizer import Optimizer, check_settings, refuse_first_step
 
 
 class SGD(Optimizer):
@@ -19,7 +19,7 @@ class SGD(Optimizer):
 
     Args:
         params: parameters, or dicts of "params" and settings.
-        lr: learning rate.
+        lr: learning rate; in a CUDA graph a 0-d tensor on the GPU, which is read at each replay.
         momentum: share of the buffer that stays.
         dampening: share of the gradient that is kept out of the buffer.
         weight_decay: factor of the L2 penalty.
@@ -33,7 +33,7 @@ class SGD(Optimizer):
     def __init__(
         self,
         params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
         weight_decay: float = 0.0,
@@ -74,6 +74,7 @@ class SGD(Optimizer):
         else:
             self._launch(group, params, grads, buffers, False)
             return
+        refuse_first_step()
         for first_step in (True, False):  # some parameters have no buffer yet
             part = [i for i, buffer in enumerate(buffers) if (buffer is None) == first_step]
             if not part:

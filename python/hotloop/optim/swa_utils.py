@@ -157,7 +157,7 @@ class SWALR(LRScheduler):
         rates = []
         for group in self.optimizer.param_groups:
             last = group["swa_lr"]
-            first = last if before == 1 else (group["lr"] - before * last) / (1 - before)
+            first = last if before == 1 else (float(group["lr"]) - before * last) / (1 - before)
             rates.append(last * now + first * (1 - now))
         return rates
 

@@ -12,6 +12,7 @@ from hotloop._core import Tensor
 from hotloop.autograd import no_grad
 from hotloop.data import DataLoader, TensorDataset
 from hotloop.optim import Optimizer
+from hotloop.optim.lr_scheduler.base import set_rate
 from hotloop.train.history import Epoch, History
 from hotloop.train.progress import Progress
 
@@ -57,7 +58,7 @@ def fit(
     """
     history = History() if history is None else history
     loader = DataLoader(train, batch_size, shuffle=True, seed=seed)
-    initial_rates = [group["lr"] for group in optimizer.param_groups]
+    initial_rates = [float(group["lr"]) for group in optimizer.param_groups]
     steps = epochs * len(loader)
     step = 0
     start = time.perf_counter()
@@ -67,7 +68,7 @@ def fit(
         for inputs, classes in loader:
             if schedule is not None:
                 for group, rate in zip(optimizer.param_groups, initial_rates, strict=True):
-                    group["lr"] = rate * schedule(step / steps)
+                    set_rate(group, rate * schedule(step / steps))
             optimizer.zero_grad()
             logits = model(inputs if augment is None else augment(inputs))
             value = loss(logits, classes)
@@ -81,7 +82,7 @@ def fit(
         row = Epoch(
             epoch=epoch,
             seconds=time.perf_counter() - start,
-            lr=optimizer.param_groups[0]["lr"],
+            lr=float(optimizer.param_groups[0]["lr"]),
             loss=total.loss,
             accuracy=total.accuracy,
             val_loss=val_loss,

@@ -13,6 +13,7 @@
 
 #if !defined(__CUDACC__)
 #include "kernels/cuda/emulator/grid.h"
+#include "kernels/cuda/emulator/stream.h"
 #endif
 
 namespace hotloop::cuda {
@@ -72,13 +73,20 @@ void launch(LaunchStream stream, dim3 grid, dim3 block, size_t shared_bytes, voi
     std::tuple<Parameters...> arguments;
   };
   const Call call{kernel, {std::forward<Arguments>(arguments)...}};
-  emulator::play({grid, block, shared_bytes, stream.where.file_name(), stream.where.function_name(),
-                  unsigned(stream.where.line()), reinterpret_cast<void (*)()>(kernel),
-                  [](const void* p) {
-                    const Call& call = *static_cast<const Call*>(p);
-                    std::apply(call.kernel, call.arguments);
-                  },
-                  &call, sizeof call});
+  const auto play = [=, where = stream.where] {
+    emulator::play({grid, block, shared_bytes, where.file_name(), where.function_name(), unsigned(where.line()),
+                    reinterpret_cast<void (*)()>(call.kernel),
+                    [](const void* p) {
+                      const Call& call = *static_cast<const Call*>(p);
+                      std::apply(call.kernel, call.arguments);
+                    },
+                    &call, sizeof call});
+  };
+  if (emulator::Recording* recording = emulator::recording_of(stream.stream)) {
+    recording->add(stream.stream, play);
+  } else {
+    play();
+  }
 }
 
 #endif

@@ -1,5 +1,6 @@
 // The driver of a build with HOTLOOP_CUDA=emulate (core/gpu.h): one device, or HOTLOOP_EMULATOR_DEVICES of them, whose
-// memory is the emulator's. All work is done when it is given, so streams and events have nothing to order.
+// memory is the emulator's. All work is done when it is given, so streams and events have nothing to order but what is
+// recorded for a graph.
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -7,6 +8,7 @@
 #include "core/error.h"
 #include "core/gpu.h"
 #include "kernels/cuda/emulator/emulator.h"
+#include "kernels/cuda/emulator/stream.h"
 
 namespace hotloop::gpu::driver {
 
@@ -18,13 +20,19 @@ int number_of_devices() {
   return count >= 1 && count <= kMaxDevices ? count : 1;
 }
 
-// So that a stream has an address of its own, and an event a time.
+// So that a stream has an address of its own.
 struct Stream {
   int priority;
 };
-struct Event {
-  std::chrono::steady_clock::time_point at;
-};
+using emulator::Event;
+using emulator::Recording;
+
+// An event in what is recorded: nobody will come by there before a graph is played, and then often.
+Event& of_no_recording(GpuEvent event) {
+  auto* const e = static_cast<Event*>(event);
+  if (e->recording) fail<RuntimeError>("emulated event: it was recorded in a capture, and can't be asked");
+  return *e;
+}
 
 thread_local int device = 0;
 
@@ -63,22 +71,28 @@ int device_of(const void* pointer) {
   return device;
 }
 
+void* allocate_lasting(size_t bytes) { return emulator::allocate(bytes); }
+void release_lasting(void* pointer) noexcept { emulator::release(pointer); }
 void* allocate_pinned(size_t bytes) { return emulator::allocate(bytes); }
 void release_pinned(void* pointer) noexcept { emulator::release(pointer); }
 
-void copy(void* to, const void* from, size_t bytes, Direction direction, GpuStream) {
+void copy(void* to, const void* from, size_t bytes, Direction direction, GpuStream stream) {
   check_place(to, direction != Direction::to_host, "target");
   check_place(from, direction != Direction::from_host, "source");
-  std::memcpy(to, from, bytes);
+  const auto copy_now = [=] { std::memcpy(to, from, bytes); };
+  if (Recording* recording = emulator::recording_of(stream)) return recording->add(stream, copy_now);
+  copy_now();
 }
 
 void copy_peer(void* to, int, const void* from, int, size_t bytes, GpuStream stream) {
   copy(to, from, bytes, Direction::within, stream);
 }
 
-void fill(void* to, int value, size_t bytes, GpuStream) {
+void fill(void* to, int value, size_t bytes, GpuStream stream) {
   check_place(to, true, "target");
-  std::memset(to, value, bytes);
+  const auto fill_now = [=] { std::memset(to, value, bytes); };
+  if (Recording* recording = emulator::recording_of(stream)) return recording->add(stream, fill_now);
+  fill_now();
 }
 
 GpuStream new_stream(int priority) { return new Stream{priority}; }
@@ -89,13 +103,25 @@ bool is_done(GpuStream) { return true; }
 
 GpuEvent new_event(bool) { return new Event; }
 void delete_event(GpuEvent event) noexcept { delete static_cast<Event*>(event); }
-void record(GpuEvent event, GpuStream) { static_cast<Event*>(event)->at = std::chrono::steady_clock::now(); }
-void wait(GpuStream, GpuEvent) {}
-void synchronize_event(GpuEvent) {}
-bool is_done_event(GpuEvent) { return true; }
+void record(GpuEvent event, GpuStream stream) { emulator::mark(*static_cast<Event*>(event), stream); }
+void wait(GpuStream stream, GpuEvent event) { emulator::wait(stream, *static_cast<Event*>(event)); }
+void synchronize_event(GpuEvent event) { of_no_recording(event); }
+bool is_done_event(GpuEvent event) {
+  of_no_recording(event);
+  return true;
+}
 float milliseconds(GpuEvent begin, GpuEvent end) {
-  const auto span = static_cast<Event*>(end)->at - static_cast<Event*>(begin)->at;
+  const auto span = of_no_recording(end).at - of_no_recording(begin).at;
   return std::chrono::duration<float, std::milli>(span).count();
 }
+
+void begin_capture(GpuStream stream) { emulator::begin_recording(stream); }
+GraphHandle end_capture(GpuStream stream) { return emulator::end_recording(stream); }
+uint64_t capture_id(GpuStream stream) {
+  const Recording* const recording = emulator::recording_of(stream);
+  return recording ? recording->id() : 0;
+}
+void launch_graph(GraphHandle graph, GpuStream) { static_cast<const Recording*>(graph)->play(); }
+void delete_graph(GraphHandle graph) noexcept { delete static_cast<Recording*>(graph); }
 
 }  // namespace hotloop::gpu::driver

@@ -58,7 +58,7 @@ void run_norm(const GradientNormArgs& args, GpuStream stream) {
   for (int64_t k = 0; k < args.list.count; ++k) chunks += (args.list.tensors[k].n + kListChunk<T> - 1) / kListChunk<T>;
   const gpu::Scratch of_chunk(size_t(chunks) * sizeof(double), gpu::current_device(), stream);
   double* to = of_chunk.data<double>();
-  for_tables<T>(args.list, 0, [&]<int kMost>(const ListTable<kMost>& table, unsigned threads) {
+  for_tables<T>(args.list, [&]<int kMost>(const ListTable<kMost>& table, unsigned threads) {
     launch(stream, table.chunks, threads, 0, norm_of_chunks<T, kOrder, kMost>, table, to);
     to += table.chunks;
   });
@@ -68,7 +68,12 @@ void run_norm(const GradientNormArgs& args, GpuStream stream) {
 
 template <class T, int kMost>
 __global__ void __launch_bounds__(kListThreads)
-    scale(const __grid_constant__ ListTable<kMost> table, Compute<T> factor) {
+    scale(const __grid_constant__ ListTable<kMost> table, double by, const double* total, double max_norm) {
+  if (total) {
+    by = max_norm / (*total + 1e-6);
+    if (by >= 1) return;
+  }
+  const auto factor = Compute<T>(by);
   const ListTensor& t = tensor_of_chunk(table, blockIdx.x);
   T* const grad = static_cast<T*>(t.grad);
   for_runs<T>(t, blockIdx.x, [&](int64_t i, int64_t n) {
@@ -96,8 +101,8 @@ void gradient_norm(const GradientNormArgs& args, GpuStream stream) {
 void scale_gradients(const ScaleGradientsArgs& args, GpuStream stream) {
   with_float(args.list.dtype, [&](auto element) {
     using T = decltype(element);
-    for_tables<T>(args.list, 0, [&]<int kMost>(const ListTable<kMost>& table, unsigned threads) {
-      launch(stream, table.chunks, threads, 0, scale<T, kMost>, table, Compute<T>(args.scale));
+    for_tables<T>(args.list, [&]<int kMost>(const ListTable<kMost>& table, unsigned threads) {
+      launch(stream, table.chunks, threads, 0, scale<T, kMost>, table, args.scale, args.total, args.max_norm);
     });
   });
 }

@@ -25,7 +25,7 @@ struct ListTensor {
   void* grad;
   void* state[kMaxOptimizerStates];
   int64_t n;          // more than 0
-  double rate;        // SGD: lr and the tensor's own
+  double rate;        // SGD: lr is multiplied by it
   uint32_t chunk;     // the first of this tensor's
   bool first, packs;  // packs: all operands are aligned to 16 bytes
 };
@@ -62,9 +62,9 @@ __device__ __forceinline__ void for_runs(const ListTensor& t, unsigned chunk, F 
   for (int64_t i = begin + int64_t(threadIdx.x) * kRun<T>; i < end; i += int64_t(blockDim.x) * kRun<T>) body(i, t.n);
 }
 
-// Calls each(table, threads) for as many tables as the list takes. `lr` goes into the tensors' rates.
+// Calls each(table, threads) for as many tables as the list takes.
 template <class T, int kMost, class F>
-void for_tables_of(const OptimizerList& list, double lr, F&& each) {
+void for_tables_of(const OptimizerList& list, F&& each) {
   ListTable<kMost> table;
   table.count = 0;
   table.chunks = 0;
@@ -83,7 +83,7 @@ void for_tables_of(const OptimizerList& list, double lr, F&& each) {
     const int64_t chunks = (from.n + kListChunk<T> - 1) / kListChunk<T>;
     if (table.count == kMost || table.chunks + chunks > INT32_MAX) flush();
     ListTensor& to = table.tensors[table.count++];
-    to = {from.param, from.grad, {}, from.n, lr * from.rate, table.chunks, from.first, false};
+    to = {from.param, from.grad, {}, from.n, from.rate, table.chunks, from.first, false};
     uintptr_t addresses = reinterpret_cast<uintptr_t>(from.param) | reinterpret_cast<uintptr_t>(from.grad);
     for (int s = 0; s < kMaxOptimizerStates; ++s) {
       to.state[s] = from.state[s];
@@ -96,11 +96,11 @@ void for_tables_of(const OptimizerList& list, double lr, F&& each) {
   if (table.count) flush();
 }
 template <class T, class F>
-void for_tables(const OptimizerList& list, double lr, F&& each) {
+void for_tables(const OptimizerList& list, F&& each) {
   if (list.count <= kFewTensors) {
-    for_tables_of<T, kFewTensors>(list, lr, each);
+    for_tables_of<T, kFewTensors>(list, each);
   } else {
-    for_tables_of<T, kManyTensors>(list, lr, each);
+    for_tables_of<T, kManyTensors>(list, each);
   }
 }
 

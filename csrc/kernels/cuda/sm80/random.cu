@@ -36,6 +36,11 @@ __device__ __forceinline__ void philox(uint64_t seed, uint64_t n, uint32_t* word
 }
 __device__ __forceinline__ uint64_t word_pair(const uint32_t* words) { return words[0] | uint64_t(words[1]) << 32; }
 
+// The seed, and the first block of an op whose arguments say `given` and `base` (kernels/args/random.h).
+__device__ __forceinline__ RandomState beginning(RandomState given, const RandomState* base) {
+  return base ? RandomState{base->seed, base->offset + given.offset} : given;
+}
+
 // --- from words to numbers ------------------------------------------------------------------------------
 // Each turns the words of kElements elements, kWords an element, into those elements.
 
@@ -168,13 +173,14 @@ constexpr int kAtOnce = sizeof(T) * 4 / kWords > 16 ? 4 / kWords : 16 / int(size
 
 template <class T, class Draw>
 __global__ void __launch_bounds__(kThreads)
-    fill(T* out, int64_t n, uint64_t seed, uint64_t offset, bool packs, Draw draw) {
+    fill(T* out, int64_t n, RandomState given, const RandomState* base, bool packs, Draw draw) {
+  const RandomState from = beginning(given, base);
   constexpr int kCount = kAtOnce<T, Draw::kWords>, kBlocks = kCount * Draw::kWords / 4;
   for (int64_t t = grid_index(); t * kCount < n; t += grid_stride()) {
     T x[kCount];
     uint32_t words[4 * kBlocks];
 #pragma unroll
-    for (int b = 0; b < kBlocks; ++b) philox(seed, offset + uint64_t(t * kBlocks + b), words + 4 * b);
+    for (int b = 0; b < kBlocks; ++b) philox(from.seed, from.offset + uint64_t(t * kBlocks + b), words + 4 * b);
 #pragma unroll
     for (int j = 0; j < kCount; j += Draw::kElements) draw(words + j * Draw::kWords, x + j);
     store_elements(out, t * kCount, n, packs, x);
@@ -186,8 +192,8 @@ void run_fill(const RandomArgs& args, GpuStream stream, Draw draw) {
   constexpr int kCount = kAtOnce<T, Draw::kWords>;
   T* out = static_cast<T*>(args.out);
   const Grid grid = grid_for((args.n + kCount - 1) / kCount, kThreads);
-  launch(stream, grid.blocks, grid.threads, 0, fill<T, Draw>, out, args.n, args.seed, args.offset,
-         aligned_for_packs(out), draw);
+  launch(stream, grid.blocks, grid.threads, 0, fill<T, Draw>, out, args.n, RandomState{args.seed, args.offset},
+         args.base, aligned_for_packs(out), draw);
 }
 
 // 2^32 p to the nearest integer: from 0 to 2^32.
@@ -195,8 +201,10 @@ uint64_t threshold(double p) { return uint64_t(p * 0x1p32 + 0.5); }
 
 // grad_in = grad_out mask scale; kDraws: the mask is drawn, and written.
 template <class T, bool kDraws>
-__global__ void __launch_bounds__(kThreads) drop(T* out, bool* mask, const T* in, int64_t n, uint64_t seed,
-                                                 uint64_t offset, uint64_t dropped, Compute<T> scale, bool packs) {
+__global__ void __launch_bounds__(kThreads)
+    drop(T* out, bool* mask, const T* in, int64_t n, RandomState given, const RandomState* base, uint64_t dropped,
+         Compute<T> scale, bool packs) {
+  const RandomState from = kDraws ? beginning(given, base) : given;
   constexpr int kCount = kAtOnce<T, 1>, kBlocks = kCount / 4;
   for (int64_t t = grid_index(); t * kCount < n; t += grid_stride()) {
     const int64_t i = t * kCount;
@@ -206,7 +214,7 @@ __global__ void __launch_bounds__(kThreads) drop(T* out, bool* mask, const T* in
     if constexpr (kDraws) {
       uint32_t words[kCount];
 #pragma unroll
-      for (int b = 0; b < kBlocks; ++b) philox(seed, offset + uint64_t(t * kBlocks + b), words + 4 * b);
+      for (int b = 0; b < kBlocks; ++b) philox(from.seed, from.offset + uint64_t(t * kBlocks + b), words + 4 * b);
 #pragma unroll
       for (int j = 0; j < kCount; ++j) kept[j] = words[j] >= dropped;
       store_elements(mask, i, n, packs, kept);
@@ -220,14 +228,14 @@ __global__ void __launch_bounds__(kThreads) drop(T* out, bool* mask, const T* in
 }
 
 template <bool kDraws>
-void run_drop(void* out, bool* mask, const void* in, DType dtype, int64_t n, double p, uint64_t seed, uint64_t offset,
-              GpuStream stream) {
+void run_drop(void* out, bool* mask, const void* in, DType dtype, int64_t n, double p, RandomState from,
+              const RandomState* base, GpuStream stream) {
   with_float(dtype, [&](auto element) {
     using T = decltype(element);
     constexpr int kCount = kAtOnce<T, 1>;
     const Grid grid = grid_for((n + kCount - 1) / kCount, kThreads);
     launch(stream, grid.blocks, grid.threads, 0, drop<T, kDraws>, static_cast<T*>(out), mask, static_cast<const T*>(in),
-           n, seed, offset, threshold(p), Compute<T>(p < 1 ? 1 / (1 - p) : 0),
+           n, from, base, threshold(p), Compute<T>(p < 1 ? 1 / (1 - p) : 0),
            aligned_for_packs(static_cast<const char*>(out), static_cast<const char*>(in),
                              reinterpret_cast<const char*>(mask)));
   });
@@ -264,11 +272,12 @@ void random_integers(const RandomArgs& args, GpuStream stream) {
 }
 
 void dropout(const DropoutArgs& args, GpuStream stream) {
-  run_drop<true>(args.out, args.mask, args.in, args.dtype, args.n, args.p, args.seed, args.offset, stream);
+  run_drop<true>(args.out, args.mask, args.in, args.dtype, args.n, args.p, {args.seed, args.offset}, args.base, stream);
 }
 
 void dropout_backward(const DropoutBackwardArgs& args, GpuStream stream) {
-  run_drop<false>(args.grad_in, const_cast<bool*>(args.mask), args.grad_out, args.dtype, args.n, args.p, 0, 0, stream);
+  run_drop<false>(args.grad_in, const_cast<bool*>(args.mask), args.grad_out, args.dtype, args.n, args.p, {}, nullptr,
+                  stream);
 }
 
 }  // namespace hotloop::sm80

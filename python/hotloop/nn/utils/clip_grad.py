@@ -73,10 +73,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
 
 
 def _scale(grads: list[Tensor], max_norm: float, total: Tensor) -> None:
-    scale = max_norm / (total.item() + 1e-6)
-    if grads and not scale >= 1.0:  # NaN scales too: the error shows
+    if grads:
         with no_grad():
-            _core.scale_tensors(grads, scale)
+            _core.clip_tensors(grads, max_norm, total)
 
 
 def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:

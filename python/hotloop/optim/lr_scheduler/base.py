@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hotloop._core import Tensor
 from hotloop.optim.optimizer import Optimizer
 
 
@@ -31,7 +32,7 @@ class LRScheduler(ABC):
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])
+                group.setdefault("initial_lr", float(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
                     f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with "
@@ -85,11 +86,11 @@ class LRScheduler(ABC):
 
     def _set(self, rates: Sequence[float]) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+            set_rate(group, rate)
         self._last_lr = self._rates()
 
     def _rates(self) -> list[float]:
-        return [group["lr"] for group in self.optimizer.param_groups]
+        return [float(group["lr"]) for group in self.optimizer.param_groups]
 
     def _scaled(self, factor: float) -> list[float]:
         """The rates as they are, times a factor."""
@@ -102,6 +103,14 @@ class LRScheduler(ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes the state of another schedule of this kind."""
         self.__dict__.update(state_dict)
+
+
+def set_rate(group: dict[str, Any], rate: float) -> None:
+    """Sets a group's rate: where it is a tensor, that is filled, so that a captured step finds it."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def check_optimizer(optimizer: Any) -> None:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from hotloop.optim.lr_scheduler.base import LRScheduler
+from hotloop.optim.lr_scheduler.base import LRScheduler, set_rate
 from hotloop.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from hotloop.optim.optimizer import Optimizer
 
@@ -72,7 +72,7 @@ class SequentialLR(_Combined):
         self.optimizer = optimizer
         # Every schedule has made its step 0 already: only the first one's is to count.
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"]
+            set_rate(group, group["initial_lr"])
         _undo_step(self)
         first = schedulers[bisect_right(milestones, 0)]
         first._initial_step()

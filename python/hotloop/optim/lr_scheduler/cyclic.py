@@ -6,7 +6,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from hotloop.optim.lr_scheduler.base import CycledMomentum, LRScheduler, check_optimizer, per_group, saved_function
+from hotloop.optim.lr_scheduler.base import (
+    CycledMomentum,
+    LRScheduler,
+    check_optimizer,
+    per_group,
+    saved_function,
+    set_rate,
+)
 from hotloop.optim.optimizer import Optimizer
 
 
@@ -63,7 +70,7 @@ class CyclicLR(CycledMomentum, LRScheduler):
         self.cycle_momentum = cycle_momentum
         if last_epoch == -1:
             for group, rate in zip(optimizer.param_groups, base_lrs, strict=True):
-                group["lr"] = rate
+                set_rate(group, rate)
         if cycle_momentum:
             self.base_momentums = per_group("base_momentum", optimizer, base_momentum)
             self.max_momentums = per_group("max_momentum", optimizer, max_momentum)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any, SupportsFloat
 
-from hotloop.optim.lr_scheduler.base import LRScheduler, check_optimizer
+from hotloop.optim.lr_scheduler.base import LRScheduler, check_optimizer, set_rate
 from hotloop.optim.optimizer import Optimizer
 
 
@@ -111,7 +111,7 @@ class ReduceLROnPlateau(LRScheduler):
             old = float(group["lr"])
             new = max(old * self.factor, least)
             if old - new > self.eps:
-                group["lr"] = new
+                set_rate(group, new)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes the state of another schedule of this kind."""
