@@ -13,6 +13,8 @@ import hotloop
 from hotloop.autograd.graph import saved_tensors_hooks
 from hotloop.utils.checkpoint import checkpoint
 
+pytestmark = pytest.mark.every_device
+
 torch: Any = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
 
 PROGRAMS = 400
@@ -30,11 +32,7 @@ class Program:
         self.leaves = []
         self.pool = []
         for shape in ((3, 4), (4,), (3, 4), (2, 3, 4), ()):
-            leaf = (
-                lib.from_numpy(np.asarray(data.uniform(0.5, 1.5, shape)))
-                if shape
-                else lib.tensor(float(data.uniform(0.5, 1.5)), dtype=lib.float64)
-            )
+            leaf = lib.tensor(data.uniform(0.5, 1.5, shape), dtype=lib.float64)
             if shape != (2, 3, 4) or self.random.random() < 0.5:
                 leaf.requires_grad_()
             self.leaves.append(leaf)
@@ -61,7 +59,7 @@ class Program:
             total.backward()
         except (RuntimeError, IndexError) as error:
             return str(error)
-        return [t.grad.numpy().tobytes() for t in self.leaves if t.grad is not None]
+        return [t.grad.numpy(force=True).tobytes() for t in self.leaves if t.grad is not None]
 
     def pick(self) -> Any:
         return self.random.choice(self.pool)
@@ -199,13 +197,13 @@ class Program:
                 self.step()
             except (RuntimeError, IndexError) as error:  # noqa: PERF203
                 return f"step {done}: {type(error).__name__}", [str(error)], []
-        values = [t.detach().numpy().copy() for t in self.pool]
+        values = [t.detach().numpy(force=True).copy() for t in self.pool]
         total = sum(t.sum() * (1.0 + 0.1 * i) for i, t in enumerate(self.pool))
         try:
             total.backward()
         except RuntimeError as error:
             return "backward: RuntimeError", [str(error)], []
-        return "", values, [t.grad.numpy() if t.is_leaf and t.grad is not None else None for t in self.leaves]
+        return "", values, [t.grad.numpy(force=True) if t.is_leaf and t.grad is not None else None for t in self.leaves]
 
 
 # What PyTorch refuses and hotloop may compute, by a piece of PyTorch's message: writes between overlapping

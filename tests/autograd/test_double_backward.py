@@ -18,6 +18,8 @@ import hotloop
 
 torch: Any = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
 
+pytestmark = pytest.mark.every_device
+
 Shapes = tuple[tuple[int, ...], ...]
 
 
@@ -191,16 +193,16 @@ ROWS = [*POINTWISE, *REDUCTIONS, *SOFTMAX_AND_LOSSES, *NORMS_AND_PRODUCTS, *INDE
 def derivatives(lib: Any, row: Row) -> list[Any]:
     """The value, the gradients, and the gradients of a weighted sum of these; None where there is none."""
     rng = np.random.default_rng(7)
-    inputs = [lib.from_numpy(np.asarray(rng.uniform(row.low, row.high, s))).requires_grad_() for s in row.shapes]
+    inputs = [lib.tensor(rng.uniform(row.low, row.high, s), dtype=lib.float64).requires_grad_() for s in row.shapes]
     # Nonlinear in what goes in and what comes out, so that linear ops have second derivatives too.
     out = row.call(lib, *(x * (1.0 + 0.1 * x) for x in inputs)).square()
-    weight = lib.from_numpy(np.asarray(rng.uniform(0.5, 1.5, tuple(out.shape)))).requires_grad_()
+    weight = lib.tensor(rng.uniform(0.5, 1.5, tuple(out.shape)), dtype=lib.float64).requires_grad_()
     first = lib.autograd.grad((out * weight).sum(), inputs, create_graph=True, allow_unused=True)
     mixed = [
-        (g * lib.from_numpy(np.asarray(rng.uniform(0.5, 1.5, tuple(g.shape))))).sum() for g in first if g is not None
+        (g * lib.tensor(rng.uniform(0.5, 1.5, tuple(g.shape)), dtype=lib.float64)).sum() for g in first if g is not None
     ]
     second = lib.autograd.grad(sum(mixed), [*inputs, weight], allow_unused=True)
-    return [t if t is None else t.detach().numpy() for t in (out, *first, *second)]
+    return [t if t is None else t.detach().numpy(force=True) for t in (out, *first, *second)]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

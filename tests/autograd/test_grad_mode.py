@@ -11,6 +11,8 @@ import pytest
 import hotloop
 from hotloop import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 
+pytestmark = pytest.mark.every_device
+
 
 def test_nesting_and_exceptions() -> None:
     mode = no_grad()

@@ -15,6 +15,8 @@ from hotloop import Tensor
 from hotloop.autograd import Function, grad
 from hotloop.autograd.graph import saved_tensors_hooks
 
+pytestmark = pytest.mark.every_device
+
 
 def leaf(*values: float) -> Tensor:
     return hotloop.tensor(list(values), dtype=hotloop.float64).requires_grad_()
@@ -24,11 +26,11 @@ class Kept:
     """A packed value that can be watched."""
 
     def __init__(self, tensor: Tensor) -> None:
-        self.array = tensor.numpy().copy()
+        self.array = tensor.numpy(force=True).copy()
 
 
 def unpack(kept: Kept) -> Tensor:
-    return hotloop.from_numpy(kept.array)
+    return hotloop.from_numpy(kept.array).to(hotloop.get_default_device())
 
 
 def test_hooks_see_what_is_saved_without_history() -> None:
@@ -45,7 +47,7 @@ def test_hooks_see_what_is_saved_without_history() -> None:
     assert [t.tolist() for t in seen] == [3.0, exp, exp, [1, 2]]
     assert not any(t.requires_grad for t in seen)
     y.sum().backward()
-    np.testing.assert_allclose(a.grad.numpy(), np.exp([3, 6]) * (1 + 3 * np.array([1, 2])))
+    np.testing.assert_allclose(a.grad.numpy(force=True), np.exp([3, 6]) * (1 + 3 * np.array([1, 2])))
     count = len(seen)
     (a * a).sum().backward()
     assert len(seen) == count

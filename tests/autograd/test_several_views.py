@@ -9,6 +9,8 @@ import pytest
 
 import hotloop
 
+pytestmark = pytest.mark.every_device
+
 VIEWS: dict[str, Callable[[Any], Any]] = {
     "split": lambda x: x.split(2)[0],
     "split by lengths": lambda x: x.split([1, 3], 1)[1],

@@ -9,6 +9,8 @@ import pytest
 import hotloop
 from hotloop import nn
 
+pytestmark = pytest.mark.every_device
+
 
 def numbers(modules: Any) -> list[int]:
     return [module.out_features for module in modules]

@@ -10,6 +10,8 @@ import pytest
 import hotloop
 from hotloop import nn
 
+pytestmark = pytest.mark.every_device
+
 
 class Scale(nn.Module):
     def forward(self, x: Any, factor: float = 2.0) -> Any:
@@ -79,7 +81,7 @@ def gradients(module: nn.Module, x: hotloop.Tensor) -> np.ndarray[Any, Any]:
     x = x.detach().requires_grad_()
     module(x).sum().backward()
     assert x.grad is not None
-    return x.grad.numpy()
+    return x.grad.numpy(force=True)
 
 
 def test_full_backward_hooks_see_both_gradients_and_replace() -> None:
@@ -92,8 +94,8 @@ def test_full_backward_hooks_see_both_gradients_and_replace() -> None:
     np.testing.assert_array_equal(gradients(layer, x), plain)
     ((module, grad_in, grad_out),) = seen
     assert module is layer
-    np.testing.assert_array_equal(grad_in[0].numpy(), plain)
-    np.testing.assert_array_equal(grad_out[0].numpy(), np.ones((4, 2)))
+    np.testing.assert_array_equal(grad_in[0].numpy(force=True), plain)
+    np.testing.assert_array_equal(grad_out[0].numpy(force=True), np.ones((4, 2)))
     assert layer.weight.grad is not None
     handle.remove()
     layer.register_full_backward_hook(lambda m, grad_in, grad_out: (grad_in[0] * 2,))
@@ -110,7 +112,7 @@ def test_backward_pre_hooks_replace_the_gradients_of_outputs() -> None:
     layer.zero_grad()
     seen: list[Any] = []
     layer.register_full_backward_pre_hook(lambda m, grad_out: (grad_out[0] * 3,))
-    layer.register_full_backward_hook(lambda m, grad_in, grad_out: seen.append(grad_out[0].numpy()))
+    layer.register_full_backward_hook(lambda m, grad_in, grad_out: seen.append(grad_out[0].numpy(force=True)))
     np.testing.assert_allclose(gradients(layer, x), 3 * plain, rtol=1e-6)
     np.testing.assert_array_equal(seen[0], 3 * np.ones((4, 2)))
 

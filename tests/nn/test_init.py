@@ -13,13 +13,15 @@ import hotloop
 from hotloop import nn
 from hotloop.nn import init
 
+pytestmark = pytest.mark.every_device
+
 
 def draw(fill: Callable[[hotloop.Tensor], Any], *shape: int) -> np.ndarray[Any, Any]:
     hotloop.manual_seed(0)
     tensor = hotloop.empty(*shape).requires_grad_()
     assert fill(tensor) is tensor
     assert tensor.is_leaf
-    return tensor.detach().numpy().astype(np.float64)
+    return tensor.detach().numpy(force=True).astype(np.float64)
 
 
 def assert_moments(values: np.ndarray[Any, Any], mean: float, std: float) -> None:
@@ -54,9 +56,9 @@ def test_distributions(name: str, fill: Callable[[Any], Any], kind: str, size: f
 
 
 def test_a_generator_of_its_own() -> None:
-    first = init.normal_(hotloop.empty(9), generator=hotloop.Generator().manual_seed(3)).numpy()
+    first = init.normal_(hotloop.empty(9), generator=hotloop.Generator().manual_seed(3)).numpy(force=True)
     hotloop.manual_seed(1)
-    second = init.normal_(hotloop.empty(9), generator=hotloop.Generator().manual_seed(3)).numpy()
+    second = init.normal_(hotloop.empty(9), generator=hotloop.Generator().manual_seed(3)).numpy(force=True)
     np.testing.assert_array_equal(first, second)
 
 
@@ -96,7 +98,7 @@ def test_orthogonal_matrices_are_drawn_uniformly() -> None:
     # Without the signs of R, the diagonal of Q is of one sign.
     diagonals = [draw(init.orthogonal_, 8, 8).diagonal()]
     for _ in range(30):
-        diagonals.append(init.orthogonal_(hotloop.empty(8, 8)).numpy().diagonal())
+        diagonals.append(init.orthogonal_(hotloop.empty(8, 8)).numpy(force=True).diagonal())
     assert 0.3 < (np.array(diagonals) > 0).mean() < 0.7
 
 
@@ -104,7 +106,7 @@ def test_dirac_passes_channels_on() -> None:
     torch = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
     for shape, groups in [((4, 3, 3), 1), ((2, 4, 3, 5), 1), ((6, 2, 3, 3, 3), 3)]:
         expected = torch.nn.init.dirac_(torch.empty(*shape), groups)
-        np.testing.assert_array_equal(draw(lambda t, g=groups: init.dirac_(t, g), *shape), expected.numpy())
+        np.testing.assert_array_equal(draw(lambda t, g=groups: init.dirac_(t, g), *shape), expected.numpy(force=True))
 
 
 def test_sparse() -> None:
@@ -163,7 +165,7 @@ def test_linear_starts_as_pytorchs_does() -> None:
     hotloop.manual_seed(0)
     layer = nn.Linear(400, 300)
     assert layer.bias is not None
-    for values in (layer.weight.detach().numpy(), layer.bias.detach().numpy()):
+    for values in (layer.weight.detach().numpy(force=True), layer.bias.detach().numpy(force=True)):
         assert_moments(values.astype(np.float64), 0, 0.05 / math.sqrt(3))
         assert 0.98 * 0.05 < np.abs(values).max() <= 0.05 * (1 + 1e-6)
     with pytest.warns(UserWarning, match=r"zero-element"):

@@ -14,6 +14,8 @@ from hotloop import nn
 from hotloop.nn import functional as F
 from support.torch_peer import assert_same, to_hotloop, torch
 
+pytestmark = pytest.mark.every_device
+
 T = torch.nn.functional
 REDUCTIONS = ("none", "mean", "sum")
 rng = np.random.default_rng(0)
@@ -232,7 +234,7 @@ def test_modules(index: int) -> None:
 )
 def test_older_names_of_reductions(flags: tuple[Any, Any], reduction: str) -> None:
     x, y = hotloop.tensor(normal(3)), hotloop.tensor(normal(3))
-    expected = F.mse_loss(x, y, reduction=reduction)
+    expected = F.mse_loss(x, y, reduction=reduction).cpu()
     assert_same(F.mse_loss(x, y, *flags), expected)
     assert_same(nn.MSELoss(*flags)(x, y), expected)
 
@@ -278,7 +280,7 @@ def test_refusals() -> None:
 def test_second_gradients(name: str) -> None:
     x = hotloop.tensor(unit(4)).requires_grad_()
     y = hotloop.tensor(unit(4)).requires_grad_()
-    other, target = (torch.tensor(t.detach().numpy()).requires_grad_() for t in (x, y))
+    other, target = (torch.tensor(t.detach().numpy(force=True)).requires_grad_() for t in (x, y))
     (first,) = hotloop.autograd.grad(getattr(F, name)(x, y, reduction="sum"), [x], create_graph=True)
     (expected,) = torch.autograd.grad(getattr(T, name)(other, target, reduction="sum"), [other], create_graph=True)
     (second,) = hotloop.autograd.grad((first * first).sum(), [x])

@@ -14,6 +14,8 @@ import pytest
 import hotloop
 from hotloop import nn
 
+pytestmark = pytest.mark.every_device
+
 
 class Branch(nn.Module):
     def __init__(self) -> None:
@@ -239,7 +241,7 @@ def test_conversions_keep_the_parameter_objects() -> None:
     branch = Branch()
     branch.register_buffer("index", hotloop.zeros(2, dtype=hotloop.int64))
     weight = branch.inner.weight
-    values = weight.detach().numpy().astype(np.float64)
+    values = weight.detach().numpy(force=True).astype(np.float64)
     branch(hotloop.ones(1, 2)).sum().backward()
     assert branch.double() is branch
     assert branch.inner.weight is weight
@@ -248,7 +250,7 @@ def test_conversions_keep_the_parameter_objects() -> None:
     assert weight.grad.dtype is hotloop.float64
     assert branch.count.dtype is hotloop.float64
     assert branch.index.dtype is hotloop.int64
-    np.testing.assert_array_equal(weight.detach().numpy(), values)
+    np.testing.assert_array_equal(weight.detach().numpy(force=True), values)
     branch(hotloop.ones(1, 2, dtype=hotloop.float64)).sum().backward()
     for convert, dtype in (
         (lambda m: m.float(), hotloop.float32),
@@ -310,7 +312,7 @@ def test_copies_are_whole_and_independent(duplicate: Any) -> None:
     assert [p.requires_grad for p in twin.parameters()] == [p.requires_grad for p in tree.parameters()]
     assert twin.note == {"a": 1}
     for (name, mine), (_, other) in zip(tree.state_dict().items(), twin.state_dict().items(), strict=True):
-        np.testing.assert_array_equal(mine.numpy(), other.numpy(), err_msg=name)
+        np.testing.assert_array_equal(mine.numpy(force=True), other.numpy(force=True), err_msg=name)
     twin.left.scale.data.fill_(7)
     assert tree.left.scale.sum().item() == 2
 

@@ -11,6 +11,8 @@ import pytest
 import hotloop
 from hotloop import nn
 
+pytestmark = pytest.mark.every_device
+
 
 class Net(nn.Module):
     def __init__(self, width: int = 4) -> None:

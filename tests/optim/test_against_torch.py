@@ -12,6 +12,8 @@ import hotloop
 from hotloop import optim
 from support.torch_peer import assert_same, convert, to_hotloop, to_torch, torch
 
+pytestmark = pytest.mark.every_device
+
 SHAPES = [(7, 5), (3,), (), (33,)]
 OPTIMIZERS: dict[str, Callable[[Any, Any], Any]] = {
     "sgd": lambda o, ps: o.SGD(ps, lr=0.1),
@@ -164,7 +166,10 @@ def test_other_dtypes_stay_close(name: str, dtype: str) -> None:
     for mine, other in zip(race.ours, race.theirs, strict=True):
         assert mine.dtype is getattr(hotloop, dtype)
         np.testing.assert_allclose(
-            mine.detach().double().numpy(), other.detach().numpy(), rtol=8 * steps * epsilon, atol=8 * steps * epsilon
+            mine.detach().double().numpy(force=True),
+            other.detach().numpy(force=True),
+            rtol=8 * steps * epsilon,
+            atol=8 * steps * epsilon,
         )
 
 
@@ -174,8 +179,8 @@ def test_groups_may_mix_dtypes() -> None:
         for param in params:
             param.grad = hotloop.ones(3, dtype=param.dtype)
         optimizer.step()
-    np.testing.assert_allclose(params[0].detach().numpy(), params[1].detach().numpy(), rtol=1e-6)
-    assert params[0].detach().numpy()[0] < 0.85
+    np.testing.assert_allclose(params[0].detach().numpy(force=True), params[1].detach().numpy(force=True), rtol=1e-6)
+    assert params[0].detach().numpy(force=True)[0] < 0.85
 
 
 # Newton and Schulz's iteration is made in bfloat16: two libraries' sums differ by its rounding, and parameters by a
@@ -185,11 +190,13 @@ def test_groups_may_mix_dtypes() -> None:
 )
 def test_muon(settings: dict[str, Any]) -> None:
     race = Race(lambda o, ps: o.Muon(ps, lr=0.01, **settings), [(7, 5), (4, 16), (8, 8), (1, 3)])
-    before = [param.detach().clone().numpy() for param in race.ours]
+    before = [param.detach().clone().numpy(force=True) for param in race.ours]
     race.run(50)
     for mine, other, start in zip(race.ours, race.theirs, before, strict=True):
-        way = np.abs(other.detach().numpy() - start).max()
-        np.testing.assert_allclose(mine.detach().numpy(), other.detach().numpy(), rtol=0, atol=0.03 * way)
+        way = np.abs(other.detach().numpy(force=True) - start).max()
+        np.testing.assert_allclose(
+            mine.detach().numpy(force=True), other.detach().numpy(force=True), rtol=0, atol=0.03 * way
+        )
     ours, theirs = (optimizer.state_dict() for optimizer in race.optimizers)
     assert ours["state"].keys() == theirs["state"].keys()
     assert_same(ours["state"][0]["momentum_buffer"], theirs["state"][0]["momentum_buffer"], rtol=1e-10)
@@ -214,7 +221,7 @@ def test_lion() -> None:
         param.grad = hotloop.tensor(g)
         optimizer.step()
     expected = lion_by_numpy(start, grads, 0.01, (0.8, 0.95), 0.3, 0.2)
-    np.testing.assert_allclose(param.detach().numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(param.detach().numpy(force=True), expected, rtol=1e-12)
     assert optimizer.state_dict()["state"][0].keys() == {"exp_avg"}
 
 

@@ -12,6 +12,8 @@ from hotloop import nn
 from hotloop.optim import swa_utils
 from support.torch_peer import assert_same, convert, to_hotloop, torch
 
+pytestmark = pytest.mark.every_device
+
 KINDS: dict[str, Any] = {
     "plain": lambda s: {},
     "plain lists": lambda s: {"multi_avg_fn": s.get_swa_multi_avg_fn()},

@@ -9,6 +9,8 @@ import pytest
 
 import hotloop
 
+pytestmark = pytest.mark.every_device
+
 
 def libraries() -> list[Any]:
     try:

@@ -12,6 +12,8 @@ from hotloop import nn, optim
 from hotloop.optim import lr_scheduler, swa_utils
 from support.torch_peer import torch
 
+pytestmark = pytest.mark.every_device
+
 Make = Callable[[Any, Any], Any]
 
 

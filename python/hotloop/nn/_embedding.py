@@ -83,23 +83,28 @@ def embedding_bag(
             f"(got mode='{mode}')."
         )
     bag, bags = _bags(input, offsets, include_last_offset)
-    index = input.detach().numpy().reshape(-1)
+    index = input.detach().cpu().numpy().reshape(-1)
     if padding_idx is not None:
         kept = np.flatnonzero(index != padding_idx % weight.shape[0])
         index, bag = index[kept], bag[kept]
         if per_sample_weights is not None:
-            per_sample_weights = per_sample_weights.reshape(-1)[_core.from_numpy(kept)]
-    looked_up = _core.from_numpy(np.ascontiguousarray(index)).long()
+            per_sample_weights = per_sample_weights.reshape(-1)[_beside(weight, kept)]
+    looked_up = _beside(weight, index).long()
     rows = embedding(looked_up, weight, None, max_norm, norm_type, scale_grad_by_freq)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
     lengths = np.bincount(bag, minlength=bags)
     if mode == "max":
         return _largest(rows, bag, lengths)
-    out = _core.zeros(bags, weight.shape[1], dtype=rows.dtype).index_add(0, _core.from_numpy(bag), rows)
+    out = rows.new_zeros(bags, weight.shape[1]).index_add(0, _beside(rows, bag), rows)
     if mode == "mean":
-        out = out / _core.from_numpy(np.maximum(lengths, 1)[:, None]).to(rows.dtype)
+        out = out / _beside(rows, np.maximum(lengths, 1)[:, None]).to(rows.dtype)
     return out
+
+
+def _beside(tensor: Tensor, values: np.ndarray) -> Tensor:
+    """An array on a tensor's device."""
+    return _core.from_numpy(np.ascontiguousarray(values)).to(tensor.device)
 
 
 def _bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -> tuple[np.ndarray, int]:
@@ -117,7 +122,7 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -> t
         raise ValueError("offsets has to be a 1D Tensor but got None")
     if offsets.ndim != 1:
         raise ValueError("offsets has to be a 1D Tensor")
-    starts = offsets.detach().numpy().astype(np.int64)
+    starts = offsets.detach().cpu().numpy().astype(np.int64)
     n = input.shape[0]
     if starts.size and starts[0] != 0:
         raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence has to start from 0. Got {starts[0]}")
@@ -136,19 +141,19 @@ def _largest(rows: Tensor, bag: np.ndarray, lengths: np.ndarray) -> Tensor:
     """The maximum of the rows of each bag: every bag filled up to the longest by copies of its first row."""
     longest = int(lengths.max(initial=0))
     if longest == 0:
-        return _core.zeros(lengths.size, rows.shape[1], dtype=rows.dtype)
+        return rows.new_zeros(lengths.size, rows.shape[1])
     order = np.argsort(bag, kind="stable")
     starts = np.cumsum(lengths) - lengths
     place = np.arange(longest)[None, :]
     place = starts[:, None] + np.where(place < lengths[:, None], place, 0)
-    filled = rows[_core.from_numpy(order[np.minimum(place, order.size - 1)])]
-    empty = _core.from_numpy((lengths == 0)[:, None])
+    filled = rows[_beside(rows, order[np.minimum(place, order.size - 1)])]
+    empty = _beside(rows, (lengths == 0)[:, None])
     largest: Tensor = filled.max(1)[0]
     return largest.masked_fill(empty, 0.0)
 
 
 def _renormalize(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
-    index = _core.from_numpy(np.unique(input.detach().numpy().astype(np.int64)))
+    index = _beside(weight, np.unique(input.detach().cpu().numpy().astype(np.int64)))
     with no_grad():
         rows = weight.detach()[index]
         lengths = rows.norm(norm_type, 1, keepdim=True)
@@ -157,7 +162,7 @@ def _renormalize(weight: Tensor, input: Tensor, max_norm: float, norm_type: floa
 
 
 def _by_frequency(rows: Tensor, input: Tensor) -> Tensor:
-    _, inverse, counts = np.unique(input.detach().numpy(), return_inverse=True, return_counts=True)
-    share = _core.from_numpy(1.0 / counts[inverse].reshape(*input.shape, 1)).to(rows.dtype)
+    _, inverse, counts = np.unique(input.detach().cpu().numpy(), return_inverse=True, return_counts=True)
+    share = _beside(rows, 1.0 / counts[inverse].reshape(*input.shape, 1)).to(rows.dtype)
     scaled = rows * share
     return rows.detach() + (scaled - scaled.detach())  # the value of rows, the gradient of what is scaled

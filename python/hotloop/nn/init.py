@@ -82,10 +82,10 @@ def _truncated_normal(low: float, high: float, n: int, generator: Generator | No
     while filled < n:
         missing = n - filled
         if mass > 0.3:
-            proposals = _core.randn(missing, generator=generator, dtype=_core.float64).numpy()
+            proposals = _core.randn(missing, generator=generator, dtype=_core.float64, device="cpu").numpy()
             accepted = (low <= proposals) & (proposals <= high)
         else:
-            uniform = _core.rand(2, missing, generator=generator, dtype=_core.float64).numpy()
+            uniform = _core.rand(2, missing, generator=generator, dtype=_core.float64, device="cpu").numpy()
             proposals = left + (right - left) * uniform[0]
             accepted = uniform[1] < np.exp(0.5 * (peak**2 - proposals**2))
         kept = proposals[accepted]
@@ -196,8 +196,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
     if tensor.numel() == 0:
         return tensor
     rows, columns = tensor.shape[0], tensor.numel() // tensor.shape[0]
-    normal = _core.randn(max(rows, columns), min(rows, columns), generator=generator, dtype=_core.float64).numpy()
-    q, r = np.linalg.qr(normal)
+    shape = max(rows, columns), min(rows, columns)
+    q, r = np.linalg.qr(_core.randn(*shape, generator=generator, dtype=_core.float64, device="cpu").numpy())
     q *= np.sign(np.diag(r))  # makes the decomposition unique, so that q is drawn uniformly
     return _assign(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
@@ -207,10 +207,10 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
-    values = std * _core.randn(rows, columns, generator=generator, dtype=_core.float64).numpy()
+    values = std * _core.randn(rows, columns, generator=generator, dtype=_core.float64, device="cpu").numpy()
     n_zeros = math.ceil(sparsity * rows)
     for column in range(columns):
-        values[_core.randperm(rows, generator=generator).numpy()[:n_zeros], column] = 0.0
+        values[_core.randperm(rows, generator=generator, device="cpu").numpy()[:n_zeros], column] = 0.0
     return _assign(tensor, values)
 
 
