@@ -5,6 +5,7 @@
 #include "bindings/types.h"
 #include "core/error.h"
 #include "core/gpu.h"
+#include "core/pinned.h"
 #include "ops/broadcast.h"
 #include "ops/shape.h"
 
@@ -47,7 +48,7 @@ Device gpu_of(const char* op, const py::object& object) {
 // x.to(dtype), x.to(device), x.to(device, dtype), x.to(other), each with non_blocking and copy behind it.
 Tensor to(const Tensor& x, const py::object& first, const py::object& second, const py::object& third,
           const py::object& fourth, const std::optional<DType>& dtype, const std::optional<Device>& device, bool copy,
-          bool /*non_blocking*/, const py::object& format) {
+          bool non_blocking, const py::object& format) {
   check_format("to", format);
   DType wanted = dtype.value_or(x.dtype());
   Device where = device.value_or(x.device());
@@ -55,7 +56,7 @@ Tensor to(const Tensor& x, const py::object& first, const py::object& second, co
   for (const py::object& o : {first, second, third, fourth}) {
     if (o.is_none()) continue;
     if (PyBool_Check(o.ptr())) {
-      if (flags++ == 1) copy = o.ptr() == Py_True;
+      (flags++ == 0 ? non_blocking : copy) = o.ptr() == Py_True;
       continue;
     }
     if (is_dtype(o.ptr())) {
@@ -75,7 +76,7 @@ Tensor to(const Tensor& x, const py::object& first, const py::object& second, co
   // Converted where it is smaller to move.
   const bool moves = !(where == x.device()), first_here = moves && itemsize(wanted) <= itemsize(x.dtype());
   Tensor result = wanted != x.dtype() && (!moves || first_here) ? ops::to_dtype(x, wanted) : x;
-  if (moves) result = ops::to_device(result, where);
+  if (moves) result = ops::to_device(result, where, !non_blocking);
   if (result.dtype() != wanted) result = ops::to_dtype(result, wanted);
   return copy && result.same(x) ? ops::clone(x) : result;
 }
@@ -256,8 +257,16 @@ void add_shape_rows() {
           "In the CPU's memory: a copy, or the tensor itself where it lies there."),
       HOTLOOP_METHOD(
           "cuda(self: Tensor, device: device | str | int | None = None, non_blocking: bool = False) -> Tensor",
-          [](const Tensor& x, const py::object& device, bool) { return ops::to_device(x, gpu_of("cuda", device)); },
+          [](const Tensor& x, const py::object& device, bool non_blocking) {
+            return ops::to_device(x, gpu_of("cuda", device), !non_blocking);
+          },
           "In a GPU's memory, the current one's by default: a copy, or the tensor itself where it lies there."),
+      HOTLOOP_METHOD("pin_memory(self: Tensor) -> Tensor", ops::pin_memory,
+                     "In memory that GPUs read by themselves: to(..., non_blocking=True) from there doesn't wait."),
+      HOTLOOP_METHOD(
+          "is_pinned(self: Tensor) -> bool",
+          [](const Tensor& x) { return x.device().type == DeviceType::cpu && gpu::is_pinned(x.data()); },
+          "Whether it lies in pinned memory."),
   });
 }
 

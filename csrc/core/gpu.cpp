@@ -12,6 +12,7 @@
 #include "core/capture.h"
 #include "core/error.h"
 #include "core/host_lock.h"
+#include "core/pinned.h"
 
 namespace hotloop::gpu {
 
@@ -196,6 +197,7 @@ void copy_from_host(void* to, const void* from, size_t bytes, int device) {
   refuse_while_capturing(device, current_stream(device), "what the host has can't be copied to the GPU");
   const DeviceGuard guard(device);
   driver::copy(to, from, bytes, driver::Direction::from_host, current_stream(device));
+  if (is_pinned(from)) driver::synchronize(current_stream(device));  // it is read while the stream comes by
 }
 
 void copy_to_host(void* to, const void* from, size_t bytes, int device) {

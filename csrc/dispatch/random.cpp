@@ -11,6 +11,11 @@ HOTLOOP_KERNEL(random_integers, RandomArgs)
 HOTLOOP_KERNEL(dropout, DropoutArgs)
 HOTLOOP_KERNEL(dropout_backward, DropoutBackwardArgs)
 
+HOTLOOP_GPU_KERNEL(random_poisson, PoissonArgs)
+namespace reference {
+void random_poisson(const PoissonArgs& args);
+}
+
 namespace dispatch {
 
 namespace {
@@ -26,6 +31,9 @@ constexpr Candidate<RandomArgs> k_random_integers[] = {
     HOTLOOP_CANDIDATES(random_integers, kIntegers | kFloats, nullptr)};
 constexpr GpuCandidate<RandomArgs> kGpu_random_integers[] = {
     HOTLOOP_GPU_CANDIDATE(random_integers, kIntegers | kFloats, nullptr)};
+constexpr Candidate<PoissonArgs> k_random_poisson[] = {
+    {"random_poisson_reference", Isa::reference, kFloats, nullptr, reference::random_poisson}};
+constexpr GpuCandidate<PoissonArgs> kGpu_random_poisson[] = {HOTLOOP_GPU_CANDIDATE(random_poisson, kFloats, nullptr)};
 constexpr Candidate<DropoutArgs> k_dropout[] = {HOTLOOP_CANDIDATES(dropout, kFloats, nullptr)};
 constexpr GpuCandidate<DropoutArgs> kGpu_dropout[] = {HOTLOOP_GPU_CANDIDATE(dropout, kFloats, nullptr)};
 constexpr Candidate<DropoutBackwardArgs> k_dropout_backward[] = {
@@ -46,6 +54,9 @@ void random_bernoulli(Device device, const RandomArgs& args) {
 }
 void random_integers(Device device, const RandomArgs& args) {
   run("random_integers", k_random_integers, kGpu_random_integers, device, args.dtype, args);
+}
+void random_poisson(Device device, const PoissonArgs& args) {
+  run("random_poisson", k_random_poisson, kGpu_random_poisson, device, args.dtype, args);
 }
 void dropout(Device device, const DropoutArgs& args) {
   run("dropout", k_dropout, kGpu_dropout, device, args.dtype, args);

@@ -2,6 +2,7 @@
 #include "dispatch/copy.h"
 #include "core/error.h"
 #include "core/gpu.h"
+#include "core/pinned.h"
 #include "dispatch/pointwise.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
@@ -75,6 +76,7 @@ const OpRecord copy_op{.name = "copy_",
 
 struct Transfer {
   Device from, to;
+  bool waits;  // where it might do without
 };
 
 // x, contiguous, in the memory of another device.
@@ -85,11 +87,13 @@ const OpRecord transfer_op{.name = "to",
                                  c.output(0, c.in(0).sizes(), c.in(0).dtype());
                                },
                            .kernel = every_device([](Call& c) {
-                             const Device from = c.attrs<Transfer>().from, to = c.attrs<Transfer>().to;
+                             const auto [from, to, waits] = c.attrs<Transfer>();
                              const Tensor &x = c.in(0), &out = c.outputs[0];
                              const size_t bytes = size_t(x.numel()) * itemsize(x.dtype());
                              if (to.type == DeviceType::cpu)
                                gpu::copy_to_host(out.data(), x.data(), bytes, from.index);
+                             else if (from.type == DeviceType::cpu && !waits && gpu::is_pinned(x.data()))
+                               gpu::copy_from_pinned(out.data(), x.data(), bytes, to.index);
                              else if (from.type == DeviceType::cpu)
                                gpu::copy_from_host(out.data(), x.data(), bytes, to.index);
                              else
@@ -181,10 +185,25 @@ Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : call(contigu
 
 Tensor to_dtype(const Tensor& x, DType dtype) { return call(to_op, {x}, dtype); }
 
-Tensor to_device(const Tensor& x, Device device) {
+Tensor to_device(const Tensor& x, Device device, bool waits) {
   if (x.device() == device) return x;
   require_device(device);
-  return call(transfer_op, {contiguous(x)}, Transfer{x.device(), device});
+  return call(transfer_op, {contiguous(x)}, Transfer{x.device(), device, waits});
+}
+
+Tensor pin_memory(const Tensor& x) {
+  if (x.device().type != DeviceType::cpu)
+    fail<RuntimeError>("pin_memory: only tensors of the CPU can be pinned, got one on %s",
+                       to_string(x.device()).c_str());
+  if (gpu::is_pinned(x.data())) return x;
+  if (!cuda_is_available()) fail<RuntimeError>("pin_memory: there is no GPU: %s", cuda_why_not());
+  const size_t bytes = size_t(x.numel()) * itemsize(x.dtype());
+  void* data = gpu::allocate_pinned(bytes);
+  const Tensor pinned(make_ref<TensorImpl>(make_ref<Storage>(data, bytes, Device{}, false, data, gpu::release_pinned),
+                                           static_cast<char*>(data), x.dtype(), x.sizes(),
+                                           contiguous_strides(x.sizes())));
+  copy_(pinned, x);
+  return pinned;
 }
 
 void copy_(const Tensor& out, const Tensor& x) {

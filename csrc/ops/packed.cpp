@@ -20,6 +20,9 @@ void packed_shape(Call& c) {
   if (x.dtype() != w.dtype())
     fail<RuntimeError>("%s: expected input of dtype %s like the weight, got %s", c.op.name, name(w.dtype()),
                        name(x.dtype()));
+  if (!(x.device() == w.device()))
+    fail<RuntimeError>("%s: expected input on %s like the weight, got %s", c.op.name, to_string(w.device()).c_str(),
+                       to_string(x.device()).c_str());
   if (x.size(1) != w.in_features())
     fail<RuntimeError>("%s: mat1 and mat2 shapes cannot be multiplied (%lldx%lld and %lldx%lld)", c.op.name,
                        static_cast<long long>(x.size(0)), static_cast<long long>(x.size(1)),
@@ -40,7 +43,7 @@ void packed_shape(Call& c) {
   c.output(0, {x.size(0), w.out_features()}, x.dtype());
 }
 
-void packed_cpu(Call& c) {
+void packed_matmul(Call& c) {
   const Packed& p = c.attrs<Packed>();
   const Tensor &x = c.in(0), &out = c.outputs[0];
   if (out.numel() == 0) return;
@@ -59,12 +62,16 @@ void packed_cpu(Call& c) {
     args.bias = c.in(1).data();
     args.bias_col_stride = c.in(1).stride(0);
   }
-  p.weight->matrix().multiply(args);
+  if (c.device.type == DeviceType::cpu) return p.weight->matrix().multiply(args);
+  args.b = p.weight->copy().data();
+  args.b_row_stride = 1;
+  args.b_col_stride = args.k;
+  dispatch::matmul(c.device, args);
 }
 
 const OpRecord linear_packed_op{.name = "linear_packed",
                                 .shape = packed_shape,
-                                .kernel = {packed_cpu},
+                                .kernel = every_device(packed_matmul),
                                 .cost =
                                     [](const Call& c) {
                                       const PackedWeight& w = *c.attrs<Packed>().weight;
@@ -85,10 +92,12 @@ const Tensor& checked(const Tensor& weight) {
 }  // namespace
 
 PackedWeight::PackedWeight(const Tensor& weight)
-    : in_(checked(weight).size(1)),
-      out_(weight.size(0)),
-      dtype_(weight.dtype()),
-      matrix_(dtype_, in_, out_, weight.data(), weight.stride(1), weight.stride(0)) {}
+    : in_(checked(weight).size(1)), out_(weight.size(0)), dtype_(weight.dtype()) {
+  if (weight.device().type == DeviceType::cpu)
+    matrix_.emplace(dtype_, in_, out_, weight.data(), weight.stride(1), weight.stride(0));
+  else
+    copy_ = weight.is_contiguous() ? clone(weight) : contiguous(weight);
+}
 
 Tensor linear_packed(const Tensor& x, const PackedWeight& weight, const Tensor& bias, Activation activation) {
   if (x.ndim() == 0) fail<RuntimeError>("linear_packed: input must have at least 1 dim, got a 0-d tensor");

@@ -113,21 +113,23 @@ const OpRecord dropout_op{.name = "dropout",
 
 struct PoissonDraw {
   uint64_t seed, offset;
+  const RandomState* base;
 };
 
-const OpRecord poisson_op{
-    .name = "poisson",
-    .shape = [](Call& c) { c.output(0, c.in(0).sizes(), c.in(0).dtype()); },
-    .kernel = {[](Call& c) {
-      const PoissonDraw& d = c.attrs<PoissonDraw>();
-      const Tensor& rate = c.in(0);
-      reference::random_poisson({c.outputs[0].data(), rate.data(), rate.dtype(), rate.numel(), d.seed, d.offset});
-    }},
-    .gradient =
-        [](Gradient& g) {
-          if (g.grad(0).defined()) g.set(0, zeros_like(g.grad(0)));
-        },
-    .attributes_bytes = sizeof(PoissonDraw)};
+const OpRecord poisson_op{.name = "poisson",
+                          .shape = [](Call& c) { c.output(0, c.in(0).sizes(), c.in(0).dtype()); },
+                          .kernel = every_device([](Call& c) {
+                            const PoissonDraw& d = c.attrs<PoissonDraw>();
+                            const Tensor& rate = c.in(0);
+                            if (rate.numel() == 0) return;
+                            dispatch::random_poisson(c.device, {c.outputs[0].data(), rate.data(), rate.dtype(),
+                                                                rate.numel(), d.seed, d.offset, d.base});
+                          }),
+                          .gradient =
+                              [](Gradient& g) {
+                                if (g.grad(0).defined()) g.set(0, zeros_like(g.grad(0)));
+                              },
+                          .attributes_bytes = sizeof(PoissonDraw)};
 
 }  // namespace
 
@@ -224,8 +226,8 @@ Tensor poisson(const Tensor& rate, Generator& generator) {
   require_floating("poisson", rate);
   if (rate.numel() > 0 && item(amin(rate)).as_double() < 0)
     fail<RuntimeError>("poisson: invalid Poisson rate, expected rate to be non-negative");
-  const RandomState state = generator.next_offset(4 * rate.numel());  // a block an element
-  return call(poisson_op, {contiguous(rate)}, PoissonDraw{state.seed, state.offset});
+  const auto [state, base] = gpu::take_numbers(generator, 4 * rate.numel(), rate.device());  // a block an element
+  return call(poisson_op, {contiguous(rate)}, PoissonDraw{state.seed, state.offset, base});
 }
 
 Tensor normal(const Tensor& mean, const Tensor& std, Generator& generator) {

@@ -135,3 +135,34 @@ def test_random_numbers_are_the_cpus():
         there = make(257, device="cuda")
         hotloop.manual_seed(11)
         assert hotloop.equal(there.cpu(), make(257, device="cpu"))
+
+
+def test_poisson_numbers_are_the_cpus():
+    rates = hotloop.tensor([0.0, 0.5, 3.0, 9.9, 10.0, 40.0, 1e4, float("inf")] * 40, device="cpu")
+    for dtype in (hotloop.float32, hotloop.float64):
+        hotloop.manual_seed(4)
+        there = hotloop.poisson(rates.to(dtype).to("cuda"))
+        hotloop.manual_seed(4)
+        assert hotloop.equal(there.cpu(), hotloop.poisson(rates.to(dtype)))
+    assert hotloop.poisson(hotloop.zeros(0, device="cuda")).shape == (0,)
+    with pytest.raises(RuntimeError, match="poisson: invalid Poisson rate"):
+        hotloop.poisson(hotloop.tensor([-1.0], device="cuda"))
+
+
+def test_a_packed_weight_stays_where_it_is():
+    layer = nn.Linear(5, 3, bias=False).to("cuda")
+    packed = nn.PackedLinear(layer)
+    x = hotloop.rand(2, 5, device="cuda")
+    with hotloop.no_grad():
+        wanted = layer(x)
+        layer.weight.zero_()
+        assert hotloop.equal(packed(x), wanted)
+        with pytest.raises(RuntimeError, match="linear_packed: expected input on cuda:0 like the weight, got cpu"):
+            packed(x.cpu())
+
+
+def test_a_dtype_without_a_kernel_is_named():
+    x = hotloop.ones(2, device="cuda")
+    for kind in (NotImplementedError, TypeError, hotloop.DTypeError):
+        with pytest.raises(kind, match="gcd: not implemented for dtype float32"):
+            hotloop.gcd(x, x)

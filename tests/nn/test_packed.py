@@ -7,6 +7,8 @@ import pytest
 import hotloop
 from hotloop import nn
 
+pytestmark = pytest.mark.every_device
+
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 8, 9, 64])
 @pytest.mark.parametrize("dtype", [hotloop.float32, hotloop.float64, hotloop.bfloat16])

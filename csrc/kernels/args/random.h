@@ -7,7 +7,7 @@
 //   integers   low + (64 bits of words 2i and 2i + 1) * (high - low) / 2^64, rounded down
 //   dropout    word i >= 2^32 p keeps: out = in * (keep ? 1 / (1 - p) : 0), mask = keep
 //
-// Bits are the same on every device and instruction set: all steps are integer operations and IEEE +, -, *, /, sqrt, each
+// Bits are the same on every device and instruction set (but for Poisson's, whose exp and log are each machine's): all steps are integer operations and IEEE +, -, *, /, sqrt, each
 // rounded by itself (never fused), in f64 for f64 and in f32 for the other floats.
 #pragma once
 
@@ -46,11 +46,8 @@ struct PoissonArgs {
   DType dtype;  // floats
   int64_t n;
   uint64_t seed, offset;
+  const RandomState* base = nullptr;
 };
-
-namespace reference {
-void random_poisson(const PoissonArgs& args);
-}
 
 struct DropoutArgs {
   void* out;

@@ -26,9 +26,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, (np.ndarray, np.generic)) and first.dtype.kind in "fiub":
         return _core.from_numpy(np.stack([np.asarray(sample) for sample in batch]))
     if isinstance(first, float):
-        return _core.tensor(list(batch), dtype=_core.float64)
+        return _core.tensor(list(batch), dtype=_core.float64, device="cpu")
     if isinstance(first, int):
-        return _core.tensor(list(batch))
+        return _core.tensor(list(batch), device="cpu")
     if isinstance(first, (str, bytes)):
         return batch
     if isinstance(first, Mapping):

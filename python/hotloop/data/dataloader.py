@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from hotloop import cuda
 from hotloop._core import Generator, Tensor
 from hotloop.data.collate import default_collate
 from hotloop.data.dataset import IterableDataset, native_gather
@@ -31,7 +32,10 @@ class DataLoader:
         prefetch_factor: how many batches a worker keeps ready.
         timeout: seconds to wait for a worker's batch before RuntimeError; 0 waits as long as it takes.
         worker_init_fn: called with its number by each worker, before its first batch.
-        pin_memory, persistent_workers: taken for PyTorch's sake; threads share memory and start at once.
+        pin_memory: batches lie in memory that GPUs read by themselves, so that ``to("cuda", non_blocking=True)``
+            doesn't wait; on a stream of its own, a batch moves while the one before it is worked on. Without a GPU it
+            changes nothing.
+        persistent_workers: taken for PyTorch's sake; threads start at once.
 
     Batches of a ``TensorDataset``, and of a ``Subset`` of one, are gathered natively, tensor by tensor. An exception in
     a worker is raised where its batch would have come, with the worker's traceback. Threads end with the iteration,
@@ -95,12 +99,16 @@ class DataLoader:
         self.prefetch_factor = prefetch_factor
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
+        self.pin_memory = pin_memory
 
     def __len__(self) -> int:
         return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
         fetch, work = self._plan()
+        if self.pin_memory and cuda.is_available():
+            plain = fetch
+            fetch = lambda piece: pinned(plain(piece))  # noqa: E731
         if self.num_workers == 0:
             return map(fetch, work)
         ahead = self.num_workers * self.prefetch_factor
@@ -134,6 +142,19 @@ class DataLoader:
         whole = len(order) - len(order) % size
         for start in range(0, whole if batches.drop_last else len(order), size):
             yield order[start : start + size]
+
+
+def pinned(batch: Any) -> Any:
+    """A batch with every tensor in pinned memory: in lists, tuples and dicts, and what has a ``pin_memory`` method."""
+    if isinstance(batch, dict):
+        return type(batch)({key: pinned(value) for key, value in batch.items()})
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(pinned(value) for value in batch))
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(pinned(value) for value in batch)
+    if isinstance(batch, Tensor) and batch.is_cuda:
+        return batch
+    return batch.pin_memory() if hasattr(batch, "pin_memory") else batch
 
 
 def _same(sample: Any) -> Any:

@@ -59,8 +59,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def gather(self, indices: Tensor | Sequence[int]) -> list[Tensor]:
         """The samples at ``indices`` (B,), stacked: each tensor (N, ...) gives (B, ...)."""
         if not isinstance(indices, Tensor):
-            indices = _core.tensor(indices, dtype=_core.int64)
-        return [_core.index_select(tensor.detach(), 0, indices) for tensor in self.tensors]
+            indices = _core.tensor(indices, dtype=_core.int64, device="cpu")
+        return [_core.index_select(tensor.detach(), 0, indices.to(tensor.device)) for tensor in self.tensors]
 
 
 class Subset(Dataset[T_co]):
@@ -93,7 +93,7 @@ def native_gather(dataset: Any) -> Callable[[Tensor | Sequence[int]], list[Tenso
     gather = native_gather(dataset.dataset)
     if gather is None:
         return None
-    chosen = _core.tensor(list(dataset.indices), dtype=_core.int64)
+    chosen = _core.tensor(list(dataset.indices), dtype=_core.int64, device="cpu")
     chosen = _core.where(chosen < 0, chosen + len(dataset.dataset), chosen)  # type: ignore[arg-type]
 
     def gather_chosen(indices: Tensor | Sequence[int]) -> list[Tensor]:
@@ -199,7 +199,7 @@ def random_split(
         sizes = [int(n) for n in lengths]
     if sum(sizes) != total:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
-    order = _core.randperm(total, generator=generator).tolist()
+    order = _core.randperm(total, generator=generator, device="cpu").tolist()
     subsets, start = [], 0
     for size in sizes:
         subsets.append(Subset(dataset, order[start : start + size]))

@@ -26,7 +26,7 @@ class SequentialSampler(Sampler[int]):
 
     def order(self) -> Tensor:
         """All indices of a pass: (n,), int64."""
-        return _core.arange(len(self.data_source))
+        return _core.arange(len(self.data_source), device="cpu")
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self.data_source)))
@@ -82,11 +82,11 @@ class RandomSampler(Sampler[int]):
             generator = seeded_generator(self.seed, self.epoch)
         self.epoch += 1
         if self.replacement:
-            return _core.randint(0, n, (wanted,), generator=generator)
+            return _core.randint(0, n, (wanted,), generator=generator, device="cpu")
         if wanted == n:
-            return _core.randperm(n, generator=generator)
+            return _core.randperm(n, generator=generator, device="cpu")
         rounds = -(-wanted // n) if n else 0
-        return _core.cat([_core.randperm(n, generator=generator) for _ in range(rounds)])[:wanted]
+        return _core.cat([_core.randperm(n, generator=generator, device="cpu") for _ in range(rounds)])[:wanted]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.order().tolist())
@@ -103,7 +103,9 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        return (self.indices[i] for i in _core.randperm(len(self.indices), generator=self.generator).tolist())
+        return (
+            self.indices[i] for i in _core.randperm(len(self.indices), generator=self.generator, device="cpu").tolist()
+        )
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "core/error.h"
 #include "core/gpu.h"
@@ -36,9 +38,26 @@ Event& of_no_recording(GpuEvent event) {
 
 thread_local int device = 0;
 
+// Pinned memory is the emulator's too, since kernels may follow pointers to it; it is the host's all the same.
+struct PinnedBlocks {
+  std::mutex mutex;
+  std::map<const char*, size_t> bytes;
+
+  bool hold(const void* pointer) {
+    std::lock_guard lock(mutex);
+    const auto* p = static_cast<const char*>(pointer);
+    auto after = bytes.upper_bound(p);
+    return after != bytes.begin() && size_t(p - (--after)->first) < after->second;
+  }
+};
+PinnedBlocks& pinned_blocks() {
+  static auto* const all = new PinnedBlocks;
+  return *all;
+}
+
 // Copies are a driver's, not a kernel's: what lies outside the emulated memory is the host's.
 void check_place(const void* pointer, bool on_gpu, const char* what) {
-  if (emulator::is_global_memory(pointer) != on_gpu)
+  if ((emulator::is_global_memory(pointer) && !pinned_blocks().hold(pointer)) != on_gpu)
     fail<RuntimeError>("emulated copy: its %s lies in %s memory", what, on_gpu ? "the host's" : "the GPU's");
 }
 
@@ -73,8 +92,23 @@ int device_of(const void* pointer) {
 
 void* allocate_lasting(size_t bytes) { return emulator::allocate(bytes); }
 void release_lasting(void* pointer) noexcept { emulator::release(pointer); }
-void* allocate_pinned(size_t bytes) { return emulator::allocate(bytes); }
-void release_pinned(void* pointer) noexcept { emulator::release(pointer); }
+void* allocate_pinned(size_t bytes) {
+  void* const pointer = emulator::allocate(bytes);
+  if (pointer) {
+    PinnedBlocks& all = pinned_blocks();
+    std::lock_guard lock(all.mutex);
+    all.bytes[static_cast<const char*>(pointer)] = bytes;
+  }
+  return pointer;
+}
+void release_pinned(void* pointer) noexcept {
+  {
+    PinnedBlocks& all = pinned_blocks();
+    std::lock_guard lock(all.mutex);
+    all.bytes.erase(static_cast<const char*>(pointer));
+  }
+  emulator::release(pointer);
+}
 
 void copy(void* to, const void* from, size_t bytes, Direction direction, GpuStream stream) {
   check_place(to, direction != Direction::to_host, "target");

@@ -8,6 +8,7 @@
 #include "kernels/cuda/common/host.h"
 #include "kernels/cuda/common/launch.h"
 #include "kernels/cuda/common/packs.h"
+#include "kernels/cuda/common/philox.h"
 
 namespace hotloop::sm80 {
 
@@ -15,31 +16,7 @@ using namespace hotloop::cuda;
 
 namespace {
 
-// The four words of block n of a seed (core/random.h).
-__device__ __forceinline__ void philox(uint64_t seed, uint64_t n, uint32_t* words) {
-  uint32_t c0 = uint32_t(n), c1 = uint32_t(n >> 32), c2 = 0, c3 = 0;
-  uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
-#pragma unroll
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t p0 = uint64_t(c0) * 0xd2511f53u, p1 = uint64_t(c2) * 0xcd9e8d57u;
-    c0 = uint32_t(p1 >> 32) ^ c1 ^ k0;
-    c1 = uint32_t(p1);
-    c2 = uint32_t(p0 >> 32) ^ c3 ^ k1;
-    c3 = uint32_t(p0);
-    k0 += 0x9e3779b9u;
-    k1 += 0xbb67ae85u;
-  }
-  words[0] = c0;
-  words[1] = c1;
-  words[2] = c2;
-  words[3] = c3;
-}
 __device__ __forceinline__ uint64_t word_pair(const uint32_t* words) { return words[0] | uint64_t(words[1]) << 32; }
-
-// The seed, and the first block of an op whose arguments say `given` and `base` (kernels/args/random.h).
-__device__ __forceinline__ RandomState beginning(RandomState given, const RandomState* base) {
-  return base ? RandomState{base->seed, base->offset + given.offset} : given;
-}
 
 // --- from words to numbers ------------------------------------------------------------------------------
 // Each turns the words of kElements elements, kWords an element, into those elements.
@@ -180,7 +157,7 @@ __global__ void __launch_bounds__(kThreads)
     T x[kCount];
     uint32_t words[4 * kBlocks];
 #pragma unroll
-    for (int b = 0; b < kBlocks; ++b) philox(from.seed, from.offset + uint64_t(t * kBlocks + b), words + 4 * b);
+    for (int b = 0; b < kBlocks; ++b) philox(from.seed, from.offset + uint64_t(t * kBlocks + b), 0, 0, words + 4 * b);
 #pragma unroll
     for (int j = 0; j < kCount; j += Draw::kElements) draw(words + j * Draw::kWords, x + j);
     store_elements(out, t * kCount, n, packs, x);
@@ -214,7 +191,7 @@ __global__ void __launch_bounds__(kThreads)
     if constexpr (kDraws) {
       uint32_t words[kCount];
 #pragma unroll
-      for (int b = 0; b < kBlocks; ++b) philox(from.seed, from.offset + uint64_t(t * kBlocks + b), words + 4 * b);
+      for (int b = 0; b < kBlocks; ++b) philox(from.seed, from.offset + uint64_t(t * kBlocks + b), 0, 0, words + 4 * b);
 #pragma unroll
       for (int j = 0; j < kCount; ++j) kept[j] = words[j] >= dropped;
       store_elements(mask, i, n, packs, kept);
