@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from hotloop.bench import gpu
 from hotloop.bench.arguments import add_arguments, options_of
 from hotloop.bench.runner import select
 from hotloop.bench.session import Options, run
@@ -12,7 +13,8 @@ from hotloop.bench.session import Options, run
 
 def list_rows(options: Options) -> None:
     """Prints the name and the reason of every row of this run."""
-    for case in select(options.families, options.pattern, options.tier):
+    chosen = gpu.select if options.device == "cuda" else select
+    for case in chosen(options.families, options.pattern, options.tier):
         print(f"{case.name:60} {case.reason}")
 
 
@@ -25,7 +27,8 @@ def main() -> int:
         if args.list:
             list_rows(options_of(args))
             return 0
-        return run(options_of(args))[1]
+        options = options_of(args)
+        return (gpu.run if options.device == "cuda" else run)(options)[1]
     except ValueError as error:
         parser.error(str(error))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from hotloop.bench.libraries import PEERS
+from hotloop.bench.libraries import GPU_PEERS, PEERS
 from hotloop.bench.session import Options
 
 
@@ -24,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--peers",
         type=_peers,
-        default=PEERS,
+        default=None,
         metavar="LIST",
-        help="measure beside these of torch,numpy,jax (all)",
+        help="measure beside these of torch,numpy,jax, on a GPU of torch,cupy (all)",
     )
-    parser.add_argument("--device", choices=("cpu",), default="cpu", help="where hotloop runs")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where hotloop and its peers run")
     parser.add_argument("--list", action="store_true", help="name the rows of this run, each with its reason, and end")
 
 
@@ -49,14 +49,16 @@ def _threads(text: str) -> int:
 def _peers(text: str) -> tuple[str, ...]:
     names = tuple(name for name in text.split(",") if name)
     for name in names:
-        if name not in PEERS:
-            raise argparse.ArgumentTypeError(f"{name!r}: some of {', '.join(PEERS)} are wanted")
+        if name not in (*PEERS, *GPU_PEERS):
+            raise argparse.ArgumentTypeError(f"{name!r}: some of {', '.join(PEERS)}, cupy are wanted")
     return names
 
 
 def options_of(args: argparse.Namespace) -> Options:
     """The run that was asked for."""
-    return Options(tuple(args.families), args.filter, args.tier, args.threads, args.peers, args.json)
+    known = GPU_PEERS if args.device == "cuda" else PEERS
+    peers = known if args.peers is None else tuple(name for name in args.peers if name in known)
+    return Options(tuple(args.families), args.filter, args.tier, args.threads, peers, args.json, args.device)
 
 
 def command_line(options: Options) -> list[str]:
@@ -68,6 +70,7 @@ def command_line(options: Options) -> list[str]:
         f"--filter={options.pattern}",
         *tier,
         *json_path,
+        f"--device={options.device}",
         f"--threads={options.threads}",
         f"--peers={','.join(options.peers)}",
     ]

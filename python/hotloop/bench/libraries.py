@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PEERS = ("torch", "numpy", "jax")
+GPU_PEERS = ("torch", "cupy")
 
 # The peers read these from the environment, and only when they are first imported.
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "HOTLOOP_NUM_THREADS")
@@ -60,6 +61,7 @@ class Library:
 
     name: str
     module: Any
+    device: str = "cpu"
 
     def array(self, values: NDArray[Any], dtype: str | None = None) -> Any:
         """``values`` as the library's own array, of ``dtype`` where it is given; memory is shared where it can be."""
@@ -67,18 +69,22 @@ class Library:
             return values if dtype is None else values.astype(dtype)
         if self.name == "jax":
             return self.module.numpy.asarray(values, dtype=dtype)
-        tensor = self.module.from_numpy(values)
+        if self.name == "cupy":
+            return self.module.asarray(values, dtype=dtype)
+        tensor = self.module.from_numpy(values).to(self.device)
         return tensor if dtype is None else tensor.to(getattr(self.module, dtype))
 
     def has(self, dtype: str) -> bool:
         """Is this dtype at home here? (NumPy has no bfloat16; JAX, as measured, no float64.)"""
-        return (self.name, dtype) not in (("numpy", "bfloat16"), ("jax", "float64"))
+        return (self.name, dtype) not in (("numpy", "bfloat16"), ("cupy", "bfloat16"), ("jax", "float64"))
 
 
 def float64(result: Any) -> NDArray[np.float64]:
     """Any library's result as a float64 NumPy array."""
     if hasattr(result, "detach"):
-        result = result.detach().double().numpy()
+        result = result.detach().double().cpu().numpy()
+    elif hasattr(result, "__cuda_array_interface__"):  # CuPy's
+        result = result.get()
     elif hasattr(result, "block_until_ready") and str(result.dtype) == "bfloat16":
         result = result.astype("float32")
     return np.asarray(result, dtype=np.float64)

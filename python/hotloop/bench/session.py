@@ -29,6 +29,7 @@ class Options:
     threads: int = 1
     peers: tuple[str, ...] = libraries.PEERS
     json_path: str | None = None
+    device: str = "cpu"
 
 
 def run(options: Options, out: TextIO | None = None) -> tuple[dict[str, Any], int]:

@@ -31,6 +31,11 @@ def cases() -> list[Case]:
     ]
 
 
+def square(side: int, dtype: str, layout: str, reason: str) -> Case:
+    """A product of square matrices."""
+    return _case({"batch": 1, "m": side, "n": side, "k": side, "reason": reason}, dtype, layout)
+
+
 def _case(entry: Mapping[str, Any], dtype: str, layout: str) -> Case:
     batch, m, n, k = (entry[key] for key in ("batch", "m", "n", "k"))
     size = _BYTES[dtype]
@@ -108,7 +113,7 @@ def _call(library: Library, a: Any, b: Any, transposed: list[bool]) -> Callable[
             )
         )
         return lambda: jitted(a, b).block_until_ready()
-    swap = "swapaxes" if library.name == "numpy" else "transpose"
+    swap = "swapaxes" if library.name in ("numpy", "cupy") else "transpose"
     a = getattr(a, swap)(-1, -2) if transposed[0] else a
     b = getattr(b, swap)(-1, -2) if transposed[1] else b
     matmul = library.module.matmul

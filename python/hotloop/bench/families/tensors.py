@@ -319,10 +319,14 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
+def sized(family: str, rows: int, columns: int) -> list[Case]:
+    """The operations of a family on matrices of this size; some take rows by the dozen."""
+    return [_case(family, entry, rows, columns) for entry in case_file("tensors")[family]]
+
+
 def _cases(family: str) -> list[Case]:
-    data = case_file("tensors")
-    rows, columns = data["shape"]
-    return [_case(family, entry, rows, columns) for entry in data[family]]
+    rows, columns = case_file("tensors")["shape"]
+    return sized(family, rows, columns)
 
 
 pointwise = partial(_cases, "pointwise")
@@ -392,10 +396,10 @@ def _reference(operation: Operation, drawn: Operands, rows: int, columns: int) -
 
 
 def _call(operation: Operation, library: Library, drawn: Operands) -> Callable[[], object] | None:
-    if library.name == "numpy":
-        numpy = operation.numpy
-        return None if numpy is None else lambda: numpy(drawn)
     operands = Operands(*(library.array(value) for value in drawn))
+    if library.name in ("numpy", "cupy"):  # NumPy's functions call CuPy's on its arrays
+        numpy = operation.numpy
+        return None if numpy is None else lambda: numpy(operands)
     if library.name == "jax":
         return _jax_call(operation, library, operands)
     apply, module = operation.apply, library.module
