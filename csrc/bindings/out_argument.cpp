@@ -1,6 +1,7 @@
 #include "bindings/out_argument.h"
 
-#include <unordered_set>
+#include <sstream>
+#include <unordered_map>
 
 #include "autograd/tape.h"
 #include "core/error.h"
@@ -11,38 +12,129 @@ namespace hotloop::bindings {
 
 namespace {
 
-// clang-format off
-const std::unordered_set<std::string>& names() {
-  static const std::unordered_set<std::string> all = {
-    "abs", "absolute", "acos", "acosh", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all",
-    "amax", "amin", "aminmax", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
-    "arctanh", "argmax", "argmin", "asin", "asinh", "atan", "atan2", "atanh", "baddbmm", "bernoulli", "bitwise_and",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bmm", "bucketize",
-    "cat", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "column_stack", "concat", "concatenate", "copysign",
-    "cos", "cosh", "cross", "cummax", "cummin", "cumprod", "cumsum", "deg2rad", "diag", "diff", "digamma", "div",
-    "divide", "dot", "dstack", "empty", "empty_like", "empty_strided", "eq", "erf", "erfc", "erfinv", "exp",
-    "exp2", "expm1", "eye", "fix", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "frexp",
-    "full", "gather", "gcd", "ge", "ger", "greater", "greater_equal", "gt", "heaviside", "histc", "hstack", "hypot",
-    "i0", "index_add", "index_copy", "index_reduce", "index_select", "inner", "isin", "isneginf", "isposinf", "kron",
-    "kthvalue", "lcm", "ldexp", "le", "lerp", "less", "less_equal", "lgamma", "linalg_cross", "linalg_matrix_norm",
-    "linalg_multi_dot", "linalg_vector_norm", "linspace", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp",
-    "logaddexp2", "logcumsumexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logspace",
-    "logsumexp", "lt", "masked_select", "matmul", "matrix_power", "max", "maximum", "mean", "min", "minimum", "mm",
-    "mode", "msort", "mul", "multinomial", "multiply", "mv", "nan_to_num", "nanmean", "nanquantile", "nansum",
-    "narrow_copy", "ne", "neg", "negative", "nextafter", "nonzero", "norm", "normal", "not_equal", "ones",
-    "ones_like", "outer", "polygamma", "pow", "quantile", "rad2deg", "rand", "rand_like", "randint", "randn",
-    "randn_like", "randperm", "reciprocal", "remainder", "renorm", "round", "row_stack", "rsqrt", "scatter",
-    "scatter_add", "scatter_reduce", "searchsorted", "sgn", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh",
-    "slice_scatter", "softmax", "sort", "sqrt", "square", "stack", "std", "std_mean", "sub", "subtract", "sum",
-    "take", "take_along_dim", "tan", "tanh", "tensordot", "topk", "tril", "triu", "true_divide", "trunc", "var",
-    "var_mean", "vdot", "vstack", "where", "xlogy", "zeros", "zeros_like",
-  };
-  return all;
+// What a function asks of its `out`, as PyTorch's does.
+enum class Dtype { cast, own, asked };  // any that the result casts to; the result's; it is what the call asks for
+enum class Memory {                     // shared with an input
+  elementwise,                          // by the same elements or not at all
+  never,
+  free,  // PyTorch doesn't look, and here the result is whole before it is written
+};
+
+struct Rule {
+  Dtype dtype;
+  Memory memory;
+};
+
+struct Group {
+  Rule rule;
+  const char* names;
+};
+
+constexpr Group kGroups[] = {
+    {{Dtype::cast, Memory::elementwise},
+     "acos acosh add addcdiv addcmul addr arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2 "
+     "atanh bernoulli bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor cat clamp clamp_max "
+     "clamp_min clip column_stack concat concatenate copysign cos cosh deg2rad digamma div divide dstack eq erf erfc "
+     "erfinv exp exp2 expm1 floor_divide fmax fmin fmod gcd ge ger greater greater_equal gt hstack hypot i0 kron lcm "
+     "ldexp le less less_equal lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or "
+     "logical_xor logit lt maximum minimum mul multiply ne nextafter not_equal outer polygamma pow rad2deg reciprocal "
+     "remainder row_stack rsqrt sigmoid sin sinc sinh sqrt square stack sub subtract tan tanh true_divide vstack "
+     "xlogy"},
+    {{Dtype::cast, Memory::free}, "dot inner logsumexp std var vdot"},
+    {{Dtype::asked, Memory::elementwise},
+     "arange cumprod cumsum empty eye full linspace logspace normal ones rand randint randn randperm zeros"},
+    {{Dtype::asked, Memory::free}, "mean nansum prod sum"},
+    {{Dtype::own, Memory::elementwise},
+     "abs absolute aminmax baddbmm bitwise_not bucketize ceil fix float_power floor frac frexp heaviside index_add "
+     "index_copy index_reduce isin isneginf isposinf kthvalue lerp logcumsumexp max min mode msort multinomial "
+     "nan_to_num neg negative nonzero renorm round scatter scatter_add scatter_reduce searchsorted sgn sign signbit "
+     "sort topk trunc where"},
+    {{Dtype::own, Memory::free},
+     "addbmm addmm addmv all amax amin any argmax argmin bmm cummax cummin diag diff histc linalg_matrix_norm "
+     "linalg_multi_dot linalg_vector_norm log_softmax matmul matrix_power mm mv nanmean nanquantile narrow_copy norm "
+     "quantile slice_scatter softmax tensordot tril triu"},
+    {{Dtype::own, Memory::never}, "cross gather index_select linalg_cross masked_select take take_along_dim"},
+};
+
+const Rule* rule_of(const std::string& name) {
+  static const auto rules = [] {
+    std::unordered_map<std::string, Rule> all;
+    for (const Group& group : kGroups) {
+      std::istringstream names(group.names);
+      for (std::string one; names >> one;) all[one] = group.rule;
+    }
+    return all;
+  }();
+  const auto found = rules.find(name);
+  return found == rules.end() ? nullptr : &found->second;
 }
-// clang-format on
+
+// The bytes from a tensor's first to behind its last.
+struct Extent {
+  const char *begin, *end;
+};
+Extent extent(const Tensor& t) {
+  const char *begin = t.data<char>(), *end = begin + itemsize(t.dtype());
+  for (int d = 0; d < t.ndim(); ++d) {
+    const int64_t reach = (t.size(d) - 1) * t.stride(d) * int64_t(itemsize(t.dtype()));
+    (reach < 0 ? begin : end) += reach;
+  }
+  return {begin, end};
+}
+
+// Whether a dense tensor meets `out`, but for one of the very same elements where those are allowed.
+bool spoils(const Tensor& out, const Tensor& in, Memory memory) {
+  if (!in.defined() || in->storage != out->storage || in.numel() == 0 || out.numel() == 0) return false;
+  const auto dense = [](const Tensor& t) {
+    const Extent e = extent(t);
+    return e.end - e.begin == t.numel() * int64_t(itemsize(t.dtype()));
+  };
+  if (!dense(out) || !dense(in)) return false;  // PyTorch doesn't tell either
+  const Extent a = extent(out), b = extent(in);
+  if (a.begin >= b.end || b.begin >= a.end) return false;
+  return memory == Memory::never || a.begin != b.begin || a.end != b.end || !(out.strides() == in.strides());
+}
+
+void check_memory(const char* op, const Tensor& out, PyObject* const* values, const Signature& signature,
+                  Memory memory) {
+  for (int d = 0; d < out.ndim(); ++d)
+    if (out.stride(d) == 0 && out.size(d) > 1)
+      fail<RuntimeError>(
+          "%s(): unsupported operation: more than one element of the written-to tensor refers to a single memory "
+          "location. Please clone() the tensor before performing the operation.",
+          op);
+  const auto check = [&](PyObject* value) {
+    if (is_tensor(value) && spoils(out, as_tensor(value), memory))
+      fail<RuntimeError>(
+          "%s(): unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+          "memory location. Please clone() the tensor before performing the operation.",
+          op);
+  };
+  if (memory == Memory::free) return;
+  for (size_t i = 0; i < signature.parameters.size(); ++i) {
+    check(values[i]);
+    if (PyTuple_Check(values[i]) || PyList_Check(values[i]))
+      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(values[i]); ++k)
+        check(PySequence_Fast_GET_ITEM(values[i], k));
+  }
+}
+
+// The dtype of `out` where the call leaves its own open; a new reference to be kept, or null.
+py::object asked_dtype(const Tensor& out, PyObject** values, const Signature& signature) {
+  for (size_t i = 0; i < signature.parameters.size(); ++i) {
+    if (signature.parameters[i].name != "dtype" || values[i] != signature.parameters[i].default_value) continue;
+    py::object dtype = owned(to_python(out.dtype()));
+    values[i] = dtype.ptr();
+    return dtype;
+  }
+  return py::object();
+}
 
 // The result in the caller's tensor, which takes its shape and keeps its own dtype.
-void write_into(const char* op, const Tensor& out, const Tensor& result) {
+void write_into(const char* op, const Tensor& out, const Tensor& result, Dtype dtype) {
+  if (dtype != Dtype::cast && out.dtype() != result.dtype())
+    fail<RuntimeError>("%s(): Expected out tensor to have dtype %s, but got %s instead", op, name(result.dtype()),
+                       name(out.dtype()));
   if (grad_enabled() && (needs_grad(out) || needs_grad(result)))
     fail<RuntimeError>(
         "%s(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
@@ -62,7 +154,7 @@ void write_into(const char* op, const Tensor& out, const Tensor& result) {
 
 }  // namespace
 
-bool takes_out(const std::string& name) { return names().count(name) != 0; }
+bool takes_out(const std::string& name) { return rule_of(name) != nullptr; }
 
 std::string with_out(const char* text, bool several) {
   std::string result = text;
@@ -93,24 +185,35 @@ PyObject* run_with_out(const Operation& operation, PyObject* const* args, Py_ssi
   const py::object left = owned(PyList_AsTuple(names.ptr()));
   PyObject* values[Signature::kMaxParameters];
   const py::object keep = signature.sort(nullptr, given.data(), count, left.ptr(), values);
+  if (!out || out == Py_None) return operation.invoke(operation.function, values, signature);
+
+  const Rule& rule = *rule_of(signature.name);
+  const bool several = !is_tensor(out) && (PyTuple_Check(out) || PyList_Check(out));
+  const Py_ssize_t n_outs = several ? PySequence_Fast_GET_SIZE(out) : 1;
+  std::vector<Tensor> targets;
+  for (Py_ssize_t i = 0; i < n_outs; ++i) {
+    PyObject* target = several ? PySequence_Fast_GET_ITEM(out, i) : out;
+    if (!is_tensor(target))
+      fail<TypeError>("%s(): argument 'out' must be %s, not %s", op, several ? "a tuple of Tensors" : "Tensor",
+                      Py_TYPE(target)->tp_name);
+    targets.push_back(as_tensor(target));
+    check_memory(op, targets.back(), values, signature, rule.memory);
+  }
+  const py::object dtype =
+      rule.dtype == Dtype::asked && !several ? asked_dtype(targets[0], values, signature) : py::object();
   py::object result = owned(operation.invoke(operation.function, values, signature));
-  if (!out || out == Py_None) return result.release().ptr();
 
   if (is_tensor(result.ptr())) {
-    if (!is_tensor(out)) fail<TypeError>("%s(): argument 'out' must be Tensor, not %s", op, Py_TYPE(out)->tp_name);
-    write_into(op, as_tensor(out), as_tensor(result.ptr()));
+    if (several) fail<TypeError>("%s(): argument 'out' must be Tensor, not %s", op, Py_TYPE(out)->tp_name);
+    write_into(op, targets[0], as_tensor(result.ptr()), rule.dtype);
     Py_INCREF(out);
     return out;
   }
   const Py_ssize_t n = PyTuple_Check(result.ptr()) ? PyTuple_GET_SIZE(result.ptr()) : 0;
-  if (!(PyTuple_Check(out) || PyList_Check(out)) || PySequence_Fast_GET_SIZE(out) != n)
+  if (!several || n_outs != n)
     fail<TypeError>("%s(): argument 'out' must be a tuple of %zd Tensors, not %s", op, n, Py_TYPE(out)->tp_name);
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    PyObject* target = PySequence_Fast_GET_ITEM(out, i);
-    if (!is_tensor(target))
-      fail<TypeError>("%s(): argument 'out' must be a tuple of Tensors, not of %s", op, Py_TYPE(target)->tp_name);
-    write_into(op, as_tensor(target), as_tensor(PyTuple_GET_ITEM(result.ptr(), i)));
-  }
+  for (Py_ssize_t i = 0; i < n; ++i)
+    write_into(op, targets[size_t(i)], as_tensor(PyTuple_GET_ITEM(result.ptr(), i)), rule.dtype);
   const py::object outs = owned(PySequence_Tuple(out));
   if (PyTuple_CheckExact(result.ptr())) return py::object(outs).release().ptr();
   return PyObject_CallMethod(reinterpret_cast<PyObject*>(Py_TYPE(result.ptr())), "_make", "(O)", outs.ptr());

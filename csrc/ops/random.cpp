@@ -219,7 +219,7 @@ Tensor bernoulli(const Tensor& p, Generator& generator) {
     fail<RuntimeError>("bernoulli: Expected p_in >= 0 && p_in <= 1 to be true, but got a value outside");
   const Tensor u = empty(p.sizes(), p.dtype(), p.device());
   uniform_(u, 0, 1, generator);
-  return to_dtype(lt(u, p), p.dtype());
+  return ceil(p - u) + 0.0;  // what lt(u, p) is, with a gradient of zeros; -0 becomes 0
 }
 
 Tensor poisson(const Tensor& rate, Generator& generator) {

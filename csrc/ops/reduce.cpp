@@ -267,7 +267,7 @@ Tensor converted(const Tensor& x, std::optional<DType> dtype) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype) {
-  const Tensor in = dtype && is_floating(*dtype) ? converted(x, dtype) : x;
+  const Tensor in = dtype && (is_floating(*dtype) || is_floating(x.dtype())) ? converted(x, dtype) : x;
   return reduce(sum_op, in, dims, keepdim, dtype ? *dtype : is_floating(x.dtype()) ? x.dtype() : DType::i64);
 }
 
@@ -282,7 +282,7 @@ Tensor mean(const Tensor& x, const OptionalDims& dims, bool keepdim, std::option
 }
 
 Tensor prod(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype) {
-  const Tensor in = dtype && is_floating(*dtype) ? converted(x, dtype) : x;
+  const Tensor in = dtype && (is_floating(*dtype) || is_floating(x.dtype())) ? converted(x, dtype) : x;
   return reduce(prod_op, in, dims, keepdim, dtype ? *dtype : is_floating(x.dtype()) ? x.dtype() : DType::i64);
 }
 

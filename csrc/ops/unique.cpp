@@ -150,7 +150,7 @@ Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
   if (!(min < max) || !__builtin_isfinite(min) || !__builtin_isfinite(max))
     fail<RuntimeError>("histc: range of [%g, %g] is not finite or not ascending", min, max);
   const Tensor inside = masked_select(values, logical_and(ge(values, min), le(values, max)));
-  const Tensor bin = to_dtype((inside - min) * (double(bins) / (max - min)), DType::i64);
+  const Tensor bin = to_dtype((inside - min) * double(bins) / (max - min), DType::i64);  // rounded as PyTorch rounds
   return index_add(zeros({bins}, x.dtype(), x.device()), 0, minimum(bin, number(bins - 1)),
                    full(bin.sizes(), 1.0, x.dtype(), x.device()));
 }

@@ -86,3 +86,62 @@ def test_what_out_must_be(lib: Any) -> None:
         lib.unsqueeze(lib.ones(2), 0, out=lib.empty(1, 2))  # views have none
     with pytest.raises(RuntimeError, match="single memory location"):
         lib.exp(lib.ones(2), out=lib.zeros(1).expand(2))
+
+
+OWN = {
+    "neg": lambda lib, out: lib.neg(lib.ones(3), out=out),
+    "amax": lambda lib, out: lib.amax(lib.ones(2, 3), 0, out=out),
+    "mv": lambda lib, out: lib.mv(lib.ones(3, 2), lib.ones(2), out=out),
+    "gather": lambda lib, out: lib.gather(lib.ones(3), 0, lib.tensor([0, 1, 1]), out=out),
+    "softmax": lambda lib, out: lib.softmax(lib.ones(3), 0, out=out),
+    "cumsum in a dtype": lambda lib, out: lib.cumsum(lib.ones(3), 0, dtype=lib.float32, out=out),
+}
+
+
+@pytest.mark.parametrize("call", OWN.values(), ids=OWN)
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_where_out_must_have_the_dtype_of_the_result(lib: Any, call: Any, dtype: str) -> None:
+    with pytest.raises(RuntimeError, match=r"dtype"):
+        call(lib, lib.empty(3, dtype=getattr(lib, dtype)))
+    assert call(lib, lib.empty(3)).dtype is lib.float32
+
+
+def test_the_dtype_is_that_of_out_where_the_call_leaves_it_open(lib: Any) -> None:
+    x = lib.tensor([[1.6, 1.6], [0.6, 1.6]])
+    assert lib.sum(x, 0, out=lib.empty(2, dtype=lib.int64)).tolist() == [1, 2]
+    assert lib.cumsum(x, 1, out=lib.empty(2, 2, dtype=lib.int32)).tolist() == [[1, 2], [0, 1]]
+    assert lib.zeros(2, out=lib.ones(2, dtype=lib.bool)).tolist() == [False, False]
+    assert lib.full((2,), 1.5, out=lib.empty(2, dtype=lib.int8)).tolist() == [1, 1]
+    assert lib.arange(0, 3.0, out=lib.empty(0, dtype=lib.int64)).tolist() == [0, 1, 2]
+    wide = lib.empty(2, dtype=lib.float64)
+    lib.mean(x.double() + 1e-12, 0, out=wide)
+    assert abs(wide[1].item() - (x.double() + 1e-12).mean(0)[1].item()) < 1e-15
+
+
+def test_out_that_shares_memory_with_an_input(lib: Any) -> None:
+    memory = lib.arange(6.0)
+    x = memory[:4]
+    assert lib.exp(x, out=x) is x  # the same elements
+    for overlapping in (memory[1:5], memory[2:]):
+        with pytest.raises(RuntimeError, match="refer to a single memory location"):
+            lib.exp(x, out=overlapping)
+    with pytest.raises(RuntimeError, match="refer to a single memory location"):
+        lib.add(lib.ones(4), x, out=memory[1:5])
+    with pytest.raises(RuntimeError, match="refer to a single memory location"):
+        lib.cat([x, lib.ones(2)], out=memory)
+    lib.exp(memory[:3], out=memory[3:])  # side by side
+    index = lib.tensor([3, 2, 1, 0])
+    for call in (lib.take, lambda x, i, out: lib.gather(x, 0, i, out=out)):
+        with pytest.raises(RuntimeError, match="refer to a single memory location"):
+            call(x, index, out=x)
+
+
+def test_memory_is_looked_at_before_the_shape(lib: Any) -> None:
+    with pytest.raises(RuntimeError, match="more than one element"):
+        lib.exp(lib.ones(3), out=lib.zeros(1, 1).expand(2, 3))
+
+
+@pytest.mark.parametrize("name", ["zeros_like", "rand_like", "std_mean"])
+def test_functions_without_out(lib: Any, name: str) -> None:
+    with pytest.raises(TypeError):
+        getattr(lib, name)(lib.ones(2), out=lib.empty(2))
