@@ -123,10 +123,17 @@ def gradient_of(sample: OpSample) -> str:
         return sample.run(Inputs(hotloop.float64, 3, 2, 3, tensors, True))
 
     # A conversion to float32 is linear: its differences are taken far enough apart to show in float32.
+    found = "no"
     steps = {"eps": 0.25, "atol": 1e-5} if sample.name == "to" else {}
-    gradcheck(call, leaves, **steps)
-    gradgradcheck(call, leaves, **steps)
-    return "twice"
+    try:
+        gradcheck(call, leaves, **steps)
+        found = "yes"
+        gradgradcheck(call, leaves, **steps)
+        found = "twice"
+    except RuntimeError as error:
+        if "is not implemented" not in str(error):
+            raise
+    return found
 
 
 def error_of(sample: OpSample, seeds: int = SEEDS, isas: list[str] | None = None) -> float | None:

@@ -189,6 +189,12 @@ def _with_leaf(call: Callable[..., Any]) -> Sample:
     return run
 
 
+def _ctc_loss(x: Tensor, t: Inputs) -> Tensor:
+    """One sequence of as many steps as there are rows, and a third as many labels."""
+    labels = t.below(t.columns - 1, (t.rows // 3,)) + 1
+    return F.ctc_loss(x.log_softmax(1), labels, (t.rows,), (t.rows // 3,), reduction="sum")
+
+
 def _linear_packed(t: Inputs) -> Tensor:
     return _core.linear_packed(t().detach(), _core.PackedWeight(t(shape=(16, t.columns)).detach()))
 
@@ -225,7 +231,9 @@ _OTHERS: dict[str, Sample] = {
     "linear": lambda t: F.linear(t(), t(shape=(48, t.columns)), t(shape=(48,))),
     "linear_activation": lambda t: _core.linear_activation(t(), t(shape=(48, t.columns)), t(shape=(48,)), "relu"),
     "linear_packed": _linear_packed,
-    # norm.cpp, softmax.cpp
+    # ctc.cpp, norm.cpp, softmax.cpp
+    "ctc_loss": lambda t: _ctc_loss(t(-2.0, 2.0), t),
+    "ctc_loss_backward": _with_leaf(_ctc_loss),
     "layer_norm": _layer_norm,
     "softmax": lambda t: F.softmax(t(-2.0, 2.0), 1),
     "log_softmax": lambda t: F.log_softmax(t(-2.0, 2.0), 1),

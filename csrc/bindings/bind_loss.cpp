@@ -1,8 +1,10 @@
 #include "bindings/arguments.h"
 #include "bindings/tables.h"
 #include "core/error.h"
+#include "ops/broadcast.h"
 #include "ops/loss.h"
 #include "ops/pointwise.h"
+#include "ops/shape.h"
 #include "ops/softmax.h"
 
 namespace hotloop::bindings {
@@ -32,6 +34,16 @@ void warn_of_sizes(const Tensor& input, const Tensor& target) {
                            "). This will likely lead to incorrect results due to broadcasting. Please ensure they have "
                            "the same size.";
   if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1)) throw PythonError();
+}
+
+// Lengths of sequences: a tensor of whole numbers, or numbers.
+std::vector<int64_t> lengths_of(const char* argument, const py::object& object) {
+  if (!is_tensor(object.ptr())) return integers_of("ctc_loss", argument, object);
+  const Tensor& t = as_tensor(object.ptr());
+  if (!is_integral(t.dtype()))
+    fail<RuntimeError>("ctc_loss: %s must be integral, got dtype %s", argument, name(t.dtype()));
+  const Tensor whole = ops::contiguous(ops::to_device(ops::to_dtype(t, DType::i64), Device{}));
+  return {whole.data<int64_t>(), whole.data<int64_t>() + whole.numel()};
 }
 
 }  // namespace
@@ -225,6 +237,17 @@ void add_loss_rows() {
                 x, target, weight, reduction_of("multilabel_soft_margin_loss", size_average, reduce, reduction));
           },
           "Binary cross entropy of logits (..., C), averaged over C."),
+      HOTLOOP_FUNCTION(
+          "ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequence[int], target_lengths: Tensor "
+          "| Sequence[int], blank: int = 0, reduction: str = 'mean', zero_infinity: bool = False) -> Tensor",
+          [](const Tensor& log_probs, const Tensor& targets, const py::object& input_lengths,
+             const py::object& target_lengths, int64_t blank, const std::string& reduction, bool zero_infinity) {
+            return ops::ctc_loss(log_probs, targets, lengths_of("input_lengths", input_lengths),
+                                 lengths_of("target_lengths", target_lengths), blank,
+                                 reduction_named("ctc_loss", reduction), zero_infinity);
+          },
+          "Minus the log-likelihood of labels (N, S), or one behind the other, under all their alignments with "
+          "log_probs (T, N, C) (Graves et al. 2006); mean: over the number of labels, then over samples."),
   });
 }
 

@@ -27,6 +27,15 @@ Tensor quantile(const Tensor& x, const Tensor& q, const MaybeInt& dim, bool keep
   return ops::quantile(x, q, dim, keepdim, interpolation, nan);
 }
 
+py::object histogram(const Tensor& x, const py::object& bins, const py::object& range, const py::object& weight,
+                     bool density) {
+  const py::object function = imported("hotloop._functions", "histogram"), self = owned(wrap(x));
+  const py::object args = owned(PyTuple_Pack(2, self.ptr(), bins.ptr()));
+  const py::object keywords = owned(Py_BuildValue("{s:O,s:O,s:O}", "range", range.ptr(), "weight", weight.ptr(),
+                                                  "density", density ? Py_True : Py_False));
+  return owned(PyObject_Call(function.ptr(), args.ptr(), keywords.ptr()));
+}
+
 Tensor as_indices(const Tensor& positions, bool out_int32) {
   return out_int32 ? ops::to_dtype(positions, DType::i32) : positions;
 }
@@ -170,6 +179,17 @@ void add_order_rows() {
           "Whether each element is among test_elements."),
       HOTLOOP_OP("bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor", ops::bincount,
                  "How often each of 0, 1, ... occurs in a vector, or the sums of its weights."),
+      HOTLOOP_METHOD(
+          "matrix_exp(self: Tensor) -> Tensor",
+          [](const Tensor& x) {
+            const py::object self = owned(wrap(x));
+            return owned(PyObject_CallOneArg(imported("hotloop._functions", "matrix_exp").ptr(), self.ptr()));
+          },
+          "The matrix exponential of matrices (..., n, n)."),
+      HOTLOOP_METHOD("histogram(self: Tensor, bins: int | Tensor, *, range: Sequence[float] | None = None, "
+                     "weight: Tensor | None = None, density: bool = False) -> tuple[Tensor, Tensor]",
+                     histogram,
+                     "How many elements, or which sum of their weights, lie in each bin; and the bins' edges."),
       HOTLOOP_OP("histc(input: Tensor, bins: int = 100, min: float = 0.0, max: float = 0.0) -> Tensor", ops::histc,
                  "How many elements lie in each of `bins` equal parts of [min, max], by default their own range."),
   });

@@ -180,6 +180,12 @@ void add_rearrange_rows() {
                        pad,
                        "Longer dims: pad has (before, after) of the last dim, then of the one before it, ... mode is "
                        "constant, reflect, replicate or circular."),
+      HOTLOOP_FUNCTION(
+          "constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor",
+          [](const Tensor& x, const std::vector<int64_t>& padding, double value) {
+            return ops::pad(x, padding, "constant", value);
+          },
+          "pad() by a constant."),
       HOTLOOP_METHOD("fill_diagonal_(self: Tensor, fill_value: Number, wrap: bool = False) -> Tensor", fill_diagonal_,
                      "Overwrites the diagonal of all dims together."),
       HOTLOOP_OP("select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor", ops::select_scatter,

@@ -23,6 +23,22 @@ std::vector<Tensor> split_by(const Tensor& x, const py::object& size, int64_t di
   return ops::split(x, lengths, dim);
 }
 
+// PyTorch's parts that may be written to: views that know nothing of each other.
+template <class Parts, std::vector<Tensor> (*split)(const Tensor&, Parts, int64_t)>
+std::vector<Tensor> unsafe(const Tensor& x, Parts parts, int64_t dim) {
+  std::vector<Tensor> results = split(x, parts, dim);
+  for (const Tensor& part : results) part->one_of_several = false;
+  return results;
+}
+
+Tensor fill(const Tensor& x, const Tensor& value) {
+  if (value.ndim() > 0)
+    fail<RuntimeError>("fill: only supports 0-dimension value tensor but got tensor with %d dimensions.", value.ndim());
+  const Tensor out = ops::clone(x);
+  ops::copy_(out, ops::expand(value, x.sizes()));
+  return out;
+}
+
 void check_format(const char* op, const py::object& format) {
   if (!format.is_none() && !is_memory_format(format.ptr()))
     fail<TypeError>("%s(): argument 'memory_format' must be memory_format | None, not %s", op,
@@ -180,6 +196,14 @@ void add_shape_rows() {
                  "Views of equal or given lengths along dim."),
       HOTLOOP_OP("split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]",
                  split_with_sizes, "split() by a list of lengths."),
+      HOTLOOP_OP("unsafe_split(tensor: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]",
+                 (unsafe<const py::object&, split_by>), "split(), whose parts may be written to in place."),
+      HOTLOOP_OP(
+          "unsafe_split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]",
+          (unsafe<const std::vector<int64_t>&, split_with_sizes>),
+          "split_with_sizes(), whose parts may be written to in place."),
+      HOTLOOP_OP("unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]",
+                 (unsafe<int64_t, ops::chunk>), "chunk(), whose parts may be written to in place."),
       HOTLOOP_METHOD("sum_to_size(self: Tensor, *size: int) -> Tensor", sum_to_size,
                      "The sum over what expand() from size would repeat."),
       HOTLOOP_OP("chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]", ops::chunk,
@@ -209,6 +233,8 @@ void add_shape_rows() {
             value.kind == Scalar::floating ? ops::fill_(x, value.f) : ops::fill_(x, value.i);
           },
           "Overwrites every element with value."),
+      HOTLOOP_FUNCTION("fill(input: Tensor, value: Tensor | Number) -> Tensor", fill,
+                       "value, a number or a tensor of no dims, in the shape and dtype of input."),
       HOTLOOP_OP(
           "zero_(input: Tensor) -> Tensor", [](const Tensor& x) { ops::fill_(x, int64_t(0)); },
           "Overwrites every element with zero."),

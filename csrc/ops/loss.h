@@ -1,6 +1,8 @@
 // Losses made of pointwise ops and a reduction. Formulas and names are those of torch.nn.functional.
 #pragma once
 
+#include <vector>
+
 #include "kernels/args/softmax.h"
 #include "ops/op.h"
 
@@ -26,6 +28,11 @@ Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_inpu
                         LossReduction reduction);
 Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var, bool full, double eps,
                          LossReduction reduction);
+
+// Connectionist temporal classification of log-probabilities (T, N, C) or (T, C) by labels, (N, S) or one behind the
+// other (csrc/ops/ctc.cpp). "mean" divides each sample's loss by its number of labels first.
+Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const std::vector<int64_t>& input_lengths,
+                const std::vector<int64_t>& target_lengths, int64_t blank, LossReduction reduction, bool zero_infinity);
 
 // --- margins (csrc/ops/margin_loss.cpp): targets are 1 and -1, or classes ---------------------------
 Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double margin, LossReduction reduction);

@@ -7,6 +7,7 @@ std::vector<Family> families() {
   all.push_back({"pointwise", pointwise_records()});
   all.push_back({"copy", copy_records()});
   all.push_back({"creation", creation_records()});
+  all.push_back({"ctc", ctc_records()});
   all.push_back({"index", index_records()});
   all.push_back({"indexing", indexing_records()});
   all.push_back({"matmul", matmul_records()});

@@ -13,6 +13,7 @@ using Records = std::vector<const OpRecord*>;
 Records pointwise_records();
 Records copy_records();
 Records creation_records();
+Records ctc_records();
 Records index_records();
 Records indexing_records();
 Records matmul_records();

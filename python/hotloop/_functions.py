@@ -174,6 +174,31 @@ class HistogramAndEdges(NamedTuple):
     bin_edges: Tensor
 
 
+def _bin_edges(op: str, x: Tensor, bins: int | Tensor, range: Sequence[float] | None) -> Tensor:
+    """The edges as given, or of so many bins of equal width over the range, or else over the values."""
+    if isinstance(bins, Tensor):
+        if bins.dtype is not x.dtype:
+            raise RuntimeError(f"{op}: input tensor and bins tensors should have the same dtype")
+        return bins.detach()
+    if bins <= 0:
+        raise RuntimeError(f"{op}(): bins must be > 0, but got {bins}")
+    low, high = range or ((x.min().item(), x.max().item()) if x.numel() else (0.0, 1.0))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise RuntimeError(f"{op}(): dimension 0's inferred range [{low}, {high}] is not finite")
+    if low > high:
+        raise RuntimeError(f"{op}(): min should not exceed max, but got min {low} max {high}")
+    low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
+    return _core.linspace(low, high, bins + 1, dtype=x.dtype)
+
+
+def _bins_of(x: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
+    """The bin of each value, and whether it is one of the edges' at all; the last bin has both of its edges."""
+    last = edges.numel() - 2
+    place = _core.searchsorted(edges, x, right=True) - 1
+    place = _core.where(x == edges[-1], last, place)
+    return place, (place >= 0) & (place <= last)
+
+
 def histogram(
     input: Tensor,
     bins: int | Tensor,
@@ -194,29 +219,68 @@ def histogram(
     if not input.is_floating_point():
         raise _core.DTypeError(f"histogram: not implemented for dtype {str(input.dtype).removeprefix('hotloop.')}")
     x = input.detach().reshape(-1)
-    if isinstance(bins, Tensor):
-        if bins.dtype is not input.dtype:
-            raise RuntimeError("histogram: input tensor and bins tensors should have the same dtype")
-        edges = bins.detach()
-    else:
-        if bins <= 0:
-            raise RuntimeError(f"histogram(): bins must be > 0, but got {bins}")
-        low, high = range or ((x.min().item(), x.max().item()) if x.numel() else (0.0, 1.0))
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise RuntimeError(f"histogram(): dimension 0's inferred range [{low}, {high}] is not finite")
-        if low > high:
-            raise RuntimeError(f"histogram(): min should not exceed max, but got min {low} max {high}")
-        low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
-        edges = _core.linspace(low, high, bins + 1, dtype=input.dtype)
-    last = edges.numel() - 2
-    place = _core.searchsorted(edges, x, right=True) - 1
-    place = _core.where(x == edges[-1], last, place)
-    inside = (place >= 0) & (place <= last)
+    edges = _bin_edges("histogram", x, bins, range)
+    place, inside = _bins_of(x, edges)
     amount = _core.ones_like(x) if weight is None else weight.detach().reshape(-1).to(input.dtype)
-    hist = _core.zeros(last + 1, dtype=input.dtype).index_add_(0, place[inside], amount[inside])
+    hist = _core.zeros(edges.numel() - 1, dtype=input.dtype).index_add_(0, place[inside], amount[inside])
     if density:
         hist = hist / (hist.sum() * edges.diff())
     return HistogramAndEdges(hist, edges)
+
+
+class HistogramddAndEdges(NamedTuple):
+    """What histogramdd returns."""
+
+    hist: Tensor
+    bin_edges: tuple[Tensor, ...]
+
+
+def histogramdd(
+    input: Tensor,
+    bins: int | Sequence[int] | Sequence[Tensor],
+    *,
+    range: Sequence[float] | None = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> HistogramddAndEdges:
+    """How many points, or which sum of their weights, lie in each cell of a grid; and the edges of each dim.
+
+    Args:
+        input: (..., D), points as floats.
+        bins: how many bins of equal width, of all dims or of each; or their edges.
+        range: (lowest, highest) edge of each dim in a row, by default those of the points.
+        weight: (...), a weight of each point.
+        density: divide by the total and by each cell's volume.
+    """
+    if input.ndim < 2:
+        raise RuntimeError(f"histogramdd(): input tensor should have at least 2 dimensions, but got {input.ndim}")
+    dims = input.shape[-1]
+    each: list[Any] = [bins] * dims if isinstance(bins, int) else list(bins)
+    if len(each) != dims:
+        raise RuntimeError(f"histogramdd(): expected bins of each of the {dims} dims, but got {len(each)}")
+    if range is not None and len(range) != 2 * dims:
+        raise RuntimeError(
+            f"histogramdd(): for {dims} dims, expected range to have {2 * dims} numbers, got {len(range)}"
+        )
+    points = input.detach().reshape(-1, dims)
+    if weight is not None and weight.shape != input.shape[:-1]:
+        raise RuntimeError(
+            f"histogramdd(): expected weight of shape {tuple(input.shape[:-1])}, but got {tuple(weight.shape)}"
+        )
+    edges, inside, cell = [], _core.ones(len(points), dtype=_core.bool), _core.zeros(len(points), dtype=_core.int64)
+    for d, count in enumerate(each):
+        ends = None if range is None else (range[2 * d], range[2 * d + 1])
+        edges.append(_bin_edges("histogramdd", points[:, d], count, ends))
+        place, fits = _bins_of(points[:, d].contiguous(), edges[d])
+        inside, cell = inside & fits, cell * (edges[d].numel() - 1) + place
+    shape = [e.numel() - 1 for e in edges]
+    amount = _core.ones_like(cell, dtype=input.dtype) if weight is None else weight.detach().reshape(-1).to(input.dtype)
+    hist = _core.zeros(math.prod(shape), dtype=input.dtype).index_add_(0, cell[inside], amount[inside]).reshape(shape)
+    if density:
+        hist = hist / hist.sum()
+        for d, e in enumerate(edges):
+            hist = hist / e.diff().reshape([-1 if k == d else 1 for k in builtins.range(dims)])
+    return HistogramddAndEdges(hist, tuple(edges))
 
 
 def gradient(
@@ -285,3 +349,36 @@ def _slope(y: Tensor, dim: int, spacing: Any, edge_order: int) -> Tensor:
         first = first + (first - slopes.narrow(dim, 1, 1)) * far / (far + h.narrow(dim, 1, 1))
         last = last + (last - slopes.narrow(dim, n - 3, 1)) * near / (near + h.narrow(dim, n - 3, 1))
     return _core.cat([first, middle, last], dim)
+
+
+def matrix_exp(A: Tensor) -> Tensor:
+    """The matrix exponential of matrices (..., n, n): the series of A / 2^s, squared s times."""
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise RuntimeError(f"matrix_exp: A must be batches of square matrices, but got shape {tuple(A.shape)}")
+    if not A.is_floating_point():
+        raise RuntimeError(f"matrix_exp: Expected a floating point or complex tensor as input. Got {A.dtype}")
+    if A.numel() == 0:
+        return A.clone()
+    size = A.detach().abs().sum(-1).max().item()  # the largest of the matrices' infinity norms
+    squarings = max(0, math.frexp(size)[1] + 1) if math.isfinite(size) else 0  # down to 1/2 and less
+    x = A / 2.0**squarings
+    one = _core.eye(A.shape[-1], dtype=A.dtype, device=A.device)
+    result = one + x / _SERIES
+    for k in builtins.range(_SERIES - 1, 0, -1):
+        result = one + x @ result / k
+    for _ in builtins.range(squarings):
+        result = result @ result
+    return result
+
+
+_SERIES = 14  # terms: of 1/2, the next is 2^-14 / 15!, below f64's precision
+
+
+def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], **options: Any) -> Tensor:
+    """Uninitialised memory in which ``physical_layout`` names the dims from the outermost to the innermost."""
+    if sorted(physical_layout) != list(builtins.range(len(size))):
+        raise RuntimeError(
+            f"empty_permuted: expected physical_layout to be a permutation of {len(size)} dims, got {physical_layout}"
+        )
+    outer_first = _core.empty([size[d] for d in physical_layout], **options)
+    return outer_first.permute([list(physical_layout).index(d) for d in builtins.range(len(size))])

@@ -9,6 +9,8 @@ from ops.samples import Op, array, booleans, call, floats, integers
 ZEROS = array([[0.0, 2.0, 3.0], [0.0, 0.0, 1.5], [1.0, 2.0, -3.0]], "float64")  # none, one, two zeros in a line
 POINTS = array([[0.0, 1.0], [2.0, 1.5], [0.0, 1.0], [-1.0, 3.0]], "float64")  # two of them the same
 
+X = floats(4, 5)
+
 OPS: list[Op] = [
     Op(
         "add",
@@ -76,4 +78,37 @@ OPS: list[Op] = [
     ),
     Op("special.ndtr", [call(floats(30, low=-5, high=5))], ulps=16),
     Op("special.ndtri", [call(floats(30, dtype="float64", low=0.05, high=0.95))], ulps=64),
+    Op(
+        "matrix_exp",
+        [call(floats(*s, dtype="float64", high=h)) for s, h in (((3, 3), 2), ((2, 4, 4), 9), ((0, 0), 1))],
+        ulps=512,
+    ),
+    Op("fill", [call(X, 2.5), call(X, floats()), call(integers(3), 7)]),
+    Op("constant_pad_nd", [call(X, (1, 2), 3.0), call(X, (-1, 0, 2, 1))]),
+    Op(
+        "nonzero_static",
+        [call(ZEROS, size=n, fill_value=f) for n, f in ((0, -1), (3, -1), (40, 7))] + [call(floats(), size=2)],
+        gradient=False,
+    ),
+    Op("alias_copy", [call(X)]),
+    Op("as_strided_copy", [call(X, (2, 2), (1, 2), 1)]),
+    Op("detach_copy", [call(X)], gradient=False),
+    Op("diagonal_copy", [call(X), call(X, 1, 1, 0)]),
+    Op("expand_copy", [call(floats(3, 1), (2, 3, 4)), call(X, (-1, 5))]),
+    Op("permute_copy", [call(X, (1, 0))]),
+    Op("select_copy", [call(X, 1, -1)]),
+    Op("slice_copy", [call(X, 1, 1, 4, 2), call(X, -1, -2)]),
+    Op("split_copy", [call(X, 2, 1)]),
+    Op("split_with_sizes_copy", [call(X, (1, 4), 1)]),
+    Op("squeeze_copy", [call(floats(1, 3, 1)), call(floats(1, 3, 1), 0), call(floats(1, 3, 1), (0, 2))]),
+    Op("t_copy", [call(X)]),
+    Op("transpose_copy", [call(X, 0, -1)]),
+    Op("unbind_copy", [call(X), call(X, 1)]),
+    Op("unfold_copy", [call(X, 1, 3, 1)]),
+    Op("unsqueeze_copy", [call(X, -1)]),
+    Op("view_copy", [call(X, (5, 4))]),
+    Op("unsafe_chunk", [call(X, 3, 1)]),
+    Op("unsafe_split", [call(X, 2), call(X, 3, 1)]),
+    Op("unsafe_split_with_sizes", [call(X, (1, 4), 1)]),
+    Op("bernoulli", [call(array([0.0, 1.0, 1.0]))], gradient=False),
 ]

@@ -213,3 +213,120 @@ def test_dtype_and_index_errors_are_of_two_kinds() -> None:
     for kind in (IndexError, RuntimeError, hotloop.OutOfRangeError):
         with pytest.raises(kind, match="gather: index 5 is out of bounds for dimension 0 with size 2"):
             x.gather(0, hotloop.tensor([5]))
+
+
+SIGNAL_WINDOWS: dict[str, dict[str, Any]] = {
+    "bartlett": {},
+    "blackman": {},
+    "cosine": {},
+    "exponential": {"tau": 3.0},
+    "gaussian": {"std": 2.5},
+    "general_cosine": {"a": [0.4, 0.3, 0.2, 0.1]},
+    "general_hamming": {"alpha": 0.7},
+    "hamming": {},
+    "hann": {},
+    "kaiser": {"beta": 7.0},
+    "nuttall": {},
+}
+
+
+@pytest.mark.parametrize("sym", [True, False])
+@pytest.mark.parametrize("length", [0, 1, 2, 7, 16])
+@pytest.mark.parametrize("name", SIGNAL_WINDOWS)
+def test_windows_of_signal_processing(name: str, length: int, sym: bool) -> None:
+    torch = pytest.importorskip("torch", reason="compares with PyTorch, which is not installed")
+    options = SIGNAL_WINDOWS[name]
+    got = getattr(hotloop.signal.windows, name)(length, sym=sym, dtype=hotloop.float64, **options)
+    wanted = getattr(torch.signal.windows, name)(length, sym=sym, dtype=torch.float64, **options)
+    assert got.dtype is hotloop.float64
+    np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda w: w.hann(-1), ValueError, "non-negative window length, got M=-1"),
+        (lambda w: w.cosine(3, dtype=hotloop.int64), ValueError, "expects float32 or float64"),
+        (lambda w: w.gaussian(3, std=0), ValueError, "Standard deviation must be positive, got: 0"),
+        (lambda w: w.exponential(3, tau=-1.0), ValueError, "Tau must be positive, got: -1.0"),
+        (lambda w: w.exponential(3, center=1), ValueError, "Center must be None for symmetric windows"),
+        (lambda w: w.kaiser(3, beta=-1.0), ValueError, "beta must be non-negative, got: -1.0"),
+        (lambda w: w.general_cosine(3, a=[]), ValueError, "Coefficients cannot be empty"),
+        (lambda w: w.general_cosine(3, a=1), TypeError, "Coefficients must be a list/tuple"),
+    ],
+)
+def test_windows_that_are_refused(act: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        act(hotloop.signal.windows)
+
+
+def test_parts_that_may_be_written_to(lib: Any) -> None:
+    x = lib.ones(4, requires_grad=True)
+    y = x * 1.0
+    first, _ = lib.unsafe_split(y, 2)
+    first.mul_(3.0)
+    safe, _ = lib.split(x * 1.0, 2)
+    with pytest.raises(RuntimeError, match="view"):
+        safe.mul_(3.0)
+
+
+def test_an_order_of_dims_in_memory(lib: Any) -> None:
+    x = lib.empty_permuted((2, 3, 5), (1, 0, 2))
+    assert tuple(x.shape) == (2, 3, 5)
+    assert tuple(x.stride()) == (5, 10, 1)
+    with pytest.raises(RuntimeError):
+        lib.empty_permuted((2, 3), (0, 0))
+
+
+def test_masks_that_do_not_fit(lib: Any) -> None:
+    with pytest.raises(IndexError, match="mask"):
+        lib.masked.sum(lib.ones(2), mask=lib.ones(3, 2, dtype=lib.bool))
+    with pytest.raises(ValueError, match="Could not infer output dtype"):
+        lib.masked.mean(lib.ones(2, dtype=lib.int64))
+    with pytest.raises(RuntimeError, match="appears multiple times"):
+        lib.masked.sum(lib.ones(2, 2), (0, 0))
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        lib.masked.amax(lib.ones(2, 2), 2)
+    with pytest.raises(ValueError, match="fully masked out rows"):
+        lib.masked.median(lib.ones(2, 2, dtype=lib.int64), 1, mask=lib.zeros(2, 2, dtype=lib.bool))
+    with pytest.raises(AssertionError, match="Only one of unbiased and correction"):
+        lib.masked.var(lib.ones(2, 2), 1, True, correction=1)
+
+
+@pytest.mark.parametrize("density", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("bins", [3, [2, 3, 4]])
+def test_histograms_of_points(bins: Any, weighted: bool, density: bool) -> None:
+    rng = np.random.default_rng(3)
+    points, weight = rng.standard_normal((50, 3)), rng.random(50) if weighted else None
+    given = None if weight is None else hotloop.tensor(weight).reshape(5, 10)
+    got = hotloop.histogramdd(hotloop.tensor(points).reshape(5, 10, 3), bins, weight=given, density=density)
+    hist, edges = np.histogramdd(points, bins, weights=weight, density=density)
+    np.testing.assert_allclose(got.hist.numpy(), hist)
+    for mine, numpys in zip(got.bin_edges, edges, strict=True):
+        np.testing.assert_allclose(mine.numpy(), numpys)
+
+
+def test_histograms_of_points_by_edges_and_in_a_range() -> None:
+    points = np.random.default_rng(4).standard_normal((40, 2))
+    edges = [np.array([-1.0, 0.0, 2.0]), np.array([-0.5, 0.25, 0.5, 3.0])]
+    got = hotloop.histogramdd(hotloop.tensor(points), [hotloop.tensor(e) for e in edges])
+    np.testing.assert_array_equal(got.hist.numpy(), np.histogramdd(points, edges)[0])
+    got = hotloop.histogramdd(hotloop.tensor(points), 4, range=[-1.0, 1.0, 0.0, 2.0])
+    np.testing.assert_array_equal(got.hist.numpy(), np.histogramdd(points, 4, [(-1, 1), (0, 2)])[0])
+    with pytest.raises(RuntimeError, match="expected bins of each of the 2 dims, but got 3"):
+        hotloop.histogramdd(hotloop.tensor(points), [1, 2, 3])
+    with pytest.raises(RuntimeError, match="expected range to have 4 numbers, got 2"):
+        hotloop.histogramdd(hotloop.tensor(points), 3, range=[0.0, 1.0])
+    with pytest.raises(RuntimeError, match="at least 2 dimensions, but got 1"):
+        hotloop.histogramdd(hotloop.ones(3), 3)
+
+
+def test_methods_of_functions_written_in_python() -> None:
+    x = hotloop.tensor([[0.0, 1.0], [0.0, 0.0]])
+    assert x.matrix_exp().tolist() == [[1.0, 1.0], [0.0, 1.0]]
+    hist, edges = x.histogram(2, range=(0.0, 2.0), density=True)
+    assert hist.tolist() == [0.75, 0.25]
+    assert edges.tolist() == [0.0, 1.0, 2.0]
+    with pytest.raises(RuntimeError, match="square matrices"):
+        hotloop.ones(2, 3).matrix_exp()

@@ -14,6 +14,7 @@ from ops import (
     samples_elementary,
     samples_index,
     samples_join,
+    samples_masked,
     samples_matmul,
     samples_nn,
     samples_order,
@@ -42,6 +43,7 @@ OPS = [
     *samples_order.OPS,
     *samples_rearrange.OPS,
     *samples_parity.OPS,
+    *samples_masked.OPS,
 ]
 PAIRS, NAMES = parameters(OPS)
 NUMPY = [(pair, name) for pair, name in zip(PAIRS, NAMES, strict=True) if pair[0].numpy]

@@ -52,6 +52,10 @@ def families() -> dict[str, Call]:
     half_precision = normal(389, 331, dtype=hotloop.bfloat16)
 
     return {
+        "ctc": with_gradients(
+            lambda a: F.ctc_loss(a.log_softmax(2), labels[:360].reshape(9, 40) % 66 + 1, (131,) * 9, (40,) * 9),
+            normal(131, 9, 67),
+        ),
         "matmul_nn": with_gradients(lambda a, b: a @ b, square, normal(389, 331)),
         "matmul_nt": with_gradients(lambda a, b: a @ b.T, square, normal(331, 389)),
         "matmul_batched": with_gradients(lambda a, b: a @ b, batch, normal(7, 67, 71)),

@@ -23,6 +23,7 @@ from hotloop.nn.activation_kinds import (
     Tanhshrink,
     Threshold,
 )
+from hotloop.nn.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from hotloop.nn.batchnorm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -36,17 +37,28 @@ from hotloop.nn.distance import CosineSimilarity, PairwiseDistance
 from hotloop.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from hotloop.nn.embedding import Embedding, EmbeddingBag
 from hotloop.nn.flatten import Flatten, Unflatten
+from hotloop.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
+)
 from hotloop.nn.linear import Bilinear, Identity, Linear
 from hotloop.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
+    LinearCrossEntropyLoss,
     MarginRankingLoss,
     MSELoss,
     MultiLabelMarginLoss,
@@ -77,11 +89,12 @@ from hotloop.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from hotloop.nn.parameter import Buffer, Parameter
+from hotloop.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from hotloop.nn.parameter_containers import ParameterDict, ParameterList
 from hotloop.nn.triplet_loss import TripletMarginLoss, TripletMarginWithDistanceLoss
 
 __all__ = [
+    "AdaptiveLogSoftmaxWithLoss",
     "AlphaDropout",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -91,6 +104,7 @@ __all__ = [
     "Bilinear",
     "Buffer",
     "CELU",
+    "CTCLoss",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -126,8 +140,16 @@ __all__ = [
     "KLDivLoss",
     "L1Loss",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
@@ -176,6 +198,8 @@ __all__ = [
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

@@ -10,7 +10,7 @@ from hotloop._core import Tensor
 from hotloop.autograd import no_grad
 from hotloop.nn._hooks import RemovableHandle, add_hook
 from hotloop.nn._tree import ModuleTree
-from hotloop.nn.parameter import Parameter
+from hotloop.nn.parameter import Parameter, is_lazy
 
 _EXTRA_STATE = "_extra_state"  # the key of what get_extra_state returns
 
@@ -228,6 +228,8 @@ class ModuleState(ModuleTree):
                 f'While copying the parameter named "{key}", expected hotloop.Tensor or Tensor-like object from '
                 f"checkpoint but received {type(value)}"
             )
+        if is_lazy(own) and is_lazy(value):
+            return None
         if own.ndim == 0 and value.shape == (1,):  # scalars were saved so by old versions of PyTorch
             value = value.reshape(())
         if value.shape != own.shape:

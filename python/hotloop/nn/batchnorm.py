@@ -40,7 +40,7 @@ class _Norm(Affine):
         for name in ("running_mean", "running_var"):
             stats = _core.empty(num_features, device=device, dtype=dtype) if track_running_stats else None
             self.register_buffer(name, stats)
-        count = _core.tensor(0, dtype=_core.int64) if track_running_stats else None
+        count = _core.tensor(0, dtype=_core.int64, device=device) if track_running_stats else None
         self.register_buffer("num_batches_tracked", count)
         self.reset_parameters()
 

@@ -6,6 +6,7 @@ Bound straight from C++, but for those that take a function or draw random numbe
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from hotloop import _core
 from hotloop._core import (
@@ -17,6 +18,7 @@ from hotloop._core import (
     cosine_embedding_loss,
     cosine_similarity,
     cross_entropy,
+    ctc_loss,
     elu,
     elu_,
     gaussian_nll_loss,
@@ -92,6 +94,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -120,6 +123,7 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
@@ -227,6 +231,63 @@ def triplet_margin_with_distance_loss(
         far = _core.minimum(far, distance(positive, negative))
     loss = (margin + near - far).clamp_min(0)
     return loss if reduction == "none" else loss.sum() if reduction == "sum" else loss.mean()
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """cross_entropy() of linear().
+
+    Args:
+        input: (N, in_features), or (in_features).
+        linear_weight: (C, ..., in_features).
+        target: classes, or probabilities, as for cross_entropy().
+        linear_bias: (C, ...).
+        weight: (C), of each class.
+        reduction: "mean", "sum" or "none".
+        ignore_index: the target that counts nothing; -100 where left out.
+        label_smoothing: in [0, 1].
+        options: PyTorch's choice of a computation in parts; without effect here.
+    """
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")
+    if linear_weight.ndim < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {linear_weight.ndim}")
+    *outputs, features = linear_weight.shape
+    if input.shape[-1] != features:
+        raise RuntimeError(
+            "expected equal input and linear_weight last dimensions (in_features), got "
+            f"{input.shape[-1]} and {features}, respectively"
+        )
+    if linear_bias is not None and list(linear_bias.shape) != outputs:
+        raise RuntimeError(f"expected linear_bias shape {tuple(outputs)}, got {tuple(linear_bias.shape)}")
+    if len(outputs) > 1 and input.ndim == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, "
+            f"(N, {features}), got unbatched input with shape {tuple(input.shape)}"
+        )
+    shape = [*input.shape[:-1], *outputs]
+    if list(target.shape) == shape and ignore_index is not None:
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    logits = linear(input, linear_weight.reshape(-1, features), bias).reshape(shape)
+    return cross_entropy(
+        logits,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 def softmin(input: Tensor, dim: int, dtype: _core.dtype | None = None) -> Tensor:

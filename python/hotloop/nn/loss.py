@@ -6,8 +6,13 @@ them is given it counts instead.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import Any
+
 from hotloop._core import Tensor
 from hotloop.nn import functional as F
+from hotloop.nn.linear import Linear
 from hotloop.nn.module import Module
 
 
@@ -396,3 +401,98 @@ class MultiLabelSoftMarginLoss(WeightedLoss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """input and target (..., C) -> (), or with reduction "none" (...)."""
         return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
+
+
+class CTCLoss(Loss):
+    """Minus the log-likelihood of labels under all their alignments with longer sequences (Graves et al. 2006).
+
+    Args:
+        blank: the class that stands for no label.
+        reduction: "mean" divides each sample's loss by its number of labels first.
+        zero_infinity: take 0 for the infinite loss, and its gradient, of labels that don't fit into the sequence.
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank = blank
+        self.zero_infinity = zero_infinity
+
+    def forward(
+        self,
+        log_probs: Tensor,
+        targets: Tensor,
+        input_lengths: Tensor | Sequence[int],
+        target_lengths: Tensor | Sequence[int],
+    ) -> Tensor:
+        """log_probs (T, N, C) or (T, C); targets (N, S), or of all samples in a row; lengths (N) -> () or (N)."""
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )
+
+
+class LinearCrossEntropyLoss(WeightedLoss):
+    """A Linear layer and the cross entropy of its outputs.
+
+    Args:
+        in_features: size of the last dimension of the input.
+        num_classes: of the linear layer's outputs.
+        out_features: further dims of the outputs, and of the targets, behind the classes.
+        bias: whether the linear layer has one.
+        reduction: "mean", "sum" or "none".
+        weight: (num_classes,), of each class.
+        ignore_index: the target that counts nothing; -100 where left out.
+        label_smoothing: in [0, 1].
+        options: PyTorch's choice of a computation in parts; without effect here.
+    """
+
+    linear: Linear
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        reduction: str = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: Any = None,
+    ) -> None:
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}")
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
+        super().__init__(weight, reduction=reduction)
+        self.num_classes = num_classes
+        self.out_features = out_features
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+        self.linear = Linear(in_features, math.prod(out_features, start=num_classes), bias, device, dtype)
+        self.options = options
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """input (N, in_features) or (in_features); target as for cross_entropy() -> () or the target's shape."""
+        shape = (self.num_classes, *self.out_features)
+        bias = self.linear.bias
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.reshape(*shape, self.linear.in_features),
+            target,
+            linear_bias=None if bias is None else bias.reshape(shape),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"in_features={self.linear.in_features}, num_classes={self.num_classes}, "
+            f"out_features={self.out_features}, bias={self.linear.bias is not None}, reduction={self.reduction}, "
+            f"ignore_index={self.ignore_index}, label_smoothing={self.label_smoothing}, options={self.options}"
+        )

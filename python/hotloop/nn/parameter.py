@@ -67,5 +67,89 @@ class Buffer(Tensor):
         return "Buffer containing:\n" + super().__repr__()
 
 
+class Uninitialized:
+    """A tensor of a dtype and device whose shape isn't known yet: what a lazy layer owns before its first input."""
+
+    _initialized: type[Tensor]
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Takes a shape, and uninitialised memory; from then on it is a Parameter or Buffer like any other."""
+        tensor: Any = self
+        value = tensor.detach()
+        tensor.data = _core.empty(shape, device=device or value.device, dtype=dtype or value.dtype)
+        tensor.__class__ = self._initialized
+
+    @property
+    def shape(self) -> Any:
+        """Not known yet: raises RuntimeError."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` "
+            "to initialize the parameters before accessing their attributes."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(Uninitialized, Parameter):
+    """A Parameter whose shape isn't known yet.
+
+    Args:
+        requires_grad: whether it will collect a gradient.
+        device, dtype: of its values.
+    """
+
+    _initialized = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
+        data = _core.empty(0, device=device, dtype=dtype)
+        param: UninitializedParameter = _core._make_subclass(cls, data, requires_grad)
+        return param
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedParameter:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, self.device, self.dtype)
+        copied: UninitializedParameter = memo[id(self)]
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self.requires_grad, str(self.device), self.dtype)
+
+
+class UninitializedBuffer(Uninitialized, Buffer):
+    """A Buffer whose shape isn't known yet.
+
+    Args:
+        requires_grad: whether gradients are recorded.
+        device, dtype: of its values.
+        persistent: whether it is part of the module's state dict.
+    """
+
+    _initialized = Buffer
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> UninitializedBuffer:
+        data = _core.empty(0, device=device, dtype=dtype)
+        buffer: UninitializedBuffer = _core._make_subclass(cls, data, requires_grad)
+        buffer.persistent = persistent
+        return buffer
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedBuffer:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, self.device, self.dtype, self.persistent)
+        copied: UninitializedBuffer = memo[id(self)]
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self.requires_grad, str(self.device), self.dtype, self.persistent)
+
+
+def is_lazy(tensor: Any) -> bool:
+    """Whether its shape isn't known yet."""
+    return isinstance(tensor, Uninitialized)
+
+
 def _buffer(cls: type[Buffer], data: Tensor, persistent: bool) -> Buffer:
     return cls(data, persistent=persistent)
