@@ -1,7 +1,7 @@
 // Blocks of a bf16 product around 32 x 32 sums (2 x 2 tile registers).
 //
-// Per pass of columns and block of k, blocks of rows of A stay in L2 while groups of panels of B go by, each packed by
-// the first block of rows that meets it. Where there are few columns, B is packed first and A's rows stream.
+// Per pass of columns and block of k, blocks of rows of A stay in L2 while groups of panels of B go by, each packed while
+// the first block of rows multiplies the one before. Where there are few columns, B is packed first and A's rows stream.
 #pragma once
 
 #include "core/memory.h"
@@ -24,8 +24,8 @@ constexpr int64_t kGroupPanels = 16;
 constexpr int64_t kNearDepth = 512;
 // Bytes of packed B per pass over A.
 constexpr int64_t kTilePassBytes = 8 << 20;
-// Multiply-adds worth another thread: some 10 us on one core.
-constexpr int64_t kTileChunkWork = 8 << 20;
+// From here on lines of out are fetched before they are written: they are not in L2.
+constexpr int64_t kFarOutBytes = 4 << 20;
 
 // Tiles of A: from row to row of a tile, from step to step, and from a tile to the one below it, in bytes.
 struct TilesOfA {
@@ -53,16 +53,65 @@ struct LinesAhead {
   }
 };
 
-// What the next panels, the next tiles of A and this block of out will be read from.
-struct BlockAhead {
+// What is done in the shadow of multiplications, some at each step: the block before is finished, the next panels are
+// packed, and what the next blocks will read is fetched.
+class Chores {
+ public:
+  explicit Chores(const Product<bfloat16_t>& p) : p_(p) {}
+
+  GroupPacking packing;
   LinesAhead panels, rows, out;
-  void fetch() { panels.fetch(), rows.fetch(), out.fetch(); }
+
+  // All of the packing and of the panels ahead within so many steps.
+  void spread(int64_t steps) {
+    panels.spread(steps);
+    pack_units_ = ceil_div(packing.units(), larger<int64_t>(1, steps));
+  }
+  void step() {
+    if (done_ < block_.rows) finish_some();
+    packing.some(pack_units_);
+    panels.fetch(), rows.fetch(), out.fetch();
+  }
+
+  struct Block {
+    int64_t row, column, rows, columns;  // of out
+    const float* sums;
+    int64_t sums_row;
+  };
+  // The block's sums are known: its rows are finished within so many steps, and before the next sums are stored.
+  void finish_later(const Block& block, int64_t steps) {
+    block_ = block;
+    done_ = 0;
+    finish_rows_ = ceil_div(block.rows, larger<int64_t>(1, steps));
+  }
+  void finish_rest() {
+    while (done_ < block_.rows) finish_some();
+  }
+
+ private:
+  void finish_some() {
+    const Block& b = block_;
+    const int64_t count = smaller(finish_rows_, b.rows - done_), row = b.row + done_;
+    const float* from = b.sums + done_ * b.sums_row;
+    done_ += count;
+    if (b.columns != kPanelColumns || !p_.epilogue.plain())
+      return finish(p_.epilogue, row, b.column, count, b.columns, from, b.sums_row, kTileSide, p_.out, p_.out_row);
+    bfloat16_t* to = p_.out + row * p_.out_row + b.column;
+    for (int64_t i = 0; i < count; ++i, to += p_.out_row, from += b.sums_row) {
+      store_as(to, load(from), kTileSide);
+      store_as(to + kTileSide, load(from + kTileSide), kTileSide);
+    }
+  }
+
+  const Product<bfloat16_t>& p_;
+  Block block_{};
+  int64_t done_ = 0, finish_rows_ = 0, pack_units_ = 0;
 };
 
 // sums (16 ROWS, 16 COLUMNS) (+)= tiles of A times a panel of B.
 template <int ROWS, int COLUMNS>
 void multiply_block(TilesOfA a, const char* b, int64_t b_row, int64_t steps, float* sums, int64_t sums_row, bool resume,
-                    BlockAhead& ahead) {
+                    Chores& chores) {
   const int64_t row_bytes = sums_row * 4, tile_bytes = kTileSide * row_bytes;
   char* c = (char*)sums;
   if (resume) {
@@ -78,7 +127,7 @@ void multiply_block(TilesOfA a, const char* b, int64_t b_row, int64_t steps, flo
   }
   const int64_t b_step = kTileSide * b_row;
   for (; steps > 0; --steps, a.a += a.step, b += b_step) {
-    ahead.fetch();
+    chores.step();
     load_tile<4>(a.a, a.row);
     load_tile_once<6>(b, b_row);
     multiply_tiles<0, 4, 6>();
@@ -92,6 +141,7 @@ void multiply_block(TilesOfA a, const char* b, int64_t b_row, int64_t steps, flo
       if constexpr (COLUMNS > 1) multiply_tiles<3, 5, 7>();
     }
   }
+  chores.finish_rest();  // it may lie where these sums will
   store_tile<0>(c, row_bytes);
   if constexpr (COLUMNS > 1) store_tile<1>(c + 64, row_bytes);
   if constexpr (ROWS > 1) store_tile<2>(c + tile_bytes, row_bytes);
@@ -165,23 +215,23 @@ class TileProduct {
   void pack_rows_of_a(char* tiles, int64_t row, int64_t rows) const {
     pack_tiles(tiles, p.a + row * p.a_row + k * p.a_k, p.a_row, p.a_k, rows, depth);
   }
-  void pack_panels(char* packed, int64_t first, int64_t end) const {
+  GroupPacking packing_of(char* packed, int64_t first, int64_t end) const {
     const int64_t column = pass + first * kPanelColumns;
-    pack_group_of_b(packed, panel_bytes(), p, column, smaller((end - first) * kPanelColumns, p.n - column), k, depth);
+    return {packed, panel_bytes(), p, column, smaller((end - first) * kPanelColumns, p.n - column), k, depth};
   }
 
   // Rows [row, row + rows) times panels [first, end), of which `packed` is the first; tiles: the rows, packed, or null.
   void multiply(const char* tiles, int64_t row, int64_t rows, char* packed, int64_t first, int64_t end,
-                const LinesAhead& next_panels) const {
+                Chores& chores) const {
     constexpr decltype(&multiply_block<1, 1>) kMultiply[2][2] = {{multiply_block<1, 1>, multiply_block<1, 2>},
                                                                  {multiply_block<2, 1>, multiply_block<2, 2>}};
     // Sums between the near parts of k; else one panel after the other uses the first.
     alignas(kAlignment) float scratch[kPanelColumns * kPanelColumns * kGroupPanels];
     constexpr int64_t kNearSteps = kNearDepth / kTileDepth;
     const bool parts = steps > kNearSteps;
-    BlockAhead ahead{next_panels, {}, {}};
-    ahead.panels.spread(ceil_div(rows, kPanelColumns) * (end - first) * steps);
-    const bool last = k + depth == p.k;
+    const int64_t all_steps = ceil_div(rows, kPanelColumns) * (end - first) * steps;
+    chores.spread(all_steps);
+    const bool last = k + depth == p.k, far_out = !p.out_transposed && p.m * p.n * 2 >= kFarOutBytes;
     const TileScope scope;
     for (int64_t r = 0; r < rows; r += kPanelColumns) {
       const int64_t count = smaller(kPanelColumns, rows - r);
@@ -189,8 +239,8 @@ class TileProduct {
       if (!tiles) a = {(const char*)(p.a + (row + r) * p.a_row + k), p.a_row * 2, 64, kTileSide * p.a_row * 2};
       if (!tiles && first == 0 && p.a_k == 1 && r + count < rows) {
         const int64_t next = smaller(kPanelColumns, rows - r - count);
-        ahead.rows = {(const char*)(p.a + (row + r + count) * p.a_row + k), p.a_row * 2, depth * 2, next};
-        ahead.rows.spread((end - first) * steps);
+        chores.rows = {(const char*)(p.a + (row + r + count) * p.a_row + k), p.a_row * 2, depth * 2, next};
+        chores.rows.spread((end - first) * steps);
       }
       int64_t near = 0;
       do {
@@ -201,54 +251,51 @@ class TileProduct {
           float* c = sums_row ? sums + (row + r) * sums_row + i * kPanelColumns
                      : parts  ? scratch + (i - first) * kPanelColumns * kPanelColumns
                               : scratch;
-          if (last && near + near_steps == steps && !p.out_transposed) {
-            ahead.out = {(const char*)(p.out + (row + r) * p.out_row + column), p.out_row * 2, 64, count};
-            ahead.out.spread(near_steps);
+          if (far_out && last && near + near_steps == steps) {
+            chores.out = {(const char*)(p.out + (row + r) * p.out_row + column), p.out_row * 2, 64, count};
+            chores.out.spread(near_steps);
           }
           const char* b = (p.packed_b ? place(nullptr, i) : place(packed, i - first)) + near * kTileSide * width * 4;
           kMultiply[count > kTileSide][width > kTileSide](a, b, width * 4, near_steps, c, c_row, k > 0 || near > 0,
-                                                          ahead);
+                                                          chores);
           if (!last || near + near_steps < steps) continue;
           if (p.out_transposed)
             finish_transposed(p.epilogue, row + r, column, count, columns_of(i), c, c_row, p.out, p.out_row);
           else
-            finish(p.epilogue, row + r, column, count, columns_of(i), c, c_row, kTileSide, p.out, p.out_row);
+            chores.finish_later({row + r, column, count, columns_of(i), c, c_row}, smaller(kNearSteps, steps));
         }
         near += near_steps;
         a.a += near_steps * a.step;
       } while (near < steps);
     }
+    chores.finish_rest();
   }
 
-  // What panels [first, end) will be made from, or are.
-  LinesAhead lines_of(int64_t first, int64_t end, const char* packed) const {
-    if (first >= end) return {};
-    if (packed) return {packed, 0, (end - first) * panel_bytes(), 1};
-    const int64_t column = pass + first * kPanelColumns, count = smaller((end - first) * kPanelColumns, p.n - column);
-    const char* b = (const char*)(p.b + k * p.b_k + column * p.b_col);
-    if (p.b_col == 1) return {b, p.b_k * 2, count * 2, depth};
-    if (p.b_k == 1) return {b, p.b_col * 2, depth * 2, count};
-    return {};
+  // What panels [first, end) will be made from, where columns of B lie along k.
+  LinesAhead columns_of_b(int64_t first, int64_t end) const {
+    const int64_t column = pass + first * kPanelColumns;
+    return {(const char*)(p.b + k + column * p.b_col), p.b_col * 2, depth * 2,
+            smaller((end - first) * kPanelColumns, p.n - column)};
   }
 
   // Few columns: B is packed, then each chunk takes its rows.
   void stream_rows() const {
     Workspace shared(p.packed_b ? 0 : size_t(panels * panel_bytes()));
     char* packed = static_cast<char*>(shared.data());
-    if (!p.packed_b) pack_panels(packed, 0, panels);
+    if (!p.packed_b) packing_of(packed, 0, panels).rest();
     in_chunks(ceil_div(p.m, block_rows), 1, [&](int64_t block, int64_t) {
       const int64_t row = block * block_rows, rows = smaller(block_rows, p.m - row);
       const int64_t in_place = a_in_place() ? rows / kTileSide * kTileSide : 0;
       const int64_t next = smaller(block_rows, p.m - row - rows);
-      LinesAhead ahead;
+      Chores chores(p);
       if (next > 0 && p.a_k == 1)
-        ahead = {(const char*)(p.a + (row + rows) * p.a_row + k), p.a_row * 2, depth * 2, next};
-      if (in_place > 0) multiply(nullptr, row, in_place, packed, 0, panels, ahead);
+        chores.panels = {(const char*)(p.a + (row + rows) * p.a_row + k), p.a_row * 2, depth * 2, next};
+      if (in_place > 0) multiply(nullptr, row, in_place, packed, 0, panels, chores);
       if (in_place == rows) return;
       Workspace room(size_t(whole_blocks(rows - in_place) * steps * 64));
       char* tiles = static_cast<char*>(room.data());
       pack_rows_of_a(tiles, row + in_place, rows - in_place);
-      multiply(tiles, row + in_place, rows - in_place, packed, 0, panels, ahead);
+      multiply(tiles, row + in_place, rows - in_place, packed, 0, panels, chores);
     });
   }
 
@@ -267,16 +314,26 @@ class TileProduct {
         const int64_t first = chunk * pack_group;
         pack_rows_of_a(tiles + first * steps * 64, row + first, smaller(pack_group, rows - first));
       });
-      in_chunks(panels, group, [&](int64_t first, int64_t end) {
-        Workspace own(p.packed_b || share ? 0 : size_t((end - first) * panel_bytes()));
+      const bool pack = !p.packed_b && row == 0;
+      // Groups one after the other, each packed while the one before is multiplied.
+      const int64_t span = num_threads() == 1 ? panels : group;
+      in_chunks(panels, span, [&](int64_t from, int64_t to) {
+        Workspace own(p.packed_b || share ? 0 : size_t(2 * group * panel_bytes()));
         const auto packed_at = [&](int64_t panel) {
-          return share ? static_cast<char*>(shared.data()) + panel * panel_bytes() : static_cast<char*>(own.data());
+          if (p.packed_b) return place(nullptr, panel);
+          if (share) return static_cast<char*>(shared.data()) + panel * panel_bytes();
+          return static_cast<char*>(own.data()) + (panel - from) / group % 2 * group * panel_bytes();
         };
-        const bool pack = !p.packed_b && row == 0;
-        if (pack) pack_panels(packed_at(first), first, end);
-        const char* next = pack ? nullptr : p.packed_b ? place(nullptr, end) : packed_at(end);
-        multiply(pack_a ? tiles : nullptr, row, rows, packed_at(first), first, end,
-                 lines_of(end, smaller(end + group, panels), next));
+        if (pack) packing_of(packed_at(from), from, smaller(from + group, to)).rest();
+        for (int64_t first = from; first < to; first += group) {
+          const int64_t end = smaller(first + group, to), next = smaller(end + group, to);
+          Chores chores(p);
+          if (end < next && pack) chores.packing = packing_of(packed_at(end), end, next);
+          if (end < next && pack && p.b_k == 1) chores.panels = columns_of_b(end, next);
+          if (end < next && !pack) chores.panels = {packed_at(end), 0, (next - end) * panel_bytes(), 1};
+          multiply(pack_a ? tiles : nullptr, row, rows, packed_at(first), first, end, chores);
+          if (end < next && pack) chores.packing.rest();
+        }
       });
     }
   }

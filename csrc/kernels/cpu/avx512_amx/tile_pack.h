@@ -75,35 +75,61 @@ inline void pack_tiles(char* to, const bfloat16_t* a, int64_t a_row, int64_t a_k
   }
 }
 
-// Packs `columns` columns of B from `column` on, over a range of k, into panels `panel_bytes` apart.
-inline void pack_group_of_b(char* to, int64_t panel_bytes, const Product<bfloat16_t>& p, int64_t column,
-                            int64_t columns, int64_t k, int64_t depth) {
-  constexpr int64_t kRowAhead = 16;  // rows of B fetched ahead of those being copied
-  const bfloat16_t* b = p.b + k * p.b_k + column * p.b_col;
-  const int64_t whole = p.b_col == 1 ? columns / kPanelColumns : 0, pairs = (depth + 1) / 2;
-  // Row by row, so that memory is read in runs.
-  for (int64_t q = 0; q < depth / 2; ++q) {
-    const bfloat16_t* row = b + 2 * q * p.b_k;
-    for (int64_t i = 0; i < whole; ++i) {
-      const bfloat16_t* from = row + i * kPanelColumns;
-      __builtin_prefetch(from + kRowAhead * p.b_k);
-      __builtin_prefetch(from + (kRowAhead + 1) * p.b_k);
+// Packs `columns` columns of B from `column` on, over a range of k, into panels `panel_bytes` apart: bit by bit, in the
+// shadow of multiplications, or all at once.
+class GroupPacking {
+ public:
+  GroupPacking() = default;
+  GroupPacking(char* to, int64_t panel_bytes, const Product<bfloat16_t>& p, int64_t column, int64_t columns, int64_t k,
+               int64_t depth)
+      : to_(to),
+        panel_bytes_(panel_bytes),
+        b_(p.b + k * p.b_k + column * p.b_col),
+        b_k_(p.b_k),
+        b_col_(p.b_col),
+        columns_(columns),
+        depth_(depth),
+        whole_(p.b_col == 1 ? columns / kPanelColumns : 0),
+        units_(whole_ * (depth / 2)) {}
+
+  int64_t units() const { return units_; }
+  // The next units: two rows of B of the width of a panel. Row by row, so that memory is read in runs.
+  void some(int64_t units) {
+    constexpr int64_t kRowAhead = 16;  // rows of B fetched ahead of those being copied
+    for (; units > 0 && units_ > 0; --units, --units_) {
+      const bfloat16_t* from = b_ + 2 * pair_ * b_k_ + panel_ * kPanelColumns;
+      __builtin_prefetch(from + kRowAhead * b_k_);
+      __builtin_prefetch(from + (kRowAhead + 1) * b_k_);
       u32v low, high;
-      load_two_columns(from, p.b_k, low, high);
-      Pair* pair = (Pair*)(to + i * panel_bytes) + q * kPanelColumns;
+      load_two_columns(from, b_k_, low, high);
+      Pair* pair = (Pair*)(to_ + panel_ * panel_bytes_) + pair_ * kPanelColumns;
       store(pair, low);
       store(pair + kTileSide, high);
+      if (++panel_ == whole_) panel_ = 0, ++pair_;
     }
   }
-  for (int64_t i = 0; i * kPanelColumns < columns; ++i) {
-    const int64_t left = smaller(kPanelColumns, columns - i * kPanelColumns), width = panel_width(left);
-    Pair* panel = (Pair*)(to + i * panel_bytes);
-    const int64_t done = i < whole ? depth / 2 : 0;
-    pack_panel(panel + done * width, width, b + 2 * done * p.b_k + i * kPanelColumns * p.b_col, p.b_k, p.b_col,
-               depth - 2 * done, left);
-    __builtin_memset(panel + pairs * width, 0, size_t((steps_of(depth) * kTileSide - pairs) * width * 4));
+  // What is left, and the edges.
+  void rest() {
+    some(units_);
+    const int64_t pairs = (depth_ + 1) / 2;
+    for (int64_t i = 0; i * kPanelColumns < columns_; ++i) {
+      const int64_t left = smaller(kPanelColumns, columns_ - i * kPanelColumns), width = panel_width(left);
+      Pair* panel = (Pair*)(to_ + i * panel_bytes_);
+      const int64_t done = i < whole_ ? depth_ / 2 : 0;
+      pack_panel(panel + done * width, width, b_ + 2 * done * b_k_ + i * kPanelColumns * b_col_, b_k_, b_col_,
+                 depth_ - 2 * done, left);
+      __builtin_memset(panel + pairs * width, 0, size_t((steps_of(depth_) * kTileSide - pairs) * width * 4));
+    }
+    columns_ = 0;
   }
-}
+
+ private:
+  char* to_ = nullptr;
+  int64_t panel_bytes_ = 0;
+  const bfloat16_t* b_ = nullptr;
+  int64_t b_k_ = 0, b_col_ = 0, columns_ = 0, depth_ = 0;
+  int64_t whole_ = 0, units_ = 0, pair_ = 0, panel_ = 0;
+};
 
 // All of B once: vectors of 16 columns, each panel over all steps.
 inline void pack_panels_of_b(const PackArgs& args) {
@@ -116,7 +142,7 @@ inline void pack_panels_of_b(const PackArgs& args) {
   for_chunks((args.n + kPanelColumns - 1) / kPanelColumns, [&](int64_t panel) {
     const int64_t column = panel * kPanelColumns, columns = smaller(kPanelColumns, args.n - column);
     char* to = static_cast<char*>(args.packed) + column / kTileSide * steps * kTileBytes;
-    pack_group_of_b(to, 2 * steps * kTileBytes, p, column, columns, 0, args.k);
+    GroupPacking(to, 2 * steps * kTileBytes, p, column, columns, 0, args.k).rest();
   });
 }
 
