@@ -16,6 +16,11 @@ namespace hotloop::HOTLOOP_ISA {
 // Steps of k of one block: a panel of B, 48 columns of f32, is then 384 KB, and 8 rows of A fit L1 twice.
 template <class O>
 constexpr int64_t kBlockDepth = 8192 / sizeof(O);
+// Of products of few rows, whose sums are soon continued: rows of B some KB apart share so few sets of L2 that a deeper
+// panel and the next one, fetched meanwhile, would throw each other out.
+template <class O>
+constexpr int64_t kFewRowsDepth = kBlockDepth<O> / 8;
+constexpr int64_t kFewRows = 128;
 // Bytes of A of one block: beside a panel of B in an L2 of 1 MB.
 constexpr int64_t kBlockBytes = 384 << 10;
 // Bytes of A with adjacent rows that tiles read in place: a line a step, of which one uses a part.
@@ -183,7 +188,7 @@ Ahead next_panel(const Product<S>& p, const Block<O>& w, int64_t v, int64_t step
   constexpr int64_t kLine = 64, L = kLanes<O>;
   constexpr int64_t kPanelLines = kTileVectors * kVectorBytes / kLine;  // a step
   if (w.b_side == BSide::packed) return {(const char*)(w.b + v * L * steps), kLine, steps * kLine, kPanelLines};
-  if (w.b_side == BSide::in_place || w.b_side == BSide::packed_by_tile) return {};
+  if (w.b_side == BSide::in_place) return {};
   const S* b = p.b + w.k * p.b_k + (w.pass + v) * L * p.b_col;
   const int64_t row_bytes = p.b_k * kStep<O> * int64_t(sizeof(S));
   if (p.b_col == 1)
@@ -235,10 +240,10 @@ void run_block(const Product<S>& p, const Block<O>& w) {
     int64_t held = 0;
     for (int64_t r = 0, rows; r < w.rows; r += rows) {
       rows = next_piece(w.rows - r, kTileRows);
-      t.ahead = next.tiles > 0 ? next.line : static_cast<const char*>(t.b);
-      t.ahead_step = next.tiles > 0 ? next.step : 0;
-      next.line += next.tile_step;
-      --next.tiles;
+      const bool fetches = next.tiles > 0 && !(packing && r == 0);
+      t.ahead = fetches ? next.line : static_cast<const char*>(t.b);
+      t.ahead_step = fetches ? next.step : 0;
+      if (fetches) next.line += next.tile_step, --next.tiles;
       t.a = w.a_packed ? w.a + r * steps : w.a + r * w.a_row;
       t.a_row = w.a_row;
       t.a_k = w.a_packed ? rows : w.a_k;
@@ -333,21 +338,25 @@ void small_product(const Product<S>& p) {
 template <class S, class O = Compute<S>>
 void blocked_product(const Product<S>& p) {
   using T = Sum<O>;
-  constexpr int64_t L = kLanes<O>, kDepth = kBlockDepth<O> * kStep<O>;
+  constexpr int64_t L = kLanes<O>;
   if (better_transposed(p, 2 * kTileRows)) return blocked_product<S, O>(transposed(p));
+  // Packed before, B is in blocks of the greater depth.
+  const bool few_rows = p.m <= kFewRows && !p.packed_b;
+  const int64_t most_depth = (few_rows ? kFewRowsDepth<O> : kBlockDepth<O>)*kStep<O>;
   const bool plain = __is_same(S, T) && p.epilogue.plain() && !p.out_transposed;
-  const bool many = p.k > kDepth;
+  const bool many = p.k > most_depth;
   const InPlace<O> in_place = a_in_place<O>(p);
   const bool pack_a = !in_place.a || (in_place.step != 1 && p.m * p.k * int64_t(sizeof(S)) > kAdjacentBytes);
   const int64_t all_vectors = vectors_of<O>(p.n);
   // An even cut of the rows into blocks, in whole tiles, and of the blocks into passes.
-  const int64_t step_bytes = larger<int64_t>(1, ceil_div(smaller(p.k, kDepth), kStep<O>)) * int64_t(sizeof(O));
+  const int64_t step_bytes = larger<int64_t>(1, ceil_div(smaller(p.k, most_depth), kStep<O>)) * int64_t(sizeof(O));
   const int64_t most_rows = larger<int64_t>(4 * kTileRows, kBlockBytes / step_bytes);
   const int64_t block_rows = ceil_div(ceil_div(p.m, ceil_div(p.m, most_rows)), kTileRows) * kTileRows;
   const int64_t pass_rows = pack_a ? larger<int64_t>(1, kPassBytes / (step_bytes * block_rows)) * block_rows : p.m;
 
   const bool shallow = p.k <= kShallowDepth && !pack_a && !p.packed_b && all_vectors > kPassVectors<O>;
-  const int64_t pass_vectors = shallow ? kPassVectors<O> * (kDepth / kShallowDepth) : kPassVectors<O>;
+  const int64_t pass_vectors =
+      shallow ? kPassVectors<O> * (kBlockDepth<O> * kStep<O> / kShallowDepth) : kPassVectors<O>;
 
   for (int64_t pass = 0; pass < all_vectors; pass += pass_vectors) {
     const int64_t vectors = smaller(pass_vectors, all_vectors - pass);
@@ -355,7 +364,7 @@ void blocked_product(const Product<S>& p) {
     Workspace sums(many && !plain ? size_t(p.m * width) * sizeof(T) : 0);
     int64_t k = 0;
     do {
-      const int64_t depth = smaller(kDepth, p.k - k), steps = ceil_div(depth, kStep<O>);
+      const int64_t depth = smaller(most_depth, p.k - k), steps = ceil_div(depth, kStep<O>);
       const bool by_tile = p.b_col == 1 && p.m >= 2 * kTileRows && !p.packed_b;
       const bool share_b = (p.m > block_rows || shallow) && !p.packed_b, own_panel = !share_b && !p.packed_b;
       Workspace shared_b(share_b ? size_t(width * steps) * sizeof(O) : 0);
