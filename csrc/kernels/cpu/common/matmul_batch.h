@@ -15,7 +15,19 @@ void run_batch(const MatmulArgs& args) {
   const bool by_batch = count > 1 && work < 4 * kChunkWork && count * work >= 4 * kChunkWork;
   const int64_t group = by_batch ? ceil_div(kChunkWork, work) : count;
   const auto body = [&](int64_t chunk) {
-    for (int64_t i = chunk * group, end = smaller(count, i + group); i < end; ++i) PRODUCT(product_of<S>(args, i));
+    const int64_t end = smaller(count, (chunk + 1) * group);
+    Product<S> next = product_of<S>(args, chunk * group);
+    for (int64_t i = chunk * group; i < end; ++i) {
+      Product<S> p = next;
+      if (i + 1 < end) {
+        next = product_of<S>(args, i + 1);
+        // An operand with gaps, or that stays, is at most fetched in vain.
+        if (next.a != p.a) p.next_a = {(const char*)next.a, p.m * p.k * int64_t(sizeof(S))};
+        if (next.b != p.b) p.next_b = {(const char*)next.b, p.k * p.n * int64_t(sizeof(S))};
+        p.next_out = {(const char*)next.out, p.m * p.n * int64_t(sizeof(S))};
+      }
+      PRODUCT(p);
+    }
   };
   if (by_batch)
     for_chunks(ceil_div(count, group), body);

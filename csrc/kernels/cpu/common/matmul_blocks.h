@@ -176,7 +176,7 @@ struct Block {
   bool plain;  // tiles go straight to out
 };
 
-// Lines to fetch while the tiles of a panel run: one a step of k, for the first `tiles` tiles.
+// Lines to fetch while tiles run: one a step of k, for the first `tiles` tiles.
 struct Ahead {
   const char* line;
   int64_t step, tile_step, tiles;  // bytes from step to step and from tile to tile
@@ -198,6 +198,10 @@ Ahead next_panel(const Product<S>& p, const Block<O>& w, int64_t v, int64_t step
   return {};
 }
 
+inline Ahead lines_of(Run run, int64_t steps) {
+  return {run.begin, 64, 64 * steps, ceil_div(run.bytes, 64 * larger<int64_t>(1, steps))};
+}
+
 template <class S, class O>
 void run_block(const Product<S>& p, const Block<O>& w) {
   using T = Sum<O>;
@@ -215,6 +219,9 @@ void run_block(const Product<S>& p, const Block<O>& w) {
   t.rounded_row = p.out_row;
   const bool rounded = __is_same(O, Pair) && last_block && p.epilogue.plain() && !p.out_transposed;
   const bool adjacent = w.a_packed || w.a_row == 1;
+  // After a block's own panels, what the batch's next product will read and write.
+  Ahead next_product[] = {lines_of(p.next_b, steps), lines_of(p.next_a, steps), lines_of(p.next_out, steps)};
+  Ahead *queue = next_product, *const last_queued = next_product + 2;
   for (int64_t i = w.first; i < w.last; ++i) {
     const int64_t v = piece_begin(i, panels, w.pass_vectors, kTileVectors);
     const int64_t nv = piece_begin(i + 1, panels, w.pass_vectors, kTileVectors) - v;
@@ -236,10 +243,12 @@ void run_block(const Product<S>& p, const Block<O>& w) {
     }
     if (w.b_side == BSide::packed_first) pack_panel_of_b(packed, p, w.pass + v, nv, w.k, w.depth);
     const TileFunction<O>* tiles = tile_functions<O>(adjacent, masked, int(nv));
-    Ahead next = i + 1 < w.last ? next_panel(p, w, v + nv, steps) : Ahead{};
+    Ahead panel = i + 1 < w.last ? next_panel(p, w, v + nv, steps) : Ahead{};
     int64_t held = 0;
     for (int64_t r = 0, rows; r < w.rows; r += rows) {
       rows = next_piece(w.rows - r, kTileRows);
+      while (queue->tiles <= 0 && queue < last_queued) ++queue;
+      Ahead& next = panel.tiles > 0 ? panel : *queue;
       const bool fetches = next.tiles > 0 && !(packing && r == 0);
       t.ahead = fetches ? next.line : static_cast<const char*>(t.b);
       t.ahead_step = fetches ? next.step : 0;

@@ -5,6 +5,12 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
+// Memory without gaps.
+struct Run {
+  const char* begin;
+  int64_t bytes;
+};
+
 template <class S>
 struct Product {
   int64_t m, n, k;
@@ -16,7 +22,8 @@ struct Product {
   S* out;
   int64_t out_row;
   Epilogue<S> epilogue;
-  bool out_transposed = false;  // out_row leads from column to column of the product
+  Run next_a{}, next_b{}, next_out{};  // of the batch's next product, to be fetched meanwhile
+  bool out_transposed = false;         // out_row leads from column to column of the product
 };
 
 inline int64_t batch_size(const MatmulArgs& args) {
