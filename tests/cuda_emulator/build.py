@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "csrc"
 HERE = Path(__file__).resolve().parent
 
-# Of core, what the emulator and launches need.
+# Of core, what the emulator and launches need; and what core/gpu.h does, for kernels that take scratch memory.
 CORE = ("parallel", "error", "half", "cpu_count")
+RUNTIME = ("gpu", "capture", "pinned", "random", "host_lock", "memory")
 FLAGS = ("-std=gnu++20", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fwrapv")
 
 
@@ -35,6 +36,7 @@ class Build:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._emulator: list[Path] | None = None
+        self._runtime: list[Path] | None = None
 
     def compile(self, source: Path, *, kernel: bool = False, first: Path | None = None) -> Path:
         """One object; headers below ``first`` are taken instead of those of the tree."""
@@ -51,13 +53,21 @@ class Build:
             self._emulator = self.compile_all([*sources, *(CSRC / "core" / f"{name}.cpp" for name in CORE)])
         return self._emulator
 
+    def runtime(self) -> list[Path]:
+        if self._runtime is None:
+            driver = CSRC / "kernels/cuda/emulator/driver.cpp"
+            self._runtime = self.compile_all([driver, *(CSRC / "core" / f"{name}.cpp" for name in RUNTIME)])
+        return self._runtime
+
     def compile_all(self, sources: list[Path], *, kernel: bool = False) -> list[Path]:
         with ThreadPoolExecutor(cpu_count()) as pool:
             return list(pool.map(lambda source: self.compile(source, kernel=kernel), sources))
 
-    def link(self, name: str, objects: list[Path]) -> Path:
+    def link(self, name: str, objects: list[Path], *, runtime: bool = False) -> Path:
         out = self.folder / name
-        self._run("g++", *objects, *self.emulator(), "-o", out, "-lpthread", "-ldl")
+        self._run(
+            "g++", *objects, *(self.runtime() if runtime else ()), *self.emulator(), "-o", out, "-lpthread", "-ldl"
+        )
         return out
 
     @staticmethod

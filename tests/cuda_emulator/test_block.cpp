@@ -31,6 +31,18 @@ __global__ void reduce_and_scan_often(int64_t* out) {
   out[threadIdx.x] = sum + total;
 }
 
+__global__ void reduce_often(int64_t* out) {
+  int64_t sum = threadIdx.x;
+  for (int i = 0; i < 4; ++i) sum = block_reduce<kThreads>(sum + threadIdx.x, Add{}, int64_t(0)) % 1000;
+  out[threadIdx.x] = sum;
+}
+
+__global__ void scan_often(int64_t* out) {
+  int64_t sum = threadIdx.x, total;
+  for (int i = 0; i < 4; ++i) sum = block_exclusive_scan<kThreads>(sum % 97, Add{}, int64_t(0), total);
+  out[threadIdx.x] = sum;
+}
+
 struct Moments {
   double count, sum, squares;
 };
@@ -112,6 +124,32 @@ TEST(block, one_call_after_another) {
       for (int64_t t = 0; t < kThreads; ++t) sums[size_t(t)] = sum % 1000 + t * (t - 1) / 2;
     }
     for (int64_t t = 0; t < kThreads; ++t) CHECK_EQUAL(out[t], sums[size_t(t)] + 255 * 128);
+  });
+}
+
+TEST(block, the_same_call_again) {
+  emulated::under_each_schedule([] {
+    Array<int64_t> out(kThreads);
+    launch(nullptr, 1, kThreads, 0, reduce_often, out.data());
+    int64_t common = 0;
+    for (int i = 0; i < 4; ++i) {
+      int64_t sum = 0;
+      for (int64_t t = 0; t < kThreads; ++t) sum += (i == 0 ? t : common) + t;
+      common = sum % 1000;
+    }
+    for (int64_t t = 0; t < kThreads; ++t) CHECK_EQUAL(out[t], common);
+    launch(nullptr, 1, kThreads, 0, scan_often, out.data());
+    std::vector<int64_t> wanted(kThreads);
+    for (int64_t t = 0; t < kThreads; ++t) wanted[size_t(t)] = t;
+    for (int i = 0; i < 4; ++i) {
+      int64_t sum = 0;
+      for (int64_t& value : wanted) {
+        const int64_t own = value % 97;
+        value = sum;
+        sum += own;
+      }
+    }
+    for (int64_t t = 0; t < kThreads; ++t) CHECK_EQUAL(out[t], wanted[size_t(t)]);
   });
 }
 

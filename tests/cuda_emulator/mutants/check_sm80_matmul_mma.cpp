@@ -1,0 +1,19 @@
+// Judges the library's product on the tensor cores.
+#include "check_sm80_matmul.h"
+#include "core/half.h"
+
+namespace hotloop::sm80 {
+void matmul_mma(const MatmulArgs& args, void* stream);
+}
+
+int main() {
+  using hotloop::half_t;
+  std::vector<std::function<bool()>> cases;
+  for (const mutants::MatmulCase& c : mutants::matmul_cases(32, 32))
+    cases.push_back([c] {
+      return mutants::is_right<half_t>(
+          c, hotloop::DType::f16, hotloop::sm80::matmul_mma, [](double x) { return hotloop::to_half(float(x)); },
+          [](half_t x) { return double(hotloop::to_float(x)); });
+    });
+  return mutants::run(cases);
+}
