@@ -449,9 +449,11 @@ from hotloop._core import (
     zeros,
     zeros_like,
 )
-from hotloop._limits import finfo, iinfo
-from hotloop._print import set_printoptions
-from hotloop.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+if TYPE_CHECKING:  # loaded when first used, as others below
+    from hotloop._limits import finfo, iinfo
+    from hotloop._print import set_printoptions
+    from hotloop.autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 __version__: str = _core.build_info()["version"]
 
@@ -484,6 +486,9 @@ _LAZY_MODULES = (
     "utils",
 )
 _LAZY_NAMES = {
+    **dict.fromkeys(("finfo", "iinfo"), "hotloop._limits"),
+    "set_printoptions": "hotloop._print",
+    **dict.fromkeys(("enable_grad", "inference_mode", "no_grad", "set_grad_enabled"), "hotloop.autograd"),
     "CorruptFileError": "hotloop.serialization",
     "load": "hotloop.serialization",
     "profile": "hotloop.profiler",
