@@ -159,6 +159,9 @@ inline void in_chunks(int64_t count, int64_t group, const F& body) {
   for_chunks(chunks, [&](int64_t chunk) { body(chunk * group, smaller(count, (chunk + 1) * group)); });
 }
 
+// Multiply-adds of a product worth threads: some 10 us on one core.
+constexpr int64_t kTileThreadsWork = 16 << 20;
+
 inline int64_t whole_blocks(int64_t rows) { return ceil_div(rows, 2 * kTileSide) * 2 * kTileSide; }
 
 class TileProduct {
@@ -316,7 +319,8 @@ class TileProduct {
       });
       const bool pack = !p.packed_b && row == 0;
       // Groups one after the other, each packed while the one before is multiplied.
-      const int64_t span = num_threads() == 1 ? panels : group;
+      const bool threads = num_threads() > 1 && rows * columns * depth >= kTileThreadsWork;
+      const int64_t span = threads ? smaller(group, ceil_div(panels, 4 * num_threads())) : panels;
       in_chunks(panels, span, [&](int64_t from, int64_t to) {
         Workspace own(p.packed_b || share ? 0 : size_t(2 * group * panel_bytes()));
         const auto packed_at = [&](int64_t panel) {
