@@ -11,6 +11,8 @@ import hotloop
 from hotloop import nn
 from hotloop.nn import functional as F
 
+pytestmark = pytest.mark.every_device
+
 
 @pytest.fixture
 def torch() -> Any:
@@ -20,7 +22,7 @@ def torch() -> Any:
 def twins(torch: Any, name: str, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     mine, theirs = (getattr(lib.nn, name)(*args, **kwargs).double() for lib in (hotloop, torch))
     assert list(mine.state_dict()) == list(theirs.state_dict())
-    mine.load_state_dict({k: hotloop.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
+    mine.load_state_dict({k: hotloop.tensor(v.numpy(force=True)) for k, v in theirs.state_dict().items()})
     return mine, theirs
 
 
@@ -35,10 +37,13 @@ def test_adaptive_softmax_is_pytorchs(torch: Any, rows: int | None, head_bias: b
     for module, lib in ((mine, hotloop), (theirs, torch)):
         output, loss = module(lib.tensor(x), lib.tensor(target))
         loss.backward()
-        grads = [np.zeros(1) if p.grad is None else p.grad.numpy() for p in module.parameters()]
-        results.append([output.detach().numpy(), loss.item(), *grads])
+        grads = [np.zeros(1) if p.grad is None else p.grad.numpy(force=True) for p in module.parameters()]
+        results.append([output.detach().numpy(force=True), loss.item(), *grads])
         if rows:
-            results[-1] += [module.log_prob(lib.tensor(x)).detach().numpy(), module.predict(lib.tensor(x)).numpy()]
+            results[-1] += [
+                module.log_prob(lib.tensor(x)).detach().numpy(force=True),
+                module.predict(lib.tensor(x)).numpy(force=True),
+            ]
     for got, wanted in zip(*results, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-12)
 
@@ -47,12 +52,12 @@ def test_adaptive_softmax_sums_to_one() -> None:
     layer = nn.AdaptiveLogSoftmaxWithLoss(8, 12, [3, 7], 2.0)
     x = hotloop.randn(5, 8)
     log_prob = layer.log_prob(x)
-    np.testing.assert_allclose(log_prob.exp().sum(1).detach().numpy(), 1, rtol=1e-5)
+    np.testing.assert_allclose(log_prob.exp().sum(1).detach().numpy(force=True), 1, rtol=1e-5)
     assert layer.predict(x).tolist() == log_prob.argmax(1).tolist()
     target = hotloop.tensor([0, 3, 6, 7, 11])
     got = layer(x, target)
     wanted = log_prob.gather(1, target.unsqueeze(1)).squeeze(1)
-    np.testing.assert_allclose(got.output.detach().numpy(), wanted.detach().numpy(), rtol=1e-5)
+    np.testing.assert_allclose(got.output.detach().numpy(force=True), wanted.detach().numpy(force=True), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +106,8 @@ def test_linear_cross_entropy_is_pytorchs(torch: Any, reduction: str, bias: bool
         for module, lib in ((mine, hotloop), (theirs, torch)):
             losses.append(module(lib.tensor(x), lib.tensor(target)))
             losses[-1].sum().backward()
-        np.testing.assert_allclose(losses[0].detach().numpy(), losses[1].detach().numpy(), rtol=1e-10)
+        np.testing.assert_allclose(
+            losses[0].detach().numpy(force=True), losses[1].detach().numpy(force=True), rtol=1e-10
+        )
         for got, wanted in zip(mine.parameters(), theirs.parameters(), strict=True):
-            np.testing.assert_allclose(got.grad.numpy(), wanted.grad.numpy(), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(got.grad.numpy(force=True), wanted.grad.numpy(force=True), rtol=1e-9, atol=1e-12)

@@ -11,6 +11,8 @@ import pytest
 import hotloop
 from hotloop import nn
 
+pytestmark = pytest.mark.every_device
+
 
 def test_a_lazy_linear_becomes_linear() -> None:
     layer = nn.LazyLinear(4)

@@ -13,6 +13,8 @@ import hotloop
 from hotloop import Tensor, nn
 from hotloop.nn.utils import parametrizations, parametrize
 
+pytestmark = pytest.mark.every_device
+
 
 class Symmetric(nn.Module):
     """The upper triangle and its mirror image."""
@@ -185,7 +187,7 @@ def peers(kind: str, **options: Any) -> tuple[Any, Any, Any]:
         made.append(getattr(utils, kind.split()[1])(lib.nn.Linear(4, 3).double(), **options))
     mine, theirs = made
     assert list(mine.state_dict()) == list(theirs.state_dict())
-    mine.load_state_dict({k: hotloop.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
+    mine.load_state_dict({k: hotloop.tensor(v.numpy(force=True)) for k, v in theirs.state_dict().items()})
     return mine, theirs, torch
 
 
@@ -214,15 +216,17 @@ def test_normed_weights_are_pytorchs(kind: str, options: dict[str, Any], trainin
         for _ in range(2):
             (module(lib.tensor(x)) ** 2).sum().backward()
     for (name, got), (_, wanted) in zip(mine.named_parameters(), theirs.named_parameters(), strict=True):
-        np.testing.assert_allclose(got.grad.numpy(), wanted.grad.numpy(), rtol=1e-9, atol=1e-11, err_msg=name)
+        np.testing.assert_allclose(
+            got.grad.numpy(force=True), wanted.grad.numpy(force=True), rtol=1e-9, atol=1e-11, err_msg=name
+        )
     for (name, got), (_, wanted) in zip(mine.named_buffers(), theirs.named_buffers(), strict=True):
-        np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-9, err_msg=name)
+        np.testing.assert_allclose(got.numpy(force=True), wanted.numpy(force=True), rtol=1e-9, err_msg=name)
 
 
 def test_a_spectral_norm_is_one() -> None:
     layer = parametrizations.spectral_norm(nn.Linear(6, 5), n_power_iterations=30)
     layer(hotloop.ones(1, 6))
-    assert abs(np.linalg.norm(layer.weight.detach().numpy(), 2) - 1) < 1e-4
+    assert abs(np.linalg.norm(layer.weight.detach().numpy(force=True), 2) - 1) < 1e-4
 
 
 @pytest.mark.parametrize("kind", ["weight_norm", "spectral_norm"])
@@ -232,7 +236,7 @@ def test_removing_hooks_keeps_the_weight(kind: str) -> None:
     before = layer.weight.detach().clone()
     getattr(nn.utils, f"remove_{kind}")(layer)
     assert sorted(layer.state_dict()) == ["bias", "weight"]
-    np.testing.assert_allclose(layer.weight.detach().numpy(), before.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(layer.weight.detach().numpy(force=True), before.numpy(force=True), rtol=1e-6)
 
 
 def test_the_state_of_an_old_weight_norm_is_taken() -> None:
