@@ -250,13 +250,14 @@ def test_sizes_that_broadcast_are_warned_of() -> None:
 
 def test_refusals() -> None:
     x, i = hotloop.zeros(2, 3), hotloop.tensor([0, 1])
+    host = hotloop.zeros(2, 3, device="cpu")  # values are asked there alone: a GPU would be waited for
     for call, error, message in [
         (lambda: F.mse_loss(x, x, weight=hotloop.ones(3)), ValueError, "Weights and input must have the same size"),
         (lambda: F.smooth_l1_loss(x, x, beta=-1.0), RuntimeError, "does not support negative values for beta"),
         (lambda: F.huber_loss(x, x, delta=0.0), RuntimeError, "does not support non-positive values for delta"),
         (lambda: F.binary_cross_entropy(x, x[0]), ValueError, "must be the same as input size"),
-        (lambda: F.binary_cross_entropy(x + 2, x), RuntimeError, "input should be between 0 and 1, got 2 to 2"),
-        (lambda: F.gaussian_nll_loss(x, x, x - 1), ValueError, "var has negative entry"),
+        (lambda: F.binary_cross_entropy(host + 2, host), RuntimeError, "input should be between 0 and 1, got 2 to 2"),
+        (lambda: F.gaussian_nll_loss(host, host, host - 1), ValueError, "var has negative entry"),
         (lambda: F.gaussian_nll_loss(x, x, hotloop.ones(2, 2)), ValueError, "var is of incorrect size"),
         (lambda: F.margin_ranking_loss(x, x, x[0]), RuntimeError, "All input tensors should have same dimension"),
         (lambda: F.cosine_embedding_loss(x, x, x), RuntimeError, "0D or 1D target tensor expected"),
