@@ -95,6 +95,8 @@ _RANGES: dict[str, _Ranges] = {
     "lgamma": ((0.1, 20.0),),
     "digamma": ((2.0, 20.0),),
     "polygamma": ((0.1, 20.0),),
+    **dict.fromkeys(("bessel_y0", "bessel_y1", "modified_bessel_k0", "modified_bessel_k1"), ((0.1, 8.0),)),
+    **dict.fromkeys(("scaled_modified_bessel_k0", "scaled_modified_bessel_k1"), ((0.1, 8.0),)),
     "clamp_min_through": ((0.5, 3.0),),
     "hardswish_backward": ((0.5, 2.0), (-1.0, 4.0)),
     "logit_backward": ((-3.0, 3.0), (0.01, 0.99)),
@@ -115,10 +117,17 @@ for _name in ("squared_error_backward", "huber_error_backward", "smooth_l1_error
     _RANGES[_name] = ((0.5, 2.0), (3.0, 6.0), (0.5, 1.0))
 for _name in ("pow", "xlogy", "xlog1py", "floor_divide", "fmod", "remainder", "div", "gcd", "lcm"):
     _RANGES[_name] = ((1.0, 6.0), (1.0, 4.0))
+for _name in ("zeta", "igamma", "igammac"):
+    _RANGES[_name] = ((2.0, 6.0), (1.0, 8.0))
+for _name in ("chebyshev_t", "chebyshev_u", "chebyshev_v", "chebyshev_w", "hermite_h", "hermite_he", "legendre_p"):
+    _RANGES[_name] = ((1.0, 3.0), (0.0, 9.0))  # where they grow
+_RANGES["laguerre_l"] = ((-3.0, -0.1), (0.0, 9.0))
 for _name in ("bitwise_left_shift", "bitwise_right_shift"):
     _RANGES[_name] = ((1.0, 90.0), (0.0, 5.0))
 _NUMBERS: dict[str, tuple[float, float]] = {
     "pow_scalar": (2.7, 0.0),
+    "hermite_h": (128.0, 0.0),
+    "hermite_he": (128.0, 0.0),
     "clamp_scalar": (-1.0, 1.0),
     "add_scaled": (0.5, 0.0),
     "addcmul": (0.5, 0.0),

@@ -17,6 +17,10 @@ namespace {
 // Bound by hand, or steps of a gradient that users have no business with.
 bool bound_elsewhere(const std::string& name) {
   if (name == "relu" || name == "silu") return true;  // and their in-place forms here
+  // In bind_special.cpp, as PyTorch's functions without methods.
+  for (const char* part : {"bessel_", "airy_ai", "i0e", "i1e", "erfcx", "log_ndtr", "zeta", "chebyshev_", "hermite_",
+                           "laguerre_", "legendre_"})
+    if (name.find(part) != std::string::npos) return true;
   // These in both forms.
   static const std::set<std::string> others = {
       "add",       "sub",         "div",      "pow",       "clamp",       "lerp",         "addcmul",    "addcdiv",
@@ -41,9 +45,9 @@ const char* operand_types(const std::string& name) {
                                                "remainder",
                                                "xlogy",
                                                "xlog1py"};
-  static const std::set<std::string> neither = {"atan2",       "gcd",        "lcm",         "hypot",
-                                                "logaddexp",   "logaddexp2", "logical_and", "logical_or",
-                                                "logical_xor", "maximum",    "minimum",     "nextafter"};
+  static const std::set<std::string> neither = {"atan2",      "gcd",         "lcm",        "hypot",       "logaddexp",
+                                                "logaddexp2", "logical_and", "logical_or", "logical_xor", "maximum",
+                                                "minimum",    "nextafter",   "igamma",     "igammac"};
   if (either.count(name)) return "(input: Tensor | Number, other: Tensor | Number) -> Tensor";
   if (neither.count(name)) return "(input: Tensor, other: Tensor) -> Tensor";
   return "(input: Tensor, other: Tensor | Number) -> Tensor";

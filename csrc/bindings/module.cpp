@@ -27,6 +27,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   add_pointwise_rows();
   add_arithmetic_rows();
   add_elementary_rows();
+  add_special_rows();
   add_activation_rows();
   add_shape_rows();
   add_layout_rows();

@@ -39,7 +39,15 @@ constexpr Group kGroups[] = {
      "ldexp le less less_equal lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or "
      "logical_xor logit lt maximum minimum mul multiply ne nextafter not_equal outer polygamma pow rad2deg reciprocal "
      "remainder row_stack rsqrt sigmoid sin sinc sinh sqrt square stack sub subtract tan tanh true_divide vstack "
-     "xlogy"},
+     "xlogy "
+     "igamma igammac special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 "
+     "special_chebyshev_polynomial_t special_chebyshev_polynomial_u special_chebyshev_polynomial_v "
+     "special_chebyshev_polynomial_w special_erfcx special_hermite_polynomial_h special_hermite_polynomial_he "
+     "special_i0e special_i1 special_i1e special_laguerre_polynomial_l special_legendre_polynomial_p special_log_ndtr "
+     "special_modified_bessel_k0 special_modified_bessel_k1 special_scaled_modified_bessel_k0 "
+     "special_scaled_modified_bessel_k1 special_shifted_chebyshev_polynomial_t special_shifted_chebyshev_polynomial_u "
+     "special_shifted_chebyshev_polynomial_v special_shifted_chebyshev_polynomial_w special_spherical_bessel_j0 "
+     "special_zeta"},
     {{Dtype::cast, Memory::free}, "dot inner logsumexp std var vdot"},
     {{Dtype::asked, Memory::elementwise},
      "arange cumprod cumsum empty eye full linspace logspace normal ones rand randint randn randperm zeros"},

@@ -10,6 +10,7 @@ namespace hotloop::bindings {
 void add_pointwise_rows();
 void add_arithmetic_rows();
 void add_elementary_rows();
+void add_special_rows();
 void add_activation_rows();
 void add_alias_rows();  // last of all: of the rows so far
 void add_shape_rows();

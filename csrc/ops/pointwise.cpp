@@ -144,6 +144,11 @@ void give(Gradient& g, int input, Zero) {
 }
 void give(Gradient&, int, None) {}
 
+// Of a function that has a slope but that PyTorch doesn't differentiate either.
+Tensor refused(const Tensor&, const char* name) {
+  fail<RuntimeError>("%s: the derivative of %s is not implemented", name, name);
+}
+
 // Factors of gradients, made of ops, so that they differentiate any number of times. They vanish far out, where a
 // power of x times e^(-x^2) would be infinity times zero: there x is held at a bound past which they are zero in f64.
 // (Not by clamp, whose gradient is zero for NaN.)

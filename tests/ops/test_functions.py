@@ -330,3 +330,27 @@ def test_methods_of_functions_written_in_python() -> None:
     assert edges.tolist() == [0.0, 1.0, 2.0]
     with pytest.raises(RuntimeError, match="square matrices"):
         hotloop.ones(2, 3).matrix_exp()
+
+
+@pytest.mark.parametrize("name", ["gammainc", "gammaincc", "zeta"])
+def test_derivatives_that_are_missing_are_named(lib: Any, name: str) -> None:
+    x = lib.full((2,), 2.0, requires_grad=True)
+    result = getattr(lib.special, name)(x, lib.ones(2))
+    with pytest.raises((RuntimeError, NotImplementedError), match="is not implemented"):
+        result.sum().backward()
+    assert not lib.special.bessel_j0(x).requires_grad  # nor any other of its kin
+
+
+def test_polynomials_of_numbers_alone(lib: Any) -> None:
+    with pytest.raises(TypeError):
+        lib.special.legendre_polynomial_p(0.5, 2)
+    assert lib.special.legendre_polynomial_p(0.5, lib.tensor([0, 1])).tolist() == [1.0, 0.5]
+    assert lib.special.shifted_chebyshev_polynomial_t(0.75, lib.tensor([0.0, 1.0])).tolist() == [1.0, 0.5]
+
+
+def test_next_numbers_pass_gradients_on(lib: Any) -> None:
+    x = lib.tensor([1.0, 2.0, 0.0], requires_grad=True)
+    y = lib.tensor([3.0, 1.0, 0.0], requires_grad=True)
+    lib.nextafter(x, y).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 0.0]
+    assert y.grad.tolist() == [0.0, 0.0, 0.0]

@@ -22,6 +22,7 @@ from ops import (
     samples_pointwise,
     samples_rearrange,
     samples_reduce,
+    samples_special,
     samples_view,
 )
 from ops.oracle import Differentiated, assert_same_gradients, assert_values, double, inputs_of, run, torch_values
@@ -44,6 +45,7 @@ OPS = [
     *samples_rearrange.OPS,
     *samples_parity.OPS,
     *samples_masked.OPS,
+    *samples_special.OPS,
 ]
 PAIRS, NAMES = parameters(OPS)
 NUMPY = [(pair, name) for pair, name in zip(PAIRS, NAMES, strict=True) if pair[0].numpy]

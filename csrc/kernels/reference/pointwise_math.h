@@ -7,6 +7,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/reference/special_math.h"
+
 namespace hotloop::reference {
 
 namespace {

@@ -19,6 +19,61 @@ inline f32v in_double(f32v x, F f) {
   return narrow({f(low), f(high)});
 }
 
+template <class F>
+inline f64v each_lane(f64v x, F f) {
+  f64v y;
+  for (int i = 0; i < kLanes<double>; ++i) y[i] = f(x[i]);
+  return y;
+}
+
+// What kernels/args/special_functions.h asks for, and the functions that it makes.
+struct Double {
+  static double exp(double x) { return __builtin_exp(x); }
+  static double log(double x) { return __builtin_log(x); }
+  static double log1p(double x) { return __builtin_log1p(x); }
+  static double expm1(double x) { return __builtin_expm1(x); }
+  static double pow(double x, double y) { return __builtin_pow(x, y); }
+  static double sqrt(double x) { return __builtin_sqrt(x); }
+  static double floor(double x) { return __builtin_floor(x); }
+  static double lgamma(double x) {
+    int sign;
+    return __builtin_lgamma_r(x, &sign);
+  }
+};
+template <class F>
+inline f64v lane_by_lane(f64v a, f64v b, F f) {
+  f64v y;
+  for (int i = 0; i < kLanes<double>; ++i) y[i] = f(a[i], b[i]);
+  return y;
+}
+// f of doubles and those of b, for vectors of either type.
+template <class F>
+inline f64v in_double(f64v x, f64v y, F f) {
+  return f(x, y);
+}
+template <class F>
+inline f32v in_double(f32v x, f32v y, F f) {
+  const auto [x_low, x_high] = widen(x);
+  const auto [y_low, y_high] = widen(y);
+  return narrow({f(x_low, y_low), f(x_high, y_high)});
+}
+#define HOTLOOP_SPECIAL __attribute__((noinline, unused)) static
+#define HOTLOOP_SPECIAL_UNARY(name, value)             \
+  template <FloatVector V>                             \
+  inline V name(V x) {                                 \
+    return in_double(x, [](f64v a) { return value; }); \
+  }
+#define HOTLOOP_SPECIAL_BINARY(name, value)                                                          \
+  template <FloatVector V>                                                                           \
+  inline V name(V x, V y, [[maybe_unused]] V limit = V{}) {                                          \
+    [[maybe_unused]] const f64v most = constant<f64v>(limit[0]);                                     \
+    return in_double(x, y, [&]([[maybe_unused]] f64v a, [[maybe_unused]] f64v b) { return value; }); \
+  }
+#include "kernels/args/special_functions.h"
+#undef HOTLOOP_SPECIAL_BINARY
+#undef HOTLOOP_SPECIAL_UNARY
+#undef HOTLOOP_SPECIAL
+
 constexpr double kPi = 3.141592653589793;
 
 // Up to sign, half of what sin(pi x) and cos(pi x) are made of: the sine and cosine of half the angle from the nearest
@@ -112,35 +167,6 @@ inline f64v trigamma_of(f64v x) {
   const f64v r = 1.0 / x, z = r * r;
   const f64v tail = polynomial(z, 1. / 6, -1. / 30, 1. / 42, -1. / 30, 5. / 66, -691. / 2730, 7. / 6, -3617. / 510);
   return fma(sign, r + fma(z * r, tail, 0.5 * z), sum);
-}
-
-template <class F>
-inline f64v each_lane(f64v x, F f) {
-  f64v y;
-  for (int i = 0; i < kLanes<double>; ++i) y[i] = f(x[i]);
-  return y;
-}
-
-// The sum over k >= 0 of (x + k)^-s, s > 1: the first terms, then Euler and Maclaurin's integral of the rest.
-[[gnu::noinline, gnu::unused]] static double hurwitz_zeta(double s, double x) {
-  if (x <= 0 && (__builtin_floor(x) == x || __builtin_floor(s) != s))
-    return __builtin_floor(x) == x ? __builtin_inf() : __builtin_nan("");
-  if (x > 1e300) return 0;
-  double sum = 0;
-  for (; x < 12; x += 1) sum += __builtin_pow(x, -s);
-  const double power = __builtin_pow(x, -s);
-  sum += power * (x / (s - 1) + 0.5);
-  // B_2j / (2j)!
-  static constexpr double kTerms[] = {1. / 12,           -1. / 720,
-                                      1. / 30240,        -1. / 1209600,
-                                      1. / 47900160,     -691. / 1307674368000.,
-                                      1. / 74724249600., -3617. / 10670622842880000.};
-  double factor = power * s / x;
-  for (int j = 0; j < 8; ++j) {
-    sum += factor * kTerms[j];
-    factor *= (s + 2 * j + 1) * (s + 2 * j + 2) / (x * x);
-  }
-  return sum;
 }
 
 [[gnu::noinline, gnu::unused]] static double polygamma_scalar(double n, double x) {

@@ -269,6 +269,48 @@ __device__ inline double bessel_i(double order, double a) {
 __device__ inline double i0(double a) { return bessel_i(0, a); }
 __device__ inline double i1(double a) { return bessel_i(1, a); }
 
+// What kernels/args/special_functions.h asks for, and the functions that it makes.
+struct Double {
+  static __device__ double exp(double x) { return ::exp(x); }
+  static __device__ double log(double x) { return ::log(x); }
+  static __device__ double log1p(double x) { return ::log1p(x); }
+  static __device__ double expm1(double x) { return ::expm1(x); }
+  static __device__ double pow(double x, double y) { return ::pow(x, y); }
+  static __device__ double sqrt(double x) { return ::sqrt(x); }
+  static __device__ double floor(double x) { return ::floor(x); }
+  static __device__ double lgamma(double x) { return ::lgamma(x); }
+};
+template <class V>
+__device__ __forceinline__ V constant(double x) {
+  return V(x);
+}
+__device__ __forceinline__ bool any(bool condition) { return condition; }
+template <class... C>
+__device__ __forceinline__ double polynomial(double x, C... coefficients) {
+  const double c[] = {double(coefficients)...};
+  double y = c[sizeof...(C) - 1];
+#pragma unroll
+  for (int i = int(sizeof...(C)) - 2; i >= 0; --i) y = y * x + c[i];
+  return y;
+}
+template <class F>
+__device__ __forceinline__ double lane_by_lane(double a, double b, F f) {
+  return f(a, b);
+}
+#define HOTLOOP_SPECIAL __device__ inline
+#define HOTLOOP_SPECIAL_UNARY(name, value)                  \
+  __device__ inline double name(double a) { return value; } \
+  __device__ inline float name(float a) { return float(name(double(a))); }
+#define HOTLOOP_SPECIAL_BINARY(name, value)                                                             \
+  __device__ inline double name(double a, double b, [[maybe_unused]] double most = 0) { return value; } \
+  __device__ inline float name(float a, float b, float most = 0) {                                      \
+    return float(name(double(a), double(b), double(most)));                                             \
+  }
+#include "kernels/args/special_functions.h"
+#undef HOTLOOP_SPECIAL_BINARY
+#undef HOTLOOP_SPECIAL_UNARY
+#undef HOTLOOP_SPECIAL
+
 __device__ inline float erfinv(float a) { return float(erfinv(double(a))); }
 __device__ inline float digamma(float a) { return float(digamma(double(a))); }
 __device__ inline float polygamma(float a, float n) { return float(polygamma(double(a), double(n))); }

@@ -103,6 +103,32 @@ constexpr bool has_own_kernel(PointwiseOp op) {
     case PointwiseOp::polygamma:
     case PointwiseOp::i0:
     case PointwiseOp::i1: return true;
+    // Longer ones still.
+    case PointwiseOp::i0e:
+    case PointwiseOp::i1e:
+    case PointwiseOp::erfcx:
+    case PointwiseOp::log_ndtr:
+    case PointwiseOp::bessel_j0:
+    case PointwiseOp::bessel_j1:
+    case PointwiseOp::bessel_y0:
+    case PointwiseOp::bessel_y1:
+    case PointwiseOp::modified_bessel_k0:
+    case PointwiseOp::modified_bessel_k1:
+    case PointwiseOp::scaled_modified_bessel_k0:
+    case PointwiseOp::scaled_modified_bessel_k1:
+    case PointwiseOp::spherical_bessel_j0:
+    case PointwiseOp::airy_ai:
+    case PointwiseOp::zeta:
+    case PointwiseOp::igamma:
+    case PointwiseOp::igammac:
+    case PointwiseOp::chebyshev_t:
+    case PointwiseOp::chebyshev_u:
+    case PointwiseOp::chebyshev_v:
+    case PointwiseOp::chebyshev_w:
+    case PointwiseOp::hermite_h:
+    case PointwiseOp::hermite_he:
+    case PointwiseOp::laguerre_l:
+    case PointwiseOp::legendre_p: return true;
     default: return false;
   }
 }
