@@ -13,6 +13,7 @@ from hotloop.nn.batchnorm import (
     InstanceNorm1d,
     InstanceNorm2d,
     InstanceNorm3d,
+    _InstanceNorm,
 )
 from hotloop.nn.linear import Linear
 from hotloop.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
@@ -142,7 +143,7 @@ class _LazyNorm(LazyModuleMixin):
         """Gives parameters and statistics their shapes."""
         module: Any = self
         if self.has_uninitialized_params():
-            single = input.ndim == module._dims[0] and "Instance" in type(self).__name__
+            single = isinstance(self, _InstanceNorm) and input.ndim == module._dims[0]
             module.num_features = input.shape[0 if single else 1]
             for tensor in self._lazy_candidates().values():
                 if is_lazy(tensor):

@@ -23,6 +23,18 @@ def as_matrix(weight: Tensor, dim: int) -> Tensor:
     return weight.movedim(dim, 0).flatten(1)
 
 
+def checked_iterations(count: int) -> int:
+    """A number of power iterations that is positive."""
+    if count <= 0:
+        raise ValueError(f"Expected n_power_iterations to be positive, but got n_power_iterations={count}")
+    return count
+
+
+def drawn_vectors(matrix: Tensor, eps: float) -> tuple[Tensor, ...]:
+    """u and v to begin with: of norm 1, in any direction."""
+    return tuple(normalize(matrix.new_empty(size).normal_(), dim=0, eps=eps) for size in matrix.shape)
+
+
 @no_grad()
 def power_iterations(matrix: Tensor, u: Tensor, v: Tensor, count: int, eps: float, u_first: bool) -> None:
     """Takes u and v, in place, towards the first singular vectors of a matrix."""

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.nn.module import Module
 from hotloop.nn.parameter import Parameter, UninitializedParameter
-from hotloop.nn.utils._normed_weights import as_matrix, norm_except_dim, power_iterations, scaled, singular_value
+from hotloop.nn.utils._normed_weights import (
+    as_matrix,
+    checked_iterations,
+    drawn_vectors,
+    norm_except_dim,
+    power_iterations,
+    scaled,
+    singular_value,
+)
 
 _M = TypeVar("_M", bound=Module)
 
@@ -98,12 +105,8 @@ class SpectralNorm(_WeightHook):
     what = "spectral_norm"
 
     def __init__(self, name: str, n_power_iterations: int, dim: int, eps: float) -> None:
-        if n_power_iterations <= 0:
-            raise ValueError(
-                f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
-            )
         super().__init__(name, dim)
-        self.n_power_iterations = n_power_iterations
+        self.n_power_iterations = checked_iterations(n_power_iterations)
         self.eps = eps
 
     def compute_weight(self, module: Module) -> Tensor:
@@ -133,8 +136,8 @@ def spectral_norm(
     matrix = as_matrix(weight.detach(), hook.dim)
     module.register_parameter(name + "_orig", weight)
     setattr(module, name, weight.detach())
-    for part, size in zip(("_u", "_v"), matrix.shape, strict=True):
-        module.register_buffer(name + part, _core.normalize(matrix.new_empty(size).normal_(), dim=0, eps=eps))
+    for part, vector in zip(("_u", "_v"), drawn_vectors(matrix, eps), strict=True):
+        module.register_buffer(name + part, vector)
     module.register_forward_pre_hook(hook)
     return module
 

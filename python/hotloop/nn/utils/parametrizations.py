@@ -8,7 +8,15 @@ from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.nn.module import Module
 from hotloop.nn.utils import parametrize
-from hotloop.nn.utils._normed_weights import as_matrix, norm_except_dim, power_iterations, scaled, singular_value
+from hotloop.nn.utils._normed_weights import (
+    as_matrix,
+    checked_iterations,
+    drawn_vectors,
+    norm_except_dim,
+    power_iterations,
+    scaled,
+    singular_value,
+)
 
 __all__ = ["spectral_norm", "weight_norm"]
 
@@ -57,18 +65,14 @@ class _SpectralNorm(Module):
         ndim = weight.ndim
         if not -ndim <= dim < ndim:
             raise IndexError(f"Dimension out of range (expected to be in range of [-{ndim}, {ndim - 1}] but got {dim})")
-        if n_power_iterations <= 0:
-            raise ValueError(
-                f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
-            )
+        n_power_iterations = checked_iterations(n_power_iterations)
         self.dim = dim % ndim
         self.eps = eps
         if ndim > 1:
             self.n_power_iterations = n_power_iterations
             matrix = as_matrix(weight.detach(), self.dim)
-            for vector, size in zip(("_u", "_v"), matrix.shape, strict=True):
-                drawn = matrix.new_empty(size).normal_()
-                self.register_buffer(vector, _core.normalize(drawn, dim=0, eps=eps))
+            for name, vector in zip(("_u", "_v"), drawn_vectors(matrix, eps), strict=True):
+                self.register_buffer(name, vector)
             power_iterations(matrix, self._u, self._v, 15, eps, u_first=True)
 
     def forward(self, weight: Tensor) -> Tensor:
