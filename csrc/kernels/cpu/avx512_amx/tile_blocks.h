@@ -27,6 +27,9 @@ constexpr int64_t kTilePassBytes = 8 << 20;
 // From here on lines of out are fetched before they are written: they are not in L2.
 constexpr int64_t kFarOutBytes = 4 << 20;
 
+// Multiply-adds of a product worth threads: some 10 us on one core.
+constexpr int64_t kTileThreadsWork = 16 << 20;
+
 // Tiles of A: from row to row of a tile, from step to step, and from a tile to the one below it, in bytes.
 struct TilesOfA {
   const char* a;
@@ -159,9 +162,6 @@ inline void in_chunks(int64_t count, int64_t group, const F& body) {
   for_chunks(chunks, [&](int64_t chunk) { body(chunk * group, smaller(count, (chunk + 1) * group)); });
 }
 
-// Multiply-adds of a product worth threads: some 10 us on one core.
-constexpr int64_t kTileThreadsWork = 16 << 20;
-
 inline int64_t whole_blocks(int64_t rows) { return ceil_div(rows, 2 * kTileSide) * 2 * kTileSide; }
 
 class TileProduct {
@@ -232,8 +232,7 @@ class TileProduct {
     alignas(kAlignment) float scratch[kPanelColumns * kPanelColumns * kGroupPanels];
     constexpr int64_t kNearSteps = kNearDepth / kTileDepth;
     const bool parts = steps > kNearSteps;
-    const int64_t all_steps = ceil_div(rows, kPanelColumns) * (end - first) * steps;
-    chores.spread(all_steps);
+    chores.spread(ceil_div(rows, kPanelColumns) * (end - first) * steps);
     const bool last = k + depth == p.k, far_out = !p.out_transposed && p.m * p.n * 2 >= kFarOutBytes;
     const TileScope scope;
     for (int64_t r = 0; r < rows; r += kPanelColumns) {

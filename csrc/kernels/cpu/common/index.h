@@ -3,6 +3,7 @@
 
 #include "kernels/args/index.h"
 #include "kernels/cpu/common/chunks.h"
+#include "kernels/cpu/common/element_bits.h"
 #include "kernels/cpu/common/half.h"
 
 namespace hotloop::HOTLOOP_ISA {
@@ -312,20 +313,9 @@ inline void move_all(const IndexOp& op, const IndexArgs& args) {
   if (bad) report_fault(args);
 }
 
-inline int bytes_of(DType dtype) {
-  if (dtype <= DType::i8) return 1;
-  if (dtype == DType::f16 || dtype == DType::bf16) return 2;
-  return dtype == DType::i32 || dtype == DType::f32 ? 4 : 8;
-}
-
 template <template <class> class Op>
 void move_bits(const IndexArgs& args) {
-  switch (bytes_of(args.dtype)) {
-    case 1: return move_all(index_op<Op<uint8_t>>(), args);
-    case 2: return move_all(index_op<Op<uint16_t>>(), args);
-    case 4: return move_all(index_op<Op<uint32_t>>(), args);
-    default: return move_all(index_op<Op<uint64_t>>(), args);
-  }
+  with_bits(args.dtype, [&]<class U>(U) { move_all(index_op<Op<U>>(), args); });
 }
 
 void index_read(const IndexArgs& args) { move_bits<ReadElement>(args); }

@@ -40,15 +40,11 @@ inline void for_set_elements(const MaskArgs& args, F body) {
 }
 
 void mask_select(const MaskArgs& args) {
-  const auto select = [&]<class T>(T* out, const T* x) {
+  with_bits(args.dtype, [&]<class U>(U) {
+    U* const out = static_cast<U*>(args.out);
+    const U* const x = static_cast<const U*>(args.x);
     for_set_elements(args, [=](int64_t i, int64_t k) { out[k] = x[i]; });
-  };
-  switch (bytes_of(args.dtype)) {
-    case 1: return select(static_cast<uint8_t*>(args.out), static_cast<const uint8_t*>(args.x));
-    case 2: return select(static_cast<uint16_t*>(args.out), static_cast<const uint16_t*>(args.x));
-    case 4: return select(static_cast<uint32_t*>(args.out), static_cast<const uint32_t*>(args.x));
-    default: return select(static_cast<uint64_t*>(args.out), static_cast<const uint64_t*>(args.x));
-  }
+  });
 }
 
 void mask_nonzero(const MaskArgs& args) {

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "kernels/args/pad.h"
 #include "kernels/cpu/common/chunks.h"
+#include "kernels/cpu/common/element_bits.h"
 #include "kernels/cpu/common/half.h"
 
 namespace hotloop::HOTLOOP_ISA {
@@ -172,12 +173,7 @@ void pad_backward_planes(const PadArgs& args) {
 }
 
 void pad(const PadArgs& args) {
-  switch (itemsize(args.dtype)) {
-    case 1: return pad_rows<uint8_t>(args);
-    case 2: return pad_rows<uint16_t>(args);
-    case 4: return pad_rows<uint32_t>(args);
-    default: return pad_rows<uint64_t>(args);
-  }
+  with_bits(args.dtype, [&]<class U>(U) { pad_rows<U>(args); });
 }
 
 void pad_backward(const PadArgs& args) {

@@ -41,6 +41,17 @@ void with_dtype(DType dtype, F&& f) {
   }
 }
 
+// Calls f with a value of the unsigned type of so many bytes: elements that are moved, and of which no more is asked.
+template <class F>
+void with_bits(size_t bytes, F&& f) {
+  switch (bytes) {
+    case 1: return f(uint8_t{});
+    case 2: return f(uint16_t{});
+    case 4: return f(uint32_t{});
+    default: return f(uint64_t{});
+  }
+}
+
 // The type that a dtype's arithmetic is done in.
 template <class T>
 using Compute = std::conditional_t<std::is_same_v<T, half_t> || std::is_same_v<T, bfloat16_t>, float, T>;

@@ -107,14 +107,8 @@ void copy(const CopyArgs& args, GpuStream stream) {
     const ElementGrid grid = element_grid(x.places.count, each);
     launch(stream, grid.blocks, grid.threads, 0, kernel, x);
   };
-  if (args.to == args.from) {
-    switch (itemsize(args.to)) {
-      case 1: return run(move_kernel<uint8_t>, kPackCount<uint8_t>);
-      case 2: return run(move_kernel<uint16_t>, kPackCount<uint16_t>);
-      case 4: return run(move_kernel<uint32_t>, kPackCount<uint32_t>);
-      default: return run(move_kernel<uint64_t>, kPackCount<uint64_t>);
-    }
-  }
+  if (args.to == args.from)
+    return with_bits(itemsize(args.to), [&]<class U>(U) { run(move_kernel<U>, kPackCount<U>); });
   with_dtype(args.to, [&]<class To>(To) { run(convert_kernel<To>, kPackCount<To>); });
 }
 

@@ -252,20 +252,11 @@ void run_merge_as(const IndexArgs& args, How how, GpuStream stream) {
   with_dtype(args.dtype, [&](auto element) { run_merge(plan, Merge<decltype(element)>{how}, stream); });
 }
 
-int bytes_of(DType dtype) {
-  int bytes = 1;
-  with_dtype(dtype, [&](auto element) { bytes = int(sizeof element); });
-  return bytes;
-}
+// Also of the 16 bytes of two elements that are moved together.
 template <class F>
 void with_word(int bytes, F&& f) {
-  switch (bytes) {
-    case 1: return f(uint8_t{});
-    case 2: return f(uint16_t{});
-    case 4: return f(uint32_t{});
-    case 8: return f(uint64_t{});
-    default: return f(Pack<uint64_t, 2>{});
-  }
+  if (bytes == 16) return f(Pack<uint64_t, 2>{});
+  with_bits(size_t(bytes), f);
 }
 
 }  // namespace
@@ -274,7 +265,7 @@ void index_read(const IndexArgs& args, GpuStream stream) {
   IndexPlan plan = plan_index(args, false);
   if (plan.positions == 0) return;
   if (plan.slice_size == 0) return check(plan, stream);
-  const int bytes = widen(plan, bytes_of(args.dtype));
+  const int bytes = widen(plan, int(itemsize(args.dtype)));
   const Grid grid = grid_for(plan.positions * plan.slice_size, kThreads);
   with_word(bytes, [&](auto word) { launch(stream, grid.blocks, grid.threads, 0, read<decltype(word)>, plan); });
 }
@@ -283,7 +274,7 @@ void index_write(const IndexArgs& args, GpuStream stream) {
   IndexPlan plan = plan_index(args, true);
   if (plan.positions == 0) return;
   if (plan.slice_size == 0) return check(plan, stream);
-  const int bytes = widen(plan, bytes_of(args.dtype));
+  const int bytes = widen(plan, int(itemsize(args.dtype)));
   with_word(bytes, [&](auto word) { run_merge(plan, Put<decltype(word)>{}, stream); });
 }
 

@@ -99,23 +99,13 @@ __global__ void __launch_bounds__(256) triangle_kernel(TriangleArgs args, int64_
   }
 }
 
-template <class F>
-void with_bits(DType dtype, F&& f) {
-  switch (itemsize(dtype)) {
-    case 1: return f(uint8_t{});
-    case 2: return f(uint16_t{});
-    case 4: return f(uint32_t{});
-    default: return f(uint64_t{});
-  }
-}
-
 }  // namespace
 
 void pad(const PadArgs& args, GpuStream stream) {
   int64_t count = args.planes;
   for (int d = 0; d < args.dims; ++d) count *= args.dim[d].out;
   const Grid grid = grid_for(count);
-  with_bits(args.dtype, [&]<class U>(U) {
+  with_bits(itemsize(args.dtype), [&]<class U>(U) {
     const U fill = args.fill ? *static_cast<const U*>(args.fill) : U(0);
     launch(stream, grid.blocks, grid.threads, 0, pad_kernel<U>, args, fill, count);
   });
@@ -132,7 +122,7 @@ void pad_backward(const PadArgs& args, GpuStream stream) {
 void triangle(const TriangleArgs& args, GpuStream stream) {
   const int64_t count = args.matrices * args.rows * args.columns;
   const Grid grid = grid_for(count);
-  with_bits(args.dtype,
+  with_bits(itemsize(args.dtype),
             [&]<class U>(U) { launch(stream, grid.blocks, grid.threads, 0, triangle_kernel<U>, args, count); });
 }
 

@@ -69,14 +69,7 @@ void where(const PointwiseArgs& args, GpuStream stream) {
 }  // namespace
 
 void pointwise(PointwiseOp op, DType dtype, const PointwiseArgs& args, GpuStream stream) {
-  if (op == PointwiseOp::where) {
-    switch (itemsize(dtype)) {
-      case 1: return where<uint8_t>(args, stream);
-      case 2: return where<uint16_t>(args, stream);
-      case 4: return where<uint32_t>(args, stream);
-      default: return where<uint64_t>(args, stream);
-    }
-  }
+  if (op == PointwiseOp::where) return with_bits(itemsize(dtype), [&]<class U>(U) { where<U>(args, stream); });
   switch (dtype) {
     case DType::bool_: return pointwise_bool(op, args, stream);
     case DType::u8: return pointwise_u8(op, args, stream);
