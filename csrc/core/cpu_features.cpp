@@ -8,9 +8,9 @@
 
 #if defined(__linux__) && defined(HOTLOOP_X86)
 #include <sys/syscall.h>
-#include <unistd.h>
 #endif
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "core/error.h"
 
@@ -163,6 +163,15 @@ bool may_use_tiles() {
 Isa active_isa() { return active().load(std::memory_order_relaxed); }
 
 void cap_isa(const char* isa) { active().store(parse_isa("cap_isa", isa), std::memory_order_relaxed); }
+
+int64_t second_cache_bytes() {
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  static const int64_t bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#else
+  constexpr int64_t bytes = 0;
+#endif
+  return bytes > 0 ? bytes : 1 << 20;
+}
 
 const char* cpu_model() {
   static const std::string model = read_model();

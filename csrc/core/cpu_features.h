@@ -1,6 +1,8 @@
 // Which instruction sets this machine has, read once, and the cap a user or a test may set on them.
 #pragma once
 
+#include <cstdint>
+
 namespace hotloop {
 
 // Each level includes the ones before it. `reference` is the naive kernels alone, for tests; `baseline` uses no x86
@@ -18,6 +20,8 @@ void cap_isa(const char* isa);
 // does the first time; threads and children of the process have what it was given.
 bool may_use_tiles();
 const char* cpu_model();  // as the CPU names itself
+// Bytes of a core's second cache; 1 MB where the system does not tell. Read once.
+int64_t second_cache_bytes();
 
 // Throws ValueError when HOTLOOP_ISA holds what cap_isa would refuse; until then such a value is ignored.
 void check_isa_environment();

@@ -25,7 +25,7 @@ constexpr int64_t kNearDepth = 512;
 // Bytes of packed B per pass over A.
 constexpr int64_t kTilePassBytes = 8 << 20;
 // From here on lines of out are fetched before they are written: they are not in L2.
-constexpr int64_t kFarOutBytes = 4 << 20;
+constexpr int64_t kFarTileOutBytes = 4 << 20;
 
 // Multiply-adds of a product worth threads: some 10 us on one core.
 constexpr int64_t kTileThreadsWork = 16 << 20;
@@ -233,7 +233,7 @@ class TileProduct {
     constexpr int64_t kNearSteps = kNearDepth / kTileDepth;
     const bool parts = steps > kNearSteps;
     chores.spread(ceil_div(rows, kPanelColumns) * (end - first) * steps);
-    const bool last = k + depth == p.k, far_out = !p.out_transposed && p.m * p.n * 2 >= kFarOutBytes;
+    const bool last = k + depth == p.k, far_out = !p.out_transposed && p.m * p.n * 2 >= kFarTileOutBytes;
     const TileScope scope;
     for (int64_t r = 0; r < rows; r += kPanelColumns) {
       const int64_t count = smaller(kPanelColumns, rows - r);
@@ -254,7 +254,8 @@ class TileProduct {
                      : parts  ? scratch + (i - first) * kPanelColumns * kPanelColumns
                               : scratch;
           if (far_out && last && near + near_steps == steps) {
-            chores.out = {(const char*)(p.out + (row + r) * p.out_row + column), p.out_row * 2, 64, count};
+            // By their last bytes: where rows are not aligned, the panel before has fetched the lines they begin in.
+            chores.out = {(const char*)(p.out + (row + r) * p.out_row + column) + 63, p.out_row * 2, 64, count};
             chores.out.spread(near_steps);
           }
           const char* b = (p.packed_b ? place(nullptr, i) : place(packed, i - first)) + near * kTileSide * width * 4;

@@ -5,6 +5,7 @@
 // stay in L2 while the panels go by. A sum longer than kBlockDepth continues in the next block of k.
 #pragma once
 
+#include "core/cpu_features.h"
 #include "core/memory.h"
 #include "kernels/cpu/common/chunks.h"
 #include "kernels/cpu/common/matmul_pack.h"
@@ -21,8 +22,15 @@ constexpr int64_t kBlockDepth = 8192 / sizeof(O);
 template <class O>
 constexpr int64_t kFewRowsDepth = kBlockDepth<O> / 8;
 constexpr int64_t kFewRows = 128;
-// Bytes of A of one block: beside a panel of B in an L2 of 1 MB.
+// Bytes of A of one block: beside a panel of B in an L2 of 1 MB. Of a larger L2 half, so that A of up to 512 x 512 f32
+// is one block, and no panel of B is kept for another.
 constexpr int64_t kBlockBytes = 384 << 10;
+inline int64_t block_bytes() {
+  const int64_t cache = second_cache_bytes();
+  return cache < (2 << 20) ? kBlockBytes : cache / 2 + (64 << 10);
+}
+// From here on the lines of out are fetched before a tile is written to them: they are not in L2.
+constexpr int64_t kFarOutBytes = 1 << 20;
 // Bytes of A with adjacent rows that tiles read in place: a line a step, of which one uses a part.
 constexpr int64_t kAdjacentBytes = 512 << 10;
 // Vectors of columns per pass over A, so that the packed B is at most 6 MB of L3.
@@ -174,7 +182,17 @@ struct Block {
   Sum<O>* sums;  // rows of out from `row` on between blocks of k; nullptr: one block, or out itself
   int64_t sums_row;
   bool plain;  // tiles go straight to out
+  bool far_out;
 };
+
+// Fetches rows of out that will be written; by the last bytes of lines, for those before are the last tile's.
+template <class T>
+inline void fetch_rows(const T* out, int64_t out_row, int64_t rows, int64_t columns) {
+  constexpr int64_t kLine = 64 / int64_t(sizeof(T));
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = kLine - 1; j < columns; j += kLine) __builtin_prefetch(out + i * out_row + j, 1);
+  }
+}
 
 // Lines to fetch while tiles run: one a step of k, for the first `tiles` tiles.
 struct Ahead {
@@ -271,6 +289,7 @@ void run_block(const Product<S>& p, const Block<O>& w) {
         if (w.plain) {
           t.c = p.out + (w.row + r) * p.out_row + column;
           t.c_row = p.out_row;
+          if (w.far_out) fetch_rows(t.c, t.c_row, rows, columns);
           run(t);
           continue;
         }
@@ -332,7 +351,8 @@ void small_product(const Product<S>& p) {
                      panel,
                      nullptr,
                      0,
-                     __is_same(S, Sum<O>) && p.epilogue.plain() && !p.out_transposed};
+                     __is_same(S, Sum<O>) && p.epilogue.plain() && !p.out_transposed,
+                     false};
     run_block(p, w);
   };
   if (panel_bytes + a_bytes <= int64_t(sizeof room)) return run((O*)room);
@@ -359,7 +379,7 @@ void blocked_product(const Product<S>& p) {
   const int64_t all_vectors = vectors_of<O>(p.n);
   // An even cut of the rows into blocks, in whole tiles, and of the blocks into passes.
   const int64_t step_bytes = larger<int64_t>(1, ceil_div(smaller(p.k, most_depth), kStep<O>)) * int64_t(sizeof(O));
-  const int64_t most_rows = larger<int64_t>(4 * kTileRows, kBlockBytes / step_bytes);
+  const int64_t most_rows = larger<int64_t>(4 * kTileRows, block_bytes() / step_bytes);
   const int64_t block_rows = ceil_div(ceil_div(p.m, ceil_div(p.m, most_rows)), kTileRows) * kTileRows;
   const int64_t pass_rows = pack_a ? larger<int64_t>(1, kPassBytes / (step_bytes * block_rows)) * block_rows : p.m;
 
@@ -426,7 +446,8 @@ void blocked_product(const Product<S>& p) {
                      own_panel ? static_cast<O*>(panel.data()) : nullptr,
                      many && !plain ? static_cast<T*>(sums.data()) + row * width : nullptr,
                      width,
-                     plain};
+                     plain,
+                     p.m * p.n * int64_t(sizeof(T)) >= kFarOutBytes};
           if (!shallow) return run_block(p, w);
           if (b_side == BSide::packed_by_tile) pack_panels_by_rows(b, p, pass, vectors, w.first, w.last, k, depth);
           const int64_t end = w.row + w.rows;
