@@ -97,10 +97,16 @@ std::string read_model() {
   return model.empty() ? "x86-64" : model;
 }
 
+bool made_by_intel() {
+  const Registers r = cpuid(0, 0);
+  return r.ebx == 0x756e6547u && r.edx == 0x49656e69u && r.ecx == 0x6c65746eu;  // "Genu", "ineI", "ntel"
+}
+
 #else
 
 Isa detect() { return Isa::baseline; }
 bool request_tiles() { return false; }
+bool made_by_intel() { return false; }
 
 std::string read_model() {
   utsname system;
@@ -171,6 +177,11 @@ int64_t second_cache_bytes() {
   constexpr int64_t bytes = 0;
 #endif
   return bytes > 0 ? bytes : 1 << 20;
+}
+
+bool fetches_many_rows() {
+  static const bool intel = made_by_intel();
+  return intel;
 }
 
 const char* cpu_model() {

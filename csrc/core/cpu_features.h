@@ -22,6 +22,8 @@ bool may_use_tiles();
 const char* cpu_model();  // as the CPU names itself
 // Bytes of a core's second cache; 1 MB where the system does not tell. Read once.
 int64_t second_cache_bytes();
+// Whether the CPU itself fetches sixteen rows that are read side by side, as Intel's do; asking for them is then slower.
+bool fetches_many_rows();
 
 // Throws ValueError when HOTLOOP_ISA holds what cap_isa would refuse; until then such a value is ignored.
 void check_isa_environment();

@@ -11,17 +11,18 @@ constexpr int64_t kTileDepth = 32;  // bf16 of a row: what one instruction multi
 constexpr int64_t kTileBytes = 1024;
 constexpr int kSumTiles = 4;  // registers: four of sums, then two of A, then two of B
 
-// Tiles are whole 16 x 64 bytes while it lives. What they hold belongs to the thread, and none is left behind: a thread
+// Tiles are whole 16 x 64 bytes while it lives, or those of sums and of A have fewer rows. What they hold belongs to the thread, and none is left behind: a thread
 // with tiles in use costs 8 KB a context switch.
 class TileScope {
  public:
-  TileScope() {
+  explicit TileScope(int rows = kTileSide) {
     struct alignas(64) {
       uint8_t palette = 1, start_row = 0, reserved[14] = {};
       uint16_t row_bytes[16] = {};
       uint8_t rows[16] = {};
     } config;
-    for (int i = 0; i < 8; ++i) config.row_bytes[i] = 64, config.rows[i] = kTileSide;
+    for (int i = 0; i < 8; ++i)
+      config.row_bytes[i] = 64, config.rows[i] = uint8_t(i < kSumTiles + 2 ? rows : kTileSide);
     asm volatile("ldtilecfg %0" ::"m"(config));
   }
   ~TileScope() { asm volatile("tilerelease" ::: "memory"); }

@@ -2,6 +2,7 @@
 // in which it lies, and up to kSkinnyRows rows of sums wait in the caches.
 #pragma once
 
+#include "core/cpu_features.h"
 #include "core/memory.h"
 #include "kernels/cpu/common/chunks.h"
 #include "kernels/cpu/common/matmul_pack.h"
@@ -11,11 +12,11 @@
 namespace hotloop::HOTLOOP_ISA {
 
 constexpr int kSkinnyRows = 8;
-// Rows of B read at once. One row of sums: fewer leave the sums' traffic in the way, more are more streams than
-// memory likes (4: 93 % of the read bandwidth, 1: 56 %, 8: 80 %). More rows of sums do not fit L1, which
-// asks for longer steps and for fetching ahead (eight rows of sums: 48 % without, 67 % with).
-template <int ROWS>
-constexpr int kSkinnySteps = ROWS == 1 ? 4 : 8;
+// Rows of B read at once: fewer leave the sums' traffic in the way, more are more streams than memory likes. Where the
+// CPU fetches many rows by itself, sixteen. Else four for one row of sums (4: 93 % of the read bandwidth, 1: 56 %,
+// 8: 80 %); more rows of sums do not fit L1, which asks for longer steps and for fetching ahead (eight rows of sums:
+// 48 % without, 67 % with).
+inline int64_t skinny_steps(int rows) { return fetches_many_rows() ? 16 : rows == 1 ? 4 : 8; }
 // B from here on comes from memory, not from L3.
 constexpr int64_t kStreamedBytes = 16 << 20;
 // Columns of B per pass, so that the sums of eight rows (128 KB) stay in L2 while runs of B stay long.
@@ -27,10 +28,10 @@ constexpr int64_t kSkinnyLines = 256;
 template <int ROWS>
 constexpr int kSkinnyVectors = ROWS <= 4 ? 4 : 3;
 
-// sums[j][i] += sum over q < STEPS of a[q][i] * b[q][j], for NV vectors j, in the order of q. HALF: the one
+// sums[j][i] += sum over q < steps of a[q][i] * b[q][j], for NV vectors j, in the order of q. HALF: the one
 // step is the first half of a pair.
-template <class O, class S, int ROWS, int NV, int STEPS, bool HALF>
-inline void skinny_step(const O* a, const S* b, int64_t b_k, Sum<O>* sums, int n) {
+template <class O, class S, int ROWS, int NV, bool HALF>
+inline void skinny_square(const O* a, const S* b, int64_t b_k, int64_t steps, Sum<O>* sums, int n) {
   using T = Sum<O>;
   constexpr int L = kLanes<O>;
   Vec<T> acc[ROWS][NV];
@@ -40,7 +41,7 @@ inline void skinny_step(const O* a, const S* b, int64_t b_k, Sum<O>* sums, int n
     for (int j = 0; j < NV; ++j) acc[i][j] = load(sums + (j * ROWS + i) * L);
   }
 #pragma GCC unroll 4
-  for (int q = 0; q < STEPS; ++q) {
+  for (int64_t q = 0; q < steps; ++q) {
     Vec<O> bv[NV];
     const S* row = b + q * kStep<O> * b_k;
     constexpr int kTwos = kLoadsTwo<O, S> && ROWS == 1 && !HALF ? NV / 2 * 2 : 0;
@@ -69,11 +70,10 @@ struct RunAhead {
   int64_t row_step, row_bytes;
   int64_t at = 0;
 
-  template <int LINES>
-  void fetch() {
-#pragma GCC unroll 48
-    for (int i = 0; i < LINES; ++i) __builtin_prefetch(row + at + i * 64);
-    at += LINES * 64;
+  void fetch(int64_t lines) {
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < lines; ++i) __builtin_prefetch(row + at + i * 64);
+    at += lines * 64;
     if (at >= row_bytes) {
       at = 0;
       row += row_step;
@@ -81,31 +81,31 @@ struct RunAhead {
   }
 };
 
-template <class O, class S, int ROWS, int STEPS, bool HALF = false>
-inline void skinny_steps(const O* a, const S* b, int64_t b_k, int64_t columns, Sum<O>* sums, bool streamed) {
+template <class O, class S, int ROWS, bool HALF = false>
+inline void skinny_band(const O* a, const S* b, int64_t b_k, int64_t steps, int64_t columns, Sum<O>* sums,
+                        bool fetches) {
   constexpr int L = kLanes<O>, NV = kSkinnyVectors<ROWS>;
   const int64_t whole = columns / L, tail = columns % L;
   int64_t v = 0;
-  RunAhead ahead{(const char*)(b + STEPS * kStep<O> * b_k), b_k * int64_t(sizeof(S)), columns * int64_t(sizeof(S))};
+  RunAhead ahead{(const char*)(b + steps * kStep<O> * b_k), b_k * int64_t(sizeof(S)), columns * int64_t(sizeof(S))};
   for (; v + NV <= whole; v += NV) {
-    if constexpr (ROWS > 1 && STEPS > 1)
-      if (streamed) ahead.fetch<NV * STEPS>();
-    skinny_step<O, S, ROWS, NV, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, L);
+    if (fetches) ahead.fetch(NV * steps);
+    skinny_square<O, S, ROWS, NV, HALF>(a, b + v * L, b_k, steps, sums + v * ROWS * L, L);
   }
-  for (; v < whole; ++v) skinny_step<O, S, ROWS, 1, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, L);
-  if (tail) skinny_step<O, S, ROWS, 1, STEPS, HALF>(a, b + v * L, b_k, sums + v * ROWS * L, int(tail));
+  for (; v < whole; ++v) skinny_square<O, S, ROWS, 1, HALF>(a, b + v * L, b_k, steps, sums + v * ROWS * L, L);
+  if (tail) skinny_square<O, S, ROWS, 1, HALF>(a, b + v * L, b_k, steps, sums + v * ROWS * L, int(tail));
 }
 
 // B row-major, a packed (steps, ROWS). sums: vector after vector of out's columns, ROWS rows each.
 template <class O, class S, int ROWS>
 void skinny_rows(const O* a, const S* b, int64_t b_k, int64_t k, int64_t columns, Sum<O>* sums, bool streamed) {
-  constexpr int kSteps = kSkinnySteps<ROWS> / kStep<O>;  // so many rows of B
-  int64_t done = 0;
-  for (; done + kSteps * kStep<O> <= k; done += kSteps * kStep<O>, a += kSteps * ROWS)
-    skinny_steps<O, S, ROWS, kSteps>(a, b + done * b_k, b_k, columns, sums, streamed);
-  for (; done + kStep<O> <= k; done += kStep<O>, a += ROWS)
-    skinny_steps<O, S, ROWS, 1>(a, b + done * b_k, b_k, columns, sums, streamed);
-  if (done < k) skinny_steps<O, S, ROWS, 1, true>(a, b + done * b_k, b_k, columns, sums, streamed);
+  const int64_t most = skinny_steps(ROWS) / kStep<O>;  // so many rows of B
+  const bool fetches = streamed && ROWS > 1 && !fetches_many_rows();
+  for (int64_t steps; k >= kStep<O>; k -= steps * kStep<O>, a += steps * ROWS, b += steps * kStep<O> * b_k) {
+    steps = smaller(most, k / kStep<O>);
+    skinny_band<O, S, ROWS>(a, b, b_k, steps, columns, sums, fetches && steps == most);
+  }
+  if (k > 0) skinny_band<O, S, ROWS, true>(a, b, b_k, 1, columns, sums, false);
 }
 
 // How the lines of a streamed B are fetched ahead of its squares. Eight rows of f64, or more work a square, leave memory
@@ -162,7 +162,7 @@ void skinny_columns(const O* a, const S* b, int64_t b_col, int64_t k, Sum<O>* su
 #pragma GCC unroll 16
       for (int j = L / 2; j < L; ++j) __builtin_prefetch(far + j * b_col, 0, 2);
     }
-    if constexpr (STREAMED && !kOwnRowsAhead<O, ROWS>) next_rows.template fetch<GROUPS * L>();
+    if constexpr (STREAMED && !kOwnRowsAhead<O, ROWS>) next_rows.fetch(GROUPS * L);
 #pragma GCC unroll 2
     for (int g = 0; g < GROUPS; ++g) {
       Vec<T> square[L];
@@ -229,7 +229,7 @@ void skinny_product(const Product<S>& p) {
       };
       constexpr int kGroups = ROWS <= 2 ? 2 : 1;
       int64_t v = 0;
-      if (streamed) {
+      if (streamed && (kOwnRowsAhead<O, ROWS> || !fetches_many_rows())) {
         for (; v < whole; ++v) run.template operator()<1, true>(v);
       } else {
         for (; v + kGroups <= whole; v += kGroups) run.template operator()<kGroups, false>(v);
