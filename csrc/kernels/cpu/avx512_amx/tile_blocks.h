@@ -176,7 +176,7 @@ class TileProduct {
       columns = smaller(pass_columns, p.n - pass);
       panels = ceil_div(columns, kPanelColumns);
       group = smaller(kGroupPanels, larger<int64_t>(1, kGroupBytes / panel_most));
-      const bool streams = panels <= 2;
+      streams = panels <= 2;
       const int64_t most_rows = (streams ? kTileStreamBytes : kTileBlockBytes) / (64 * most_steps);
       block_rows = whole_blocks(ceil_div(p.m, ceil_div(p.m, larger(2 * kPanelColumns, most_rows))));
       sums_row = p.k > kTileBlockDepth ? ceil_div(columns, kTileSide) * kTileSide : 0;
@@ -198,6 +198,7 @@ class TileProduct {
  private:
   const Product<bfloat16_t> p;
   int64_t pass, columns, panels, group;  // the pass over columns; panels that go together
+  bool streams;  // rows of A, past a few panels: the CPU itself fetches them, and faster than when asked to
   int64_t block_rows;
   int64_t k, depth, steps;  // the block of k
   int64_t sums_row;         // 0: sums are not kept between blocks of k
@@ -239,7 +240,7 @@ class TileProduct {
       const int64_t count = smaller(kPanelColumns, rows - r);
       TilesOfA a = packed_tiles(tiles + r * steps * 64, steps);
       if (!tiles) a = {(const char*)(p.a + (row + r) * p.a_row + k), p.a_row * 2, 64, kTileSide * p.a_row * 2};
-      if (!tiles && first == 0 && p.a_k == 1 && r + count < rows) {
+      if (!tiles && !streams && first == 0 && r + count < rows) {
         const int64_t next = smaller(kPanelColumns, rows - r - count);
         chores.rows = {(const char*)(p.a + (row + r + count) * p.a_row + k), p.a_row * 2, depth * 2, next};
         chores.rows.spread((end - first) * steps);
@@ -289,10 +290,7 @@ class TileProduct {
     in_chunks(ceil_div(p.m, block_rows), 1, [&](int64_t block, int64_t) {
       const int64_t row = block * block_rows, rows = smaller(block_rows, p.m - row);
       const int64_t in_place = a_in_place() ? rows / kTileSide * kTileSide : 0;
-      const int64_t next = smaller(block_rows, p.m - row - rows);
       Chores chores(p);
-      if (next > 0 && p.a_k == 1)
-        chores.panels = {(const char*)(p.a + (row + rows) * p.a_row + k), p.a_row * 2, depth * 2, next};
       if (in_place > 0) multiply(nullptr, row, in_place, packed, 0, panels, chores);
       if (in_place == rows) return;
       Workspace room(size_t(whole_blocks(rows - in_place) * steps * 64));
