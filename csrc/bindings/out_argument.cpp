@@ -6,6 +6,7 @@
 #include "autograd/tape.h"
 #include "core/error.h"
 #include "ops/arithmetic.h"
+#include "ops/call.h"
 #include "ops/shape.h"
 
 namespace hotloop::bindings {
@@ -103,6 +104,17 @@ bool spoils(const Tensor& out, const Tensor& in, Memory memory) {
   return memory == Memory::never || a.begin != b.begin || a.end != b.end || !(out.strides() == in.strides());
 }
 
+// f(tensor) for each among the arguments.
+template <class F>
+void for_tensors(PyObject* const* values, const Signature& signature, const F& f) {
+  for (size_t i = 0; i < signature.parameters.size(); ++i) {
+    if (is_tensor(values[i])) f(as_tensor(values[i]));
+    if (PyTuple_Check(values[i]) || PyList_Check(values[i]))
+      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(values[i]); ++k)
+        if (PyObject* value = PySequence_Fast_GET_ITEM(values[i], k); is_tensor(value)) f(as_tensor(value));
+  }
+}
+
 void check_memory(const char* op, const Tensor& out, PyObject* const* values, const Signature& signature,
                   Memory memory) {
   for (int d = 0; d < out.ndim(); ++d)
@@ -111,20 +123,32 @@ void check_memory(const char* op, const Tensor& out, PyObject* const* values, co
           "%s(): unsupported operation: more than one element of the written-to tensor refers to a single memory "
           "location. Please clone() the tensor before performing the operation.",
           op);
-  const auto check = [&](PyObject* value) {
-    if (is_tensor(value) && spoils(out, as_tensor(value), memory))
+  if (memory == Memory::free) return;
+  for_tensors(values, signature, [&](const Tensor& in) {
+    if (spoils(out, in, memory))
       fail<RuntimeError>(
           "%s(): unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
           "memory location. Please clone() the tensor before performing the operation.",
           op);
-  };
-  if (memory == Memory::free) return;
-  for (size_t i = 0; i < signature.parameters.size(); ++i) {
-    check(values[i]);
-    if (PyTuple_Check(values[i]) || PyList_Check(values[i]))
-      for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(values[i]); ++k)
-        check(PySequence_Fast_GET_ITEM(values[i], k));
-  }
+  });
+}
+
+// The call, whose result may be made in the memory of `out` at once.
+py::object invoke_into(const Operation& operation, PyObject** values, const Tensor& out) {
+  const Signature& signature = *operation.signature;
+  bool shared = false, graph = needs_grad(out);
+  for_tensors(values, signature, [&](const Tensor& in) {
+    shared |= in.defined() && in->storage == out->storage;
+    graph |= in.defined() && needs_grad(in);
+  });
+  const bool plain = out->contiguous && !out->storage->read_only() && !out->inference;
+  if (!plain || (graph && grad_enabled())) return owned(operation.invoke(operation.function, values, signature));
+  struct Scope {
+    Destination destination;
+    explicit Scope(const Destination& d) : destination(d) { thread_state.destination = &destination; }
+    ~Scope() { thread_state.destination = nullptr; }
+  } scope({out, signature.name.c_str(), shared});
+  return owned(operation.invoke(operation.function, values, signature));
 }
 
 // The dtype of `out` where the call leaves its own open; a new reference to be kept, or null.
@@ -157,7 +181,10 @@ void write_into(const char* op, const Tensor& out, const Tensor& result, Dtype d
       throw PythonError();
     ops::resize_(out, result.sizes());
   }
-  ops::assign(op, out, result);
+  if (result->storage != out->storage) return ops::assign(op, out, result);
+  const bool there = result->data == out->data && result.dtype() == out.dtype() && result.strides() == out.strides();
+  if (!there) return ops::assign(op, out, ops::clone(result));  // it shows parts of what was made there
+  if (!out->untracked) out->storage->bump_version();
 }
 
 }  // namespace
@@ -209,7 +236,8 @@ PyObject* run_with_out(const Operation& operation, PyObject* const* args, Py_ssi
   }
   const py::object dtype =
       rule.dtype == Dtype::asked && !several ? asked_dtype(targets[0], values, signature) : py::object();
-  py::object result = owned(operation.invoke(operation.function, values, signature));
+  const py::object result = several ? owned(operation.invoke(operation.function, values, signature))
+                                    : invoke_into(operation, values, targets[0]);
 
   if (is_tensor(result.ptr())) {
     if (several) fail<TypeError>("%s(): argument 'out' must be Tensor, not %s", op, Py_TYPE(out)->tp_name);

@@ -1,5 +1,7 @@
 #include "ops/call.h"
 
+#include <cstring>
+
 #include "core/capture.h"
 #include "core/error.h"
 #include "core/host_lock.h"
@@ -73,7 +75,23 @@ void Call::output(int i, const Dims& sizes, DType dtype) {
                          hotloop::name(dtype), hotloop::name(out.dtype()));
     return;
   }
-  outputs[i] = empty(sizes, dtype, device);
+  Destination* destination = i == 0 ? thread_state.destination : nullptr;
+  if (!destination || !destination->take(*this, sizes, dtype, false)) outputs[i] = empty(sizes, dtype, device);
+}
+
+bool Destination::take(Call& call, const Dims& sizes, DType dtype, bool elementwise) {
+  if (taken || !(out.sizes() == sizes) || out.dtype() != dtype || !(out.device() == call.device)) return false;
+  if (shared) {
+    if (!elementwise || std::strcmp(call.op.name, function) != 0) return false;
+    for (int i = 0; i < call.n_inputs; ++i) {
+      const Tensor& t = call.inputs[i];
+      if (t.defined() && t->storage == out->storage &&
+          !(t->data == out->data && t.sizes() == sizes && t.strides() == out.strides()))
+        return false;
+    }
+  }
+  call.outputs[0] = make_view(out, sizes, out.strides());
+  return taken = true;
 }
 
 void check_writable(const char* op, const Tensor& out) {

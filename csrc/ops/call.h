@@ -19,9 +19,21 @@ enum ListenerBit : uint32_t { kTape = 1, kProfiler = 2, kRecorder = 4 };
 constexpr int kListeners = 3;
 extern Listener listeners[kListeners];
 
+// The memory of a function's `out`, for the op that makes the result: the first one whose result has its shape, dtype and
+// device takes it. (Where that was a step on the way, the result is copied there in the end.)
+struct Destination {
+  const Tensor& out;     // contiguous and writable
+  const char* function;  // where an input lies in out, only an elementwise op of this name may take it
+  bool shared;           // whether one does
+  bool taken = false;
+
+  bool take(Call& call, const Dims& sizes, DType dtype, bool elementwise);
+};
+
 struct ThreadState {
   uint32_t active_listeners = kTape;  // kTape is set while gradients are recorded (grad mode)
   bool inference_mode = false;
+  Destination* destination = nullptr;
 };
 inline thread_local ThreadState thread_state;
 

@@ -375,6 +375,8 @@ Tensor selection(const Row& row, const Tensor& condition, const Tensor& a, const
 
 void pointwise_output(Call& c, const Dims& sizes, DType dtype) {
   const Tensor& first = c.in(0);
+  Destination* destination = thread_state.destination;
+  if (destination && !c.in_place && destination->take(c, sizes, dtype, true)) return;
   if (c.in_place || first->contiguous || !(first.sizes() == sizes)) return c.output(0, sizes, dtype);
   for (int i = 1; i < c.n_inputs; ++i)
     if (c.in(i).ndim() > 0 && !(c.in(i).sizes() == sizes && c.in(i).strides() == first.strides()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -145,3 +146,87 @@ def test_memory_is_looked_at_before_the_shape(lib: Any) -> None:
 def test_functions_without_out(lib: Any, name: str) -> None:
     with pytest.raises(TypeError):
         getattr(lib, name)(lib.ones(2), out=lib.empty(2))
+
+
+def names_of_ops(call: Callable[[], object]) -> list[str]:
+    with hotloop.profile() as profile:
+        call()
+    return [one.op for one in profile.ops]
+
+
+def test_one_op_makes_its_result_in_out() -> None:
+    x, y = hotloop.randn(40, 30), hotloop.randn(40, 30)
+    square, out = hotloop.randn(40, 40), hotloop.empty(40, 40)
+    assert names_of_ops(lambda: hotloop.matmul(square, square, out=out)) == ["matmul"]
+    assert out.tolist() == (square @ square).tolist()
+    first, rest = x[:10], y[10:]
+    out = hotloop.empty(40, 30)
+    assert names_of_ops(lambda: hotloop.cat([first, rest], out=out)) == ["cat"]
+    assert names_of_ops(lambda: hotloop.softmax(x, 1, out=out)) == ["softmax"]
+    want = (x + y).tolist()
+    assert names_of_ops(lambda: hotloop.add(x, y, out=x)) == ["add"]  # elementwise, by the same elements
+    assert x.tolist() == want
+    with hotloop.no_grad():
+        assert names_of_ops(lambda: hotloop.add(x.requires_grad_(), y, out=out)) == ["add"]
+
+
+def test_steps_on_the_way_leave_the_result_whole(lib: Any) -> None:
+    generator = [0.3, -1.2, 0.8, 2.5, -0.4, 1.1, 0.9, -2.0, 0.6]
+    x = lib.tensor(generator).reshape(3, 3)
+    for call in (
+        lambda **kw: lib.matmul(x, x, **kw),
+        lambda **kw: lib.addmm(x, x, x, beta=0.5, **kw),
+        lambda **kw: lib.lerp(x, x * 2, 0.3, **kw),
+        lambda **kw: lib.logaddexp(x, x.T, **kw),
+        lambda **kw: lib.addcdiv(x, x, x + 5, value=2.0, **kw),
+        lambda **kw: lib.std(x, 1, keepdim=True, **kw).expand(3, 3),
+        lambda **kw: lib.sinc(x, **kw),
+        lambda **kw: lib.nan_to_num(x, **kw),
+        lambda **kw: lib.kron(x[:1, :1], x, **kw),
+        lambda **kw: lib.tril(x, **kw),
+        lambda **kw: lib.renorm(x, 2, 0, 1.0, **kw),
+        lambda **kw: lib.clamp(x, -1.0, 1.0, **kw),
+        lambda **kw: lib.float_power(x.double() + 3, 2.0, **kw),
+    ):
+        want = call()
+        out = lib.empty(3, 1, dtype=want.dtype) if want.stride(1) == 0 else lib.full((3, 3), 7.0, dtype=want.dtype)
+        call(out=out)
+        assert out.expand(3, 3).tolist() == want.tolist()
+
+
+def test_out_in_an_input_of_ops_that_look_elsewhere_too(lib: Any) -> None:
+    for call in (
+        lambda x, **kw: lib.matmul(x, x, **kw),
+        lambda x, **kw: lib.softmax(x, 0, **kw),
+        lambda x, **kw: lib.add(x, x.T, **kw),
+        lambda x, **kw: lib.add(x, x[:1], **kw),
+        lambda x, **kw: lib.sinc(x, **kw),
+        lambda x, **kw: lib.tril(x, **kw),
+        lambda x, **kw: lib.cumsum(x, 0, **kw),
+    ):
+        x = lib.arange(9.0).reshape(3, 3) / 8
+        want = call(x).tolist()
+        try:
+            call(x, out=x)
+        except RuntimeError as error:
+            assert "single memory location" in str(error)
+        else:
+            assert x.tolist() == want
+
+
+def test_writing_out_counts_as_a_change(lib: Any) -> None:
+    w = lib.ones(3, requires_grad=True)
+    x = lib.ones(3)
+    y = w * x  # keeps x
+    lib.exp(lib.zeros(3), out=x)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_out_stays_as_it_was_where_the_call_is_refused(lib: Any) -> None:
+    out = lib.zeros(3)
+    with pytest.raises(RuntimeError, match="automatic differentiation"):
+        lib.exp(lib.ones(3, requires_grad=True), out=out)
+    with pytest.raises(RuntimeError):
+        lib.matmul(lib.ones(3, 2), lib.ones(3), out=out)
+    assert out.tolist() == [0.0, 0.0, 0.0]
