@@ -64,6 +64,11 @@ double silu_backward(double grad, double a) {
   a = a > 800 ? 800 : a < -800 ? -800 : a;  // infinity times 0
   return grad * sigmoid(a) * (1 + a * sigmoid(-a));
 }
+// a sigmoid(v), v = a (k1 + k3 a^2).
+double gelu_tanh(double a) {
+  const long double wide = a, v = wide * (1.5957691216057308L + 0.07135481627260025L * wide * wide);
+  return a * double(1 / (1 + std::exp(-v)));
+}
 // sigmoid(v), v = a (k1 + k3 a^2); held where |a| is past 22, e^(-v) being 0 there.
 double gelu_tanh_backward(double grad, double a) {
   a = a > 22 ? 22 : a < -22 ? -22 : a;

@@ -10,14 +10,11 @@ namespace hotloop::HOTLOOP_ISA {
 
 template <class V>
 inline V activate(V x, Activation activation) {
-  using T = Element<V>;
   switch (activation) {
     case Activation::none: return x;
     case Activation::relu: return max_or_second(V{}, x);
     case Activation::gelu: return gelu(x);
-    case Activation::gelu_tanh:
-      // (1 + tanh(y)) / 2 is sigmoid(2y).
-      return x * sigmoid(V((x + T(0.044715) * x * x * x) * T(1.5957691216057308)));
+    case Activation::gelu_tanh: return gelu_tanh(x);
     case Activation::silu: return x * sigmoid(x);
     case Activation::tanh: return tanh(x);
     case Activation::sigmoid: return sigmoid(x);

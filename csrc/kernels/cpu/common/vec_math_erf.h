@@ -237,4 +237,22 @@ inline f64v erfinv(f64v x) {
   return x * p;
 }
 
+// x sigmoid(v) with v = x (k1 + k3 x^2), which is made with what its roundings lose, since e^-v magnifies it. Past 22, |v|
+// is past 745, and e^-|v| is 0 in f64.
+template <class V>
+inline V gelu_tanh(V a) {
+  constexpr double kK1 = 1.5957691216057308, kK3 = 0.07135481627260025;
+  const V x = clamp_keep_nan(a, -22, 22), k1 = constant<V>(kK1), k3 = constant<V>(kK3);
+  const V k1_low = constant<V>(kK1 - double(Element<V>(kK1))), k3_low = constant<V>(kK3 - double(Element<V>(kK3)));
+  const V z = x * x, z_low = product_error(x, x, z), p = k3 * z, p_low = product_error(k3, z, p);
+  const V w = k1 + p, larger = max_or_second(k1, p), smaller = min_or_second(k1, p);
+  const V w_low = (smaller - (w - larger)) + (p_low + fma(k3, z_low, fma(k3_low, z, k1_low)));
+  const V v = x * w, v_low = fma(x, w_low, product_error(x, w, v));
+  const auto negative = v < Element<V>(0);
+  const auto [e, y] = exp_times(V(-abs(v)), select<V>(negative, v_low, -v_low), x);
+  const V q = e / (e + Element<V>(1)), held = select<V>(negative, y, x);
+  // Minus infinity times 0 is NaN, and minus 0 keeps its sign.
+  return copysign(fma(-held, q, select<V>(negative, y - (a - a), a)), a);
+}
+
 }  // namespace hotloop::HOTLOOP_ISA

@@ -63,6 +63,23 @@ inline V exp(V x) {
   return scale_by_power_of_two(p, n);
 }
 
+// e^(x + rest) for a small rest, and `times` as much, rounded no more where e^x alone is subnormal.
+template <class V>
+struct ExpTimes {
+  V e, product;
+};
+template <class V>
+inline ExpTimes<V> exp_times(V x, V rest, V times) {
+  if constexpr (kSingle<V>) {
+    const auto [n, r] = reduce_exp(clamp_keep_nan(x, -120, 89), rest);
+    const V p = fma(r * r, exp_tail(r), r) + Element<V>(1);
+    return {scale_by_power_of_two(p, n), scale_by_power_of_two(V(times * p), n)};
+  } else {
+    const V y = exp(x), e = fma(y, rest, y);
+    return {e, times * e};
+  }
+}
+
 // e^x for x <= 0, zero where that would be subnormal: softmax in fewer steps.
 template <class V>
 inline V exp_nonpositive(V x) {

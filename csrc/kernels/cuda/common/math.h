@@ -143,6 +143,19 @@ __device__ __forceinline__ T silu_backward(T grad, T a) {
   a = a > T(800) ? T(800) : a < T(-800) ? T(-800) : a;  // infinity times 0
   return grad * sigmoid(a) * (T(1) + a * sigmoid(-a));
 }
+// a sigmoid(v), v = a (k1 + k3 a^2), with what the roundings of v lose, since e^-v magnifies it.
+template <Floating T>
+__device__ __forceinline__ T gelu_tanh(T a) {
+  constexpr double kK1 = 1.5957691216057308, kK3 = 0.07135481627260025;
+  const T x = a > T(22) ? T(22) : a < T(-22) ? T(-22) : a, k1 = T(kK1), k3 = T(kK3);
+  const T k1_low = T(kK1 - double(k1)), k3_low = T(kK3 - double(k3));
+  const T z = x * x, z_low = fma(x, x, -z), p = k3 * z, p_low = fma(k3, z, -p), w = k1 + p;
+  const T lost = k1 > p ? p - (w - k1) : k1 - (w - p);
+  const T w_low = lost + (p_low + fma(k3, z_low, fma(k3_low, z, k1_low)));
+  const T v = x * w, v_low = fma(x, w_low, fma(x, w, -v)), y = exp(-abs(v));
+  const T e = fma(y, v < T(0) ? v_low : -v_low, y);
+  return (v < T(0) ? a * e : a) / (T(1) + e);
+}
 // sigmoid(v), v = a (k1 + k3 a^2); held where |a| is past 22, e^(-v) being 0 there.
 template <Floating T>
 __device__ __forceinline__ T gelu_tanh_backward(T grad, T a) {

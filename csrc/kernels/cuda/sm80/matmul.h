@@ -67,8 +67,7 @@ __device__ __forceinline__ W activate(W x, Activation activation) {
       case Activation::none: return x;
       case Activation::relu: return math::relu(x);
       case Activation::gelu: return math::gelu(x);
-      case Activation::gelu_tanh:
-        return x * math::sigmoid(x * (W(0.07135481627260025) * x * x + W(1.5957691216057308)));
+      case Activation::gelu_tanh: return math::gelu_tanh(x);
       case Activation::silu: return x * math::sigmoid(x);
       case Activation::tanh: return math::tanh(x);
       case Activation::sigmoid: return math::sigmoid(x);
