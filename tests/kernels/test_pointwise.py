@@ -40,7 +40,8 @@ def density(x):
 
 # float32 is within 2.6; the constants of float64 are rounded to it.
 def gelu_tanh(x):
-    return x * sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+    x = np.asarray(x, dtype=np.longdouble)
+    return (x * sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))).astype(np.float64)
 
 
 def softplus(x):
