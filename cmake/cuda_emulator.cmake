@@ -13,7 +13,7 @@ endfunction()
 # misaligned ones, indices beyond arrays in registers and shifts too far: the instrumentation of GCC's sanitizers, whose
 # own libraries are not linked. #pragma unroll is nvcc's.
 set(HOTLOOP_EMULATED_KERNEL_OPTIONS
-  -x c++ -O2 -g1 -Wno-unknown-pragmas -Wno-type-limits
+  -x c++ -O1 -g1 -Wno-unknown-pragmas -Wno-type-limits
   -fsanitize=thread --param tsan-instrument-func-entry-exit=0 -fsanitize=alignment,bounds,shift)
 
 # add_library(name OBJECT ...) of CUDA sources for the emulator.

@@ -67,43 +67,16 @@ using namespace hotloop::cuda::math;
 #include "kernels/args/pointwise.def"
 #undef ROW
 
-constexpr bool has_own_kernel(PointwiseOp op) {
+// Bound by their arithmetic, not by memory, and of so many registers that they share no kernel.
+constexpr bool is_long(PointwiseOp op) {
   switch (op) {
-    case PointwiseOp::neg:
-    case PointwiseOp::square:
-    case PointwiseOp::sqrt:
-    case PointwiseOp::exp:
-    case PointwiseOp::log:
-    case PointwiseOp::add:
-    case PointwiseOp::add_scaled:
-    case PointwiseOp::sub:
-    case PointwiseOp::mul:
-    case PointwiseOp::div:
-    case PointwiseOp::maximum:
-    case PointwiseOp::relu:
-    case PointwiseOp::relu_backward:
-    case PointwiseOp::sigmoid:
-    case PointwiseOp::sigmoid_backward:
-    case PointwiseOp::tanh:
-    case PointwiseOp::tanh_backward:
-    case PointwiseOp::silu:
-    case PointwiseOp::silu_backward:
-    case PointwiseOp::gelu:
-    case PointwiseOp::gelu_backward:
-    case PointwiseOp::eq:
-    case PointwiseOp::gt: return true;
-    // Long ones, whose registers would be everybody's.
-    case PointwiseOp::pow_scalar:
-    case PointwiseOp::sin:
-    case PointwiseOp::cos:
     case PointwiseOp::tan:
     case PointwiseOp::erfinv:
     case PointwiseOp::lgamma:
     case PointwiseOp::digamma:
     case PointwiseOp::polygamma:
     case PointwiseOp::i0:
-    case PointwiseOp::i1: return true;
-    // Longer ones still.
+    case PointwiseOp::i1:
     case PointwiseOp::i0e:
     case PointwiseOp::i1e:
     case PointwiseOp::erfcx:
@@ -133,6 +106,42 @@ constexpr bool has_own_kernel(PointwiseOp op) {
   }
 }
 
+constexpr bool has_own_kernel(PointwiseOp op) {
+  switch (op) {
+    case PointwiseOp::neg:
+    case PointwiseOp::square:
+    case PointwiseOp::sqrt:
+    case PointwiseOp::exp:
+    case PointwiseOp::log:
+    case PointwiseOp::add:
+    case PointwiseOp::add_scaled:
+    case PointwiseOp::sub:
+    case PointwiseOp::mul:
+    case PointwiseOp::div:
+    case PointwiseOp::maximum:
+    case PointwiseOp::relu:
+    case PointwiseOp::relu_backward:
+    case PointwiseOp::sigmoid:
+    case PointwiseOp::sigmoid_backward:
+    case PointwiseOp::tanh:
+    case PointwiseOp::tanh_backward:
+    case PointwiseOp::silu:
+    case PointwiseOp::silu_backward:
+    case PointwiseOp::gelu:
+    case PointwiseOp::gelu_backward:
+    case PointwiseOp::eq:
+    case PointwiseOp::gt: return true;
+    // Others whose registers would be everybody's.
+    case PointwiseOp::pow_scalar:
+    case PointwiseOp::sin:
+    case PointwiseOp::cos: return true;
+    default: return is_long(op);
+  }
+}
+
+template <PointwiseOp op>
+constexpr bool kIsLong = is_long(op);
+
 // Elements of the compute type from raw operands.
 template <class T>
 struct PointwiseProblem {
@@ -145,8 +154,8 @@ struct PointwiseProblem {
   Places places;
 };
 
-// The body of every kernel: out[i] = f(a[i], b[i], c[i]).
-template <class T, class R, int kInputs, class F>
+// The body of every kernel: out[i] = f(a[i], b[i], c[i]). A long f is compiled once: no vectors, no unrolling.
+template <class T, class R, int kInputs, bool kLong, class F>
 __device__ __forceinline__ void each_element(const PointwiseProblem<T>& x, F f) {
   using W = Compute<T>;
   constexpr int kEach = kPackCount<T>;
@@ -160,6 +169,25 @@ __device__ __forceinline__ void each_element(const PointwiseProblem<T>& x, F f) 
       out[at] = convert<R>(f(a, b, c));
     }
   };
+  if constexpr (kLong) {
+    const int64_t first = int64_t(blockIdx.x) * blockDim.x * kEach + threadIdx.x;
+#pragma unroll 1
+    for (int i = 0; i < kEach; ++i) {
+      const int64_t element = first + int64_t(i) * blockDim.x;
+      if (element >= p.count) return;
+      Offsets<kInputs> at;
+      if (p.dense) {
+        at.out = element;
+        for (int k = 0; k < kInputs; ++k) at.in[k] = p.numbers >> k & 1 ? 0 : element;
+      } else {
+        at = offsets_of<kInputs>(p, element);
+      }
+      W v[3] = {};
+      for (int k = 0; k < kInputs; ++k) v[k] = load(k, at.in[k]);
+      store(at.out, v[0], v[1], v[2]);
+    }
+    return;
+  }
   if (!p.dense) {
     const int64_t first = int64_t(blockIdx.x) * blockDim.x * kEach + threadIdx.x;
     for (int i = 0; i < kEach; ++i) {
@@ -209,7 +237,7 @@ template <PointwiseOp op, class T>
 __global__ void __launch_bounds__(kElementThreads) own_kernel(const __grid_constant__ PointwiseProblem<T> x) {
   using R = std::conditional_t<Row<op>::kPredicate, bool, T>;
   using W = Compute<T>;
-  each_element<T, R, Row<op>::kInputs>(
+  each_element<T, R, Row<op>::kInputs, kIsLong<op>>(
       x, [&](W a, W b, W c) { return static_cast<W>(Row<op>::apply(a, b, c, x.p0, x.p1)); });
 }
 
@@ -234,7 +262,7 @@ __global__ void __launch_bounds__(kElementThreads)
     shared_kernel(PointwiseOp op, const __grid_constant__ PointwiseProblem<T> x) {
   using R = std::conditional_t<kPredicate, bool, T>;
   using W = Compute<T>;
-  each_element<T, R, kInputs>(x, [&](W a, W b, W c) {
+  each_element<T, R, kInputs, false>(x, [&](W a, W b, W c) {
     switch (op) {
 #define EACH(name) \
   case PointwiseOp::name: return apply_shared<PointwiseOp::name, kInputs, kPredicate, T>(a, b, c, x.p0, x.p1);
