@@ -204,6 +204,14 @@ def _ctc_loss(x: Tensor, t: Inputs) -> Tensor:
     return F.ctc_loss(x.log_softmax(1), labels, (t.rows,), (t.rows // 3,), reduction="sum")
 
 
+def _factors_gradient(t: Inputs) -> Tensor:
+    index, weight, factors = t.below(t.rows, (t.rows, 4)), t(), t(shape=(t.rows, 4))
+    with hotloop.enable_grad():
+        factors.requires_grad_(True)
+        out = F.embedding_bag(index, weight, mode="sum", per_sample_weights=factors)
+        return hotloop.autograd.grad([out], [factors], [t.weights(out)], create_graph=t.differentiates)[0]
+
+
 def _linear_packed(t: Inputs) -> Tensor:
     return _core.linear_packed(t().detach(), _core.PackedWeight(t(shape=(16, t.columns)).detach()))
 
@@ -240,7 +248,13 @@ _OTHERS: dict[str, Sample] = {
     "linear": lambda t: F.linear(t(), t(shape=(48, t.columns)), t(shape=(48,))),
     "linear_activation": lambda t: _core.linear_activation(t(), t(shape=(48, t.columns)), t(shape=(48,)), "relu"),
     "linear_packed": _linear_packed,
-    # ctc.cpp, norm.cpp, softmax.cpp
+    # distance.cpp, embedding_bag.cpp
+    "cdist": lambda t: hotloop.cdist(t(), t(2.0, 4.0), 1.0),
+    "cdist_backward": _with_leaf(lambda x, t: hotloop.cdist(x, t(2.0, 4.0), 3.0)),
+    "embedding_bag": lambda t: F.embedding_bag(t.below(t.rows, (t.rows, 4)), t()),
+    "embedding_bag_backward": _with_leaf(lambda x, t: F.embedding_bag(t.below(t.rows, (t.rows, 4)), x)),
+    "embedding_bag_factors_backward": _factors_gradient,
+    # cross_entropy.cpp, ctc.cpp, norm.cpp, softmax.cpp
     "ctc_loss": lambda t: _ctc_loss(t(-2.0, 2.0), t),
     "ctc_loss_backward": _with_leaf(_ctc_loss),
     "layer_norm": _layer_norm,
@@ -248,6 +262,8 @@ _OTHERS: dict[str, Sample] = {
     "log_softmax": lambda t: F.log_softmax(t(-2.0, 2.0), 1),
     "cross_entropy": lambda t: F.cross_entropy(t(-2.0, 2.0), t.below(t.columns, (t.rows,))),
     "cross_entropy_backward": _with_leaf(lambda x, t: F.cross_entropy(x, t.below(t.columns, (t.rows,)))),
+    "nll_loss": lambda t: F.nll_loss(t(), t.below(t.columns, (t.rows,))),
+    "nll_loss_backward": _with_leaf(lambda x, t: F.nll_loss(x, t.below(t.columns, (t.rows,)))),
     "softmax_backward": _with_leaf(lambda x, t: F.softmax(x, 1)),
     "layer_norm_backward": _with_leaf(lambda x, t: F.layer_norm(x, (t.columns,))),
     # pad.cpp, view.cpp, subscript.cpp
@@ -264,6 +280,7 @@ _OTHERS: dict[str, Sample] = {
     "uniform_": lambda t: t().clone().uniform_(),
     "normal_": lambda t: t().clone().normal_(),
     "bernoulli_": lambda t: t().clone().bernoulli_(0.5),
+    "randperm": lambda t: hotloop.randperm(t.rows, dtype=t.dtype),
     "random_": lambda t: t().clone().random_(0, 10),
     "poisson": lambda t: hotloop.poisson(t()),
     "dropout": lambda t: F.dropout(t(), 0.5),
@@ -282,9 +299,10 @@ _OTHERS: dict[str, Sample] = {
     "cummax": lambda t: hotloop.cummax(t(), 1)[0],
     "cummin": lambda t: hotloop.cummin(t(), 1)[0],
     "sort": lambda t: hotloop.sort(t(), 1)[0],
+    "histogram": lambda t: hotloop.histc(t(), 7),
     "searchsorted": lambda t: hotloop.searchsorted(hotloop.sort(t(), 1)[0], t()),
 }
-_RANDOM = {"poisson", "uniform_", "normal_", "bernoulli_", "random_", "dropout", "dropout_backward"}
+_RANDOM = {"poisson", "randperm", "uniform_", "normal_", "bernoulli_", "random_", "dropout", "dropout_backward"}
 
 
 def op_samples() -> Iterator[OpSample]:

@@ -85,6 +85,10 @@ void add_index_rows() {
                      in_place<ops::scatter_add>, "In-place form of scatter_add()."),
       HOTLOOP_FUNCTION("embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1) -> Tensor", ops::embedding,
                        "Rows of weight (rows, width) by index; padding_idx's row collects no gradient."),
+      HOTLOOP_FUNCTION("embedding_bag(weight: Tensor, input: Tensor, offsets: Tensor | None, mode: str, "
+                       "per_sample_weights: Tensor | "
+                       "None, include_last_offset: bool, padding_idx: int | None, scale_grad_by_freq: bool) -> Tensor",
+                       ops::embedding_bag, "The sum, mean or maximum of the rows of each bag."),
       HOTLOOP_OP("masked_select(input: Tensor, mask: Tensor) -> Tensor", ops::masked_select,
                  "The elements where the bool mask holds, as a vector."),
       HOTLOOP_OP("masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor", ops::masked_fill,

@@ -67,8 +67,8 @@ void add_loss_rows() {
           "ignore_index: int = -100, reduce: bool | None = None, reduction: str = 'mean') -> Tensor",
           [](const Tensor& x, const Tensor& target, const Tensor& weight, Legacy size_average, int64_t ignore_index,
              Legacy reduce, const std::string& reduction) {
-            return ops::nll_loss(x, target, weight, reduction_of("nll_loss", size_average, reduce, reduction),
-                                 ignore_index);
+            return ops::nll_loss(x, target, weight,
+                                 {reduction_of("nll_loss", size_average, reduce, reduction), ignore_index});
           },
           "Negative of the log-probabilities (N, C, ...) at the target classes (N, ...)."),
       HOTLOOP_FUNCTION(

@@ -2,6 +2,7 @@
 #include "bindings/tables.h"
 #include "core/error.h"
 #include "ops/arithmetic.h"
+#include "ops/distance.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"

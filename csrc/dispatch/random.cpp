@@ -8,6 +8,7 @@ HOTLOOP_KERNEL(random_uniform, RandomArgs)
 HOTLOOP_KERNEL(random_normal, RandomArgs)
 HOTLOOP_KERNEL(random_bernoulli, RandomArgs)
 HOTLOOP_KERNEL(random_integers, RandomArgs)
+HOTLOOP_KERNEL(random_permutation, RandomArgs)
 HOTLOOP_KERNEL(dropout, DropoutArgs)
 HOTLOOP_KERNEL(dropout_backward, DropoutBackwardArgs)
 
@@ -31,6 +32,7 @@ constexpr Candidate<RandomArgs> k_random_integers[] = {
     HOTLOOP_CANDIDATES(random_integers, kIntegers | kFloats, nullptr)};
 constexpr GpuCandidate<RandomArgs> kGpu_random_integers[] = {
     HOTLOOP_GPU_CANDIDATE(random_integers, kIntegers | kFloats, nullptr)};
+constexpr Candidate<RandomArgs> k_random_permutation[] = {HOTLOOP_CANDIDATES(random_permutation, kIntegers, nullptr)};
 constexpr Candidate<PoissonArgs> k_random_poisson[] = {
     {"random_poisson_reference", Isa::reference, kFloats, nullptr, reference::random_poisson}};
 constexpr GpuCandidate<PoissonArgs> kGpu_random_poisson[] = {HOTLOOP_GPU_CANDIDATE(random_poisson, kFloats, nullptr)};
@@ -55,6 +57,7 @@ void random_bernoulli(Device device, const RandomArgs& args) {
 void random_integers(Device device, const RandomArgs& args) {
   run("random_integers", k_random_integers, kGpu_random_integers, device, args.dtype, args);
 }
+void random_permutation(const RandomArgs& args) { run("random_permutation", k_random_permutation, args.dtype, args); }
 void random_poisson(Device device, const PoissonArgs& args) {
   run("random_poisson", k_random_poisson, kGpu_random_poisson, device, args.dtype, args);
 }

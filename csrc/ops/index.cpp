@@ -423,8 +423,12 @@ Tensor one_hot(const Tensor& index, int64_t classes) {
   } else if (classes <= 0) {
     fail<RuntimeError>("one_hot: Can not infer total number of classes from empty tensor.");
   }
-  const Tensor number = arange(int64_t(0), classes, int64_t(1), DType::i64, index.device());
-  return to_dtype(eq(unsqueeze(index, -1), number), DType::i64);
+  const int64_t n = index.numel();
+  Dims sizes = index.sizes();
+  sizes.push(classes);
+  const Tensor row = arange(int64_t(0), n * classes, classes, DType::i64, index.device());
+  const Tensor one = expand(full({}, int64_t(1), DType::i64, index.device()), {n});
+  return view(scatter_into_zeros({n * classes}, 0, row + reshape(index, {-1}), one), sizes);
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // Ops that address elements by index tensors. Negative indices wrap; others out of range raise IndexError.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,11 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
                       const std::string& reduce, bool include_self);
 // Rows of weight (rows, width) by index of any shape; the gradient skips rows equal to padding_idx (-1: none).
 Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx);
+// Of bags of those rows the sum, mean or max: index (bags, length), or (n) with offsets (bags). factors, shaped like
+// index, multiply the rows of sums. The row padding_idx takes no part.
+Tensor embedding_bag(const Tensor& weight, const Tensor& index, const Tensor& offsets, const std::string& mode,
+                     const Tensor& factors, bool include_last_offset, std::optional<int64_t> padding_idx,
+                     bool by_frequency);
 Tensor masked_select(const Tensor& x, const Tensor& mask);  // 1-d; both broadcast
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value);
 Tensor one_hot(const Tensor& index, int64_t classes);  // classes -1: the largest index + 1

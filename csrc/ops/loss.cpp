@@ -61,43 +61,6 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, const Tensor& weigh
   return reduced(weighted("huber_loss", huber_error(input, target, delta), weight, input), reduction);
 }
 
-Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight, LossReduction reduction,
-                int64_t ignore_index) {
-  if (input.ndim() == 0) fail<RuntimeError>("nll_loss: input must have at least 1 dim, got a 0-d tensor");
-  const int dim = input.ndim() == 1 ? 0 : 1;
-  Dims rows = input.sizes();
-  rows.erase(dim);
-  if (!(target.sizes() == rows))
-    fail<ValueError>("nll_loss: expected target of shape %s for input of shape %s, got %s", to_string(rows).c_str(),
-                     to_string(input.sizes()).c_str(), to_string(target.sizes()).c_str());
-  if (target.dtype() != DType::i64)
-    fail<RuntimeError>("nll_loss: expected target of class indices to be int64, got %s", name(target.dtype()));
-  // Ignored rows read class 0 and weigh nothing.
-  const Tensor kept = ne(target, double(ignore_index));
-  const Tensor index = where(kept, target, scalar_tensor(Scalar(int64_t(0)), DType::i64));
-  Tensor picked;
-  try {
-    picked = squeeze(gather(input, dim, unsqueeze(index, dim)), {dim});
-  } catch (const OutOfRangeError&) {
-    const int64_t classes = input.size(dim), least = item(amin(index)).as_int(), largest = item(amax(index)).as_int();
-    fail<IndexError>("nll_loss: Target %lld is out of bounds. (classes are 0 to %lld, ignore_index is %lld)",
-                     static_cast<long long>(least < 0 ? least : largest), static_cast<long long>(classes - 1),
-                     static_cast<long long>(ignore_index));
-  }
-  Tensor w = to_dtype(kept, input.dtype());
-  if (weight.defined()) {
-    if (weight.ndim() != 1 || weight.size(0) != input.size(dim))
-      fail<RuntimeError>(
-          "nll_loss: weight tensor should be defined either for all %lld classes or no classes but got "
-          "weight tensor of shape: %s",
-          static_cast<long long>(input.size(dim)), to_string(weight.sizes()).c_str());
-    w = w * reshape(index_select(weight, 0, reshape(index, {-1})), index.sizes());
-  }
-  const Tensor loss = where(kept, -(picked * w), 0.0);
-  if (reduction == LossReduction::none) return loss;
-  return reduction == LossReduction::sum ? sum(loss) : sum(loss) / sum(w);
-}
-
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, LossReduction reduction) {
   constexpr const char* op = "binary_cross_entropy";
   require_same_size(op, input, target);

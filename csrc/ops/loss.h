@@ -16,9 +16,6 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, LossReduction r
 Tensor huber_loss(const Tensor& input, const Tensor& target, const Tensor& weight, LossReduction reduction,
                   double delta);
 
-// Of log-probabilities (N, C, ...) and classes (N, ...).
-Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight, LossReduction reduction,
-                int64_t ignore_index);
 // Of probabilities, or their logits. weight and pos_weight may be undefined.
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight, LossReduction reduction);
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight,

@@ -40,6 +40,15 @@ constexpr OpRecord random_record(const char* name) {
 const OpRecord uniform_op = random_record<dispatch::random_uniform>("uniform_");
 const OpRecord normal_op = random_record<dispatch::random_normal>("normal_");
 const OpRecord bernoulli_op = random_record<dispatch::random_bernoulli>("bernoulli_");
+// Of the CPU's generator whatever the device, so that a seed gives the same order.
+const OpRecord randperm_op{.name = "randperm",
+                           .shape = [](Call&) {},
+                           .kernel = {[](Call& c) {
+                             RandomArgs args = c.attrs<RandomArgs>();
+                             args.out = c.outputs[0].data();
+                             if (args.n > 0) dispatch::random_permutation(args);
+                           }},
+                           .attributes_bytes = sizeof(RandomArgs)};
 const OpRecord randint_op = random_record<dispatch::random_integers>("random_");
 
 void run_random(const Tensor& out, const OpRecord& op, RandomArgs args, int64_t words, Generator& generator) {
@@ -255,7 +264,8 @@ Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Gener
         static_cast<long long>(count), static_cast<long long>(n));
   const Dims last{-1};
   const Tensor total = sum(weights, last, true);
-  if (item(all(logical_and(ge(weights, 0.0), isfinite(weights)))).as_int() == 0)
+  if (weights.numel() > 0 &&
+      !(item(amin(weights)).as_double() >= 0 && item(amax(weights)).as_double() < __builtin_inf()))
     fail<RuntimeError>("multinomial: probability tensor contains either `inf`, `nan` or element < 0");
   if (item(all(gt(total, 0.0))).as_int() == 0)
     fail<RuntimeError>("multinomial: invalid multinomial distribution (sum of probabilities <= 0)");
@@ -277,18 +287,8 @@ Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Gener
 
 Tensor randperm(int64_t n, DType dtype, Generator& generator) {
   if (n < 0) fail<RuntimeError>("randperm: n must be non-negative, got %lld", static_cast<long long>(n));
-  // Fisher and Yates, from the end; a 64-bit fraction of i + 1 is even to within i / 2^64.
-  Tensor result = arange(int64_t(0), n, int64_t(1), DType::i64, Device{});
-  const RandomState state = generator.next_offset(2 * n);
-  int64_t* p = result.data<int64_t>();
-  uint32_t words[4];
-  for (int64_t i = n - 1; i > 0; --i) {
-    const int64_t draws = n - 1 - i;
-    if (draws % 2 == 0) philox_block(state.seed, state.offset + uint64_t(draws / 2), words);
-    const uint32_t* pair = words + 2 * (draws % 2);
-    const uint64_t draw = uint64_t(pair[0]) << 32 | pair[1];
-    std::swap(p[i], p[int64_t((unsigned __int128)(draw)*uint64_t(i + 1) >> 64)]);
-  }
+  const Tensor result = empty({n}, DType::i64, Device{});
+  run_random(result, randperm_op, RandomArgs{}, 2 * n, generator);
   return dtype == DType::i64 ? result : to_dtype(result, dtype);
 }
 
@@ -301,7 +301,8 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator& generator) {
 }
 
 Records random_records() {
-  return {&uniform_op, &normal_op, &bernoulli_op, &randint_op, &poisson_op, &dropout_backward_op, &dropout_op};
+  return {&uniform_op,  &normal_op,  &bernoulli_op,        &randint_op,
+          &randperm_op, &poisson_op, &dropout_backward_op, &dropout_op};
 }
 
 }  // namespace hotloop::ops

@@ -7,7 +7,10 @@ std::vector<Family> families() {
   all.push_back({"pointwise", pointwise_records()});
   all.push_back({"copy", copy_records()});
   all.push_back({"creation", creation_records()});
+  all.push_back({"cross_entropy", cross_entropy_records()});
   all.push_back({"ctc", ctc_records()});
+  all.push_back({"distance", distance_records()});
+  all.push_back({"embedding_bag", embedding_bag_records()});
   all.push_back({"index", index_records()});
   all.push_back({"indexing", indexing_records()});
   all.push_back({"matmul", matmul_records()});
@@ -20,6 +23,7 @@ std::vector<Family> families() {
   all.push_back({"softmax", softmax_records()});
   all.push_back({"sort", sort_records()});
   all.push_back({"subscript", subscript_records()});
+  all.push_back({"unique", unique_records()});
   all.push_back({"view", view_records()});
   return all;
 }

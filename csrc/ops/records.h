@@ -13,7 +13,10 @@ using Records = std::vector<const OpRecord*>;
 Records pointwise_records();
 Records copy_records();
 Records creation_records();
+Records cross_entropy_records();
 Records ctc_records();
+Records distance_records();
+Records embedding_bag_records();
 Records index_records();
 Records indexing_records();
 Records matmul_records();
@@ -26,6 +29,7 @@ Records scan_records();
 Records softmax_records();
 Records sort_records();
 Records subscript_records();
+Records unique_records();
 Records view_records();
 
 struct Family {

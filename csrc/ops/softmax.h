@@ -1,4 +1,4 @@
-// Softmax, log-softmax and cross entropy, each fused in one kernel each way.
+// Softmax, log-softmax and losses of class probabilities, each fused in one kernel each way.
 #pragma once
 
 #include <optional>
@@ -20,5 +20,7 @@ struct CrossEntropyOptions {
 // probabilities shaped like logits; weight (C) or undefined.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& weight,
                      const CrossEntropyOptions& options);
+// The same of log probabilities, with class indices and without smoothing.
+Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight, const CrossEntropyOptions& options);
 
 }  // namespace hotloop::ops

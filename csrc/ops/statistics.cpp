@@ -15,19 +15,12 @@ namespace {
 
 using ll = long long;
 constexpr double kInfinity = __builtin_inf();
-constexpr int64_t kProductRows = 25;  // beyond, euclidean distances are taken from a product, as PyTorch does
 
 Tensor in_dtype(const char* op, const Tensor& x, std::optional<DType> dtype) {
   const Tensor t = dtype && *dtype != x.dtype() ? to_dtype(x, *dtype) : x;
   if (!is_floating(t.dtype()))
     fail<RuntimeError>("%s: Expected a floating point tensor as input. Got %s", op, name(t.dtype()));
   return t;
-}
-
-// x^p of numbers that are not negative, without a slope at zero.
-Tensor power_above_zero(const Tensor& x, double p) {
-  const Tensor flat = eq(x, 0.0);
-  return where(flat, 0.0, pow_scalar(where(flat, 1.0, x), p));
 }
 
 }  // namespace
@@ -164,50 +157,6 @@ Tensor renorm(const Tensor& x, double p, int64_t dim, double maxnorm) {
     if (i != d) others.push(i);
   const Tensor size = norm(x, p, others, true);
   return x * where(gt(size, maxnorm), number(maxnorm) / (size + 1e-7), 1.0);
-}
-
-namespace {
-
-// p-norms of differences along the last dim, without a slope where there is no distance.
-Tensor distances(const Tensor& apart, double p) {
-  const Dims last{-1};
-  if (apart.size(apart.ndim() - 1) == 0) return sum(apart, last);
-  if (p == 1) return sum(abs(apart), last);
-  if (p == 0 || p == 2) return norm(apart, p, last, false);
-  if (p == kInfinity) return amax(abs(apart), last);
-  return power_above_zero(sum(power_above_zero(abs(apart), p), last), 1 / p);
-}
-
-}  // namespace
-
-Tensor pdist(const Tensor& x, double p) {
-  if (x.ndim() != 2) fail<RuntimeError>("pdist only supports 2D tensors, got: %dD", x.ndim());
-  if (!is_floating(x.dtype())) fail<RuntimeError>("pdist only supports floating-point dtypes, got %s", name(x.dtype()));
-  if (!(p >= 0)) fail<RuntimeError>("pdist only supports non-negative p values, got %g", p);
-  const int64_t n = x.size(0);
-  const Tensor pairs = triangle_indices("pdist", n, n, 1, DType::i64, false, x.device());
-  return distances(index_select(x, 0, select(pairs, 0, 0)) - index_select(x, 0, select(pairs, 0, 1)), p);
-}
-
-Tensor cdist(const Tensor& a, const Tensor& b, double p) {
-  if (a.ndim() < 2 || b.ndim() < 2)
-    fail<RuntimeError>("cdist only supports at least 2D tensors, got %dD and %dD", a.ndim(), b.ndim());
-  const int64_t k = a.size(a.ndim() - 1);
-  if (k != b.size(b.ndim() - 1))
-    fail<RuntimeError>("cdist: X1 and X2 must have the same number of columns. X1: %lld X2: %lld", ll(k),
-                       ll(b.size(b.ndim() - 1)));
-  if (!is_floating(a.dtype()) || a.dtype() != b.dtype())
-    fail<RuntimeError>("cdist only supports floating-point dtypes, the same of both, got %s and %s", name(a.dtype()),
-                       name(b.dtype()));
-  if (!(p >= 0)) fail<RuntimeError>("cdist only supports non-negative p values, got %g", p);
-  if (p == 2 && k > 0 && (a.size(a.ndim() - 2) > kProductRows || b.size(b.ndim() - 2) > kProductRows)) {
-    // |x - y|^2 = |x|^2 + |y|^2 - 2 x y, whose rounding may fall below zero.
-    const Tensor squares = sum(square(a), Dims{-1}, true) + transpose(sum(square(b), Dims{-1}, true), -2, -1);
-    const Tensor apart = squares - matmul(a, transpose(b, -2, -1)) * 2.0;
-    const Tensor same = le(apart, 0.0);
-    return where(same, 0.0, sqrt(where(same, 1.0, apart)));
-  }
-  return distances(unsqueeze(a, -2) - unsqueeze(b, -3), p);  // of (..., n, m, k)
 }
 
 }  // namespace hotloop::ops

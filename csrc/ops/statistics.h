@@ -20,8 +20,5 @@ Tensor matrix_norm(const Tensor& x, double order, const Dims& dims, bool keepdim
 Tensor cov(const Tensor& x, int64_t correction, const Tensor& fweights, const Tensor& aweights);
 Tensor corrcoef(const Tensor& x);
 Tensor renorm(const Tensor& x, double p, int64_t dim, double maxnorm);  // slices of dim to a norm of maxnorm at most
-// How far each row of a (..., n, k) is from each of b (..., m, k).
-Tensor pdist(const Tensor& x, double p);  // of all pairs of rows i < j
-Tensor cdist(const Tensor& a, const Tensor& b, double p);
 
 }  // namespace hotloop::ops

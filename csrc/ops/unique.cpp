@@ -1,8 +1,11 @@
-// Sets and counts: unique values by sorting and by the places where neighbours differ.
+// Sets and counts: unique values by sorting and by the places where neighbours differ; histograms.
 #include "core/error.h"
+#include "dispatch/histogram.h"
 #include "ops/broadcast.h"
+#include "ops/call.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/scan.h"
 #include "ops/shape.h"
@@ -115,6 +118,27 @@ Tensor isin(const Tensor& elements, const Tensor& test_elements, bool invert) {
   return invert ? ne(nearest, x) : eq(nearest, x);
 }
 
+namespace {
+
+struct Histogram {
+  int64_t bins;
+  double low, high;
+};
+
+// (n) -> (bins), whole numbers.
+const OpRecord histogram_op{
+    .name = "histogram",
+    .shape = [](Call& c) { c.output(0, {c.attrs<Histogram>().bins}, DType::i64); },
+    .kernel = every_device([](Call& c) {
+      const Histogram& h = c.attrs<Histogram>();
+      const Tensor &x = c.in(0), &counts = c.outputs[0];
+      if (h.bins > 0)
+        dispatch::histogram(c.device, {x.dtype(), x.numel(), h.bins, h.low, h.high, x.data(), counts.data<int64_t>()});
+    }),
+    .attributes_bytes = sizeof(Histogram)};
+
+}  // namespace
+
 Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
   if (x.ndim() != 1 || !is_integral(x.dtype()))
     fail<RuntimeError>("bincount only supports 1-d non-negative integral inputs, got shape %s and dtype %s",
@@ -130,9 +154,10 @@ Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
     const int64_t needed = item(amax(x)).as_int() + 1;
     if (needed > bins) bins = needed;
   }
-  const DType dtype = !weights.defined() ? DType::i64 : weights.dtype() == DType::f32 ? DType::f32 : DType::f64;
-  const Tensor amounts = weights.defined() ? to_dtype(weights, dtype) : full(x.sizes(), int64_t(1), dtype, x.device());
-  return index_add(zeros({bins}, dtype, x.device()), 0, to_dtype(x, DType::i64), amounts);
+  const Tensor places = contiguous(to_dtype(x, DType::i64));
+  if (!weights.defined()) return call(histogram_op, {places}, Histogram{bins, 0, 0});
+  const DType dtype = weights.dtype() == DType::f32 ? DType::f32 : DType::f64;
+  return index_add(zeros({bins}, dtype, x.device()), 0, places, to_dtype(weights, dtype));
 }
 
 Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
@@ -149,10 +174,18 @@ Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
   }
   if (!(min < max) || !__builtin_isfinite(min) || !__builtin_isfinite(max))
     fail<RuntimeError>("histc: range of [%g, %g] is not finite or not ascending", min, max);
-  const Tensor inside = masked_select(values, logical_and(ge(values, min), le(values, max)));
-  const Tensor bin = to_dtype((inside - min) * double(bins) / (max - min), DType::i64);  // rounded as PyTorch rounds
-  return index_add(zeros({bins}, x.dtype(), x.device()), 0, minimum(bin, number(bins - 1)),
-                   full(bin.sizes(), 1.0, x.dtype(), x.device()));
+  Tensor counts;
+  if (itemsize(x.dtype()) ==
+      2) {  // each step of a bin is rounded to halves, as PyTorch rounds; one bin more for what has none
+    const Tensor bin = minimum(to_dtype((values - min) * double(bins) / (max - min), DType::i64), number(bins - 1));
+    const Tensor places = where(logical_and(ge(values, min), le(values, max)), bin, number(bins));
+    counts = narrow(call(histogram_op, {places}, Histogram{bins + 1, 0, 0}), 0, 0, bins);
+  } else {
+    counts = call(histogram_op, {contiguous(values)}, Histogram{bins, min, max});
+  }
+  return to_dtype(counts, x.dtype());
 }
+
+Records unique_records() { return {&histogram_op}; }
 
 }  // namespace hotloop::ops

@@ -176,8 +176,8 @@ bool separate(const Dims& sizes, const Dims& strides) {
   return true;
 }
 
-// The input's elements are numbered by where they lie; each gradient element is added to its number.
-// That serves overlapping views too (unfold, as_strided).
+// The gradient is copied to where its elements lie in the input; in views whose elements overlap (unfold, as_strided), those
+// of the input are numbered, and each gradient element is added to its number.
 Tensor add_back(const Tensor& grad, const Dims& base_sizes, const Dims& base_strides, const Dims& strides,
                 int64_t offset) {
   int64_t low = 0, high = 0;  // the span of the input's elements
@@ -190,12 +190,18 @@ Tensor add_back(const Tensor& grad, const Dims& base_sizes, const Dims& base_str
     high = last > high ? last : high;
   }
   const int64_t span = base_sizes.n && numel_of(base_sizes) == 0 ? 0 : high - low + 1;
-  const Tensor numbers = arange(int64_t(0), span, int64_t(1), DType::i64, grad.device());
-  const Tensor where = reshape(as_strided(numbers, grad.sizes(), strides, offset - low), {-1});
-  Tensor flat = index_add(zeros({span}, grad.dtype(), grad.device()), 0, where, reshape(grad, {-1}));
+  const auto numbered = [&](const Dims& sizes, const Dims& steps, int64_t first) {
+    return reshape(as_strided(arange(int64_t(0), span, int64_t(1), DType::i64, grad.device()), sizes, steps, first),
+                   {-1});
+  };
+  Tensor flat = zeros({span}, grad.dtype(), grad.device());
+  if (separate(grad.sizes(), strides))
+    copy_(as_strided(flat, grad.sizes(), strides, offset - low), grad);
+  else
+    flat = index_add(flat, 0, numbered(grad.sizes(), strides, offset - low), reshape(grad, {-1}));
   if (!separate(base_sizes, base_strides)) {
     // Elements of the input that share a place share its gradient.
-    const Tensor all = reshape(as_strided(numbers, base_sizes, base_strides, -low), {-1});
+    const Tensor all = numbered(base_sizes, base_strides, -low);
     flat = flat / index_add(zeros({span}, grad.dtype(), grad.device()), 0, all,
                             full(all.sizes(), 1.0, grad.dtype(), grad.device()));
   }

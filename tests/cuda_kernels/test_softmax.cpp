@@ -11,12 +11,16 @@ void softmax(const SoftmaxArgs&, GpuStream);
 void softmax_backward(const SoftmaxBackwardArgs&, GpuStream);
 void cross_entropy(const CrossEntropyArgs&, GpuStream);
 void cross_entropy_backward(const CrossEntropyArgs&, GpuStream);
+void nll_loss(const CrossEntropyArgs&, GpuStream);
+void nll_loss_backward(const CrossEntropyArgs&, GpuStream);
 }  // namespace sm80
 namespace reference {
 void softmax(const SoftmaxArgs&);
 void softmax_backward(const SoftmaxBackwardArgs&);
 void cross_entropy(const CrossEntropyArgs&);
 void cross_entropy_backward(const CrossEntropyArgs&);
+void nll_loss(const CrossEntropyArgs&);
+void nll_loss_backward(const CrossEntropyArgs&);
 }  // namespace reference
 }  // namespace hotloop
 
@@ -178,6 +182,20 @@ void check_cross_entropy(const Loss& l) {
   check_near("divisor", s, divisor, want_divisor, double(rows));
   check_near("loss", s, loss, want_loss, l.reduction == LossReduction::sum ? size * double(rows) : size);
   check_near("grad_logits", s, grad, want, 16);
+  if (l.target == Target::probabilities || l.smoothing > 0) return;
+
+  const auto zero = [&](const Elements& x) { std::memset(x.data(), 0, size_t(x.size()) * itemsize(l.dtype)); };
+  zero(want), zero(grad);
+  reference::nll_loss(args);
+  reference::nll_loss_backward(args);
+  args.divisor = divisor.data();
+  args.loss = loss.data();
+  args.grad_logits = grad.data();
+  sm80::nll_loss(args, nullptr);
+  sm80::nll_loss_backward(args, nullptr);
+  check_near("nll divisor", s, divisor, want_divisor, double(rows));
+  check_near("nll_loss", s, loss, want_loss, l.reduction == LossReduction::sum ? size * double(rows) : size);
+  check_near("nll grad_logits", s, grad, want, 16);
 }
 
 }  // namespace
@@ -296,8 +314,12 @@ TEST(softmax, a_class_out_of_range_is_a_fault) {
     args.loss = loss.data();
     sm80::cross_entropy(args, nullptr);
     CHECK_EQUAL(loss[4], 0);
-    const std::string text = check::message_of<IndexError>([] { gpu::synchronize(0); });
+    std::string text = check::message_of<IndexError>([] { gpu::synchronize(0); });
     CHECK(text.find("cross_entropy: Target " + std::to_string(wrong)) != std::string::npos);
+    sm80::nll_loss(args, nullptr);
+    CHECK_EQUAL(loss[4], 0);
+    text = check::message_of<IndexError>([] { gpu::synchronize(0); });
+    CHECK(text.find("nll_loss: Target " + std::to_string(wrong)) != std::string::npos);
     gpu::synchronize(0);  // told once
   }
 }

@@ -151,10 +151,64 @@ def test_cross_entropy(kernels, name, soft, weighted, smoothing, reduction):
         assert_close(got, grads * scale, name, reduction_length=classes + 8, magnitude=magnitude, ulps=2, name="grad")
 
 
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", FLOATS)
+def test_nll_loss(kernels, name, weighted, reduction):
+    for outer, classes, inner in [(1, 1, 1), (16, 2, 1), (3, 1000, 1), (2, 5, 7), (3, 4, 1200), (1300, 3, 1)]:
+        rng = generator(outer, classes, inner)
+        shape, rows = ((outer, classes, inner) if inner > 1 else (outer, classes)), outer * inner
+        x = numbers(shape, name)
+        weight = np.round(rng.uniform(0.5, 1.5, classes) * 64) / 64 if weighted else np.ones(classes)
+        labels, ignored = rng.integers(0, classes, rows), rng.random(rows) < 0.2
+        ignored[0] = False
+        target = hotloop.from_numpy(np.where(ignored, 77, labels).reshape((outer, inner) if inner > 1 else outer))
+        for layout in LAYOUTS.values():
+            leaf = layout(tensor(x, name)).detach().requires_grad_()
+            loss = F.nll_loss(
+                leaf, target, tensor(weight, name) if weighted else None, ignore_index=77, reduction=reduction
+            )
+            kernels.ran()
+            grad = numbers((rows,), name, "grad") if reduction == "none" else np.ones(1)
+            loss.backward(tensor(grad.reshape(tuple(loss.shape)), name))
+            kernels.ran()
+            w = np.where(ignored, 0, weight[labels])
+            each = -w * np.moveaxis(x, 1, -1).reshape(-1, classes)[range(rows), labels]
+            divisor = w.sum() if reduction == "mean" else 1
+            want, size = (each, np.abs(each)) if reduction == "none" else (each.sum(), np.abs(each).sum())
+            want, size = (np.asarray(v / divisor).reshape(tuple(loss.shape)) for v in (want, size))
+            assert_close(values(loss), want, name, reduction_length=rows + 4, magnitude=size, ulps=2)
+            slope = np.zeros((rows, classes))
+            slope[range(rows), labels] = -w * grad / divisor
+            got = np.moveaxis(values(leaf.grad).reshape(outer, classes, inner), 1, -1).reshape(-1, classes)
+            assert_close(got, slope, name, reduction_length=4, magnitude=np.abs(slope), ulps=2, name="grad")
+
+
+def test_nll_loss_of_ignored_rows_alone(kernels):
+    target = hotloop.full((3,), -100)
+    for classes in (4, 0):
+        x = hotloop.ones(3, classes, requires_grad=True)
+        loss = F.nll_loss(x, target)
+        kernels.ran()
+        assert np.isnan(loss.item())
+        loss.backward()
+        assert not values(x.grad).any()
+        assert F.nll_loss(x, target, reduction="sum").item() == 0
+
+
+def test_nll_loss_refuses():
+    x, target = hotloop.zeros(3, 4), hotloop.tensor([0, 3, 1])
+    with pytest.raises(RuntimeError, match="nll_loss: expected weight of dtype float32 like input, got float64"):
+        F.nll_loss(x, target, hotloop.ones(4, dtype=hotloop.float64))
+    with pytest.raises(RuntimeError, match="derivative for 'weight' is not implemented"):
+        F.nll_loss(x.requires_grad_(), target, hotloop.ones(4, requires_grad=True)).backward()
+
+
 @pytest.mark.parametrize(("labels", "row", "bad"), [([0, 4, 9], 1, 4), ([0, 3, -1], 2, -1)])
 def test_a_target_that_is_no_class_is_named(kernels, labels, row, bad):
-    with pytest.raises(IndexError, match=rf"cross_entropy.*{bad}"):
-        F.cross_entropy(hotloop.zeros(3, 4), hotloop.tensor(labels))
+    for name in ("cross_entropy", "nll_loss"):
+        with pytest.raises(IndexError, match=rf"{name}: Target {bad} is out of bounds. \(row {row};"):
+            getattr(F, name)(hotloop.zeros(3, 4), hotloop.tensor(labels))
 
 
 @pytest.mark.usefixtures("threads")

@@ -5,6 +5,8 @@
 //   normal     z s + t; elements 2j and 2j + 1 are Box and Muller's pair of words 2j and 2j + 1 (f64: 4j to 4j + 3)
 //   bernoulli  whether word i < 2^32 p, as 0 or 1 of any dtype
 //   integers   low + (64 bits of words 2i and 2i + 1) * (high - low) / 2^64, rounded down
+//   permutation  of 0 ... n - 1, by Fisher and Yates: for i = n - 1, ..., 1 element i changes places with that of number
+//              (64 bits of words 2d, high, and 2d + 1) * (i + 1) / 2^64, rounded down; d = n - 1 - i. CPU only
 //   dropout    word i >= 2^32 p keeps: out = in * (keep ? 1 / (1 - p) : 0), mask = keep
 //
 // Bits are the same on every device and instruction set (but for Poisson's, whose exp and log are each machine's): all steps are integer operations and IEEE +, -, *, /, sqrt, each
@@ -23,7 +25,7 @@ namespace hotloop {
 
 struct RandomArgs {
   void* out;
-  DType dtype;  // uniform and normal: floats; bernoulli: all; integers: integers and floats
+  DType dtype;  // uniform and normal: floats; bernoulli: all; integers: integers and floats; permutation: i64
   int64_t n;    // elements
   uint64_t seed;
   uint64_t offset;      // the first block

@@ -1,4 +1,4 @@
-// Softmax, log-softmax and cross entropy, forward and backward. Arithmetic in f32 (f64 for f64); f16 and bf16 are
+// Softmax, log-softmax, cross entropy and nll_loss, forward and backward. Arithmetic in f32 (f64 for f64); f16 and bf16 are
 // converted on the way. Every row is computed alone: its bits depend on its own n numbers only.
 #pragma once
 
@@ -47,6 +47,8 @@ enum class LossReduction : uint8_t { none, mean, sum };
 //   target indices:  loss = (1 - e) w[t] l[t] + e / C sum_c w[c] l[c]; 0 where t is ignore_index;
 //                    mean divides the sum by that of w[t] over rows not ignored
 //   probabilities p: loss = sum_c w[c] ((1 - e) p[c] + e / C) l[c]; mean divides by the number of rows
+// nll_loss and nll_loss_backward: of logits that are log probabilities already, so that l = -x; target indices only, no
+// smoothing. logsumexp is not touched. Backward reads no logits and finds grad_logits filled with zeros.
 struct CrossEntropyArgs {
   DType dtype;  // of logits, probabilities, weight, loss, grad_out, grad_logits
   LossReduction reduction;

@@ -1,6 +1,7 @@
 // Random fills, one element after another, each from its own Philox block.
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "core/half.h"
 #include "core/random.h"
@@ -93,6 +94,16 @@ void random_integers(const RandomArgs& args) {
       static_cast<int64_t*>(args.out)[i] = int64_t(drawn);
     else
       store(args.out, args.dtype, i, double(int64_t(drawn)));
+  }
+}
+
+void random_permutation(const RandomArgs& args) {
+  auto* out = static_cast<int64_t*>(args.out);
+  for (int64_t i = 0; i < args.n; ++i) out[i] = i;
+  for (int64_t i = args.n - 1; i > 0; --i) {
+    const int64_t d = args.n - 1 - i;
+    const uint64_t draw = uint64_t(word(args.seed, args.offset, 2 * d)) << 32 | word(args.seed, args.offset, 2 * d + 1);
+    std::swap(out[i], out[int64_t((unsigned __int128)draw * uint64_t(i + 1) >> 64)]);
   }
 }
 

@@ -1,4 +1,4 @@
-// Naive softmax and cross entropy: one row at a time, in double.
+// Naive softmax and losses of classes: one row at a time, in double.
 #include "kernels/args/softmax.h"
 
 #include "kernels/reference/scalar.h"
@@ -59,19 +59,26 @@ struct LossRow {
         args.target ? c == target() : get(args.probabilities, args.dtype, at(args.probabilities_strides, o, c, j));
     return weight(c) * ((1 - args.label_smoothing) * p + args.label_smoothing / double(args.classes));
   }
+  double scale() const {  // what the gradient of its loss is multiplied by
+    const bool each = args.reduction == LossReduction::none;
+    const int64_t g = each ? o * args.grad_out_outer_stride + j * args.grad_out_inner_stride : 0;
+    const DType saved = args.dtype == DType::f64 ? DType::f64 : DType::f32;
+    return get(args.grad_out, args.dtype, g) / (each ? 1 : get(args.divisor, saved, 0));
+  }
 };
+
+static int64_t bad_row(const CrossEntropyArgs& args) {
+  for (int64_t row = 0; row < args.outer * args.inner; ++row) {
+    const LossRow r{args, row / args.inner, row % args.inner};
+    if (args.target && !r.ignored() && (r.target() < 0 || r.target() >= args.classes)) return row;
+  }
+  return -1;
+}
 
 void cross_entropy(const CrossEntropyArgs& args) {
   const DType saved = args.dtype == DType::f64 ? DType::f64 : DType::f32;
   double total = 0, divisor = 0;
-  *args.bad_row = -1;
-  for (int64_t row = 0; row < args.outer * args.inner; ++row) {
-    const LossRow r{args, row / args.inner, row % args.inner};
-    if (args.target && !r.ignored() && (r.target() < 0 || r.target() >= args.classes)) {
-      *args.bad_row = row;
-      return;
-    }
-  }
+  if ((*args.bad_row = bad_row(args)) >= 0) return;
   for (int64_t row = 0; row < args.outer * args.inner; ++row) {
     const LossRow r{args, row / args.inner, row % args.inner};
     double loss = 0, lse = 0;
@@ -96,9 +103,7 @@ void cross_entropy_backward(const CrossEntropyArgs& args) {
   const DType saved = args.dtype == DType::f64 ? DType::f64 : DType::f32;
   for (int64_t row = 0; row < args.outer * args.inner; ++row) {
     const LossRow r{args, row / args.inner, row % args.inner};
-    const bool each = args.reduction == LossReduction::none;
-    const int64_t g = each ? r.o * args.grad_out_outer_stride + r.j * args.grad_out_inner_stride : 0;
-    const double scale = get(args.grad_out, args.dtype, g) / (each ? 1 : get(args.divisor, saved, 0));
+    const double scale = r.scale();
     const double lse = get(args.logsumexp, saved, row);
     double mass = 0;
     if (!r.ignored())
@@ -106,6 +111,31 @@ void cross_entropy_backward(const CrossEntropyArgs& args) {
     for (int64_t c = 0; c < args.classes; ++c)
       put(args.grad_logits, args.dtype, at(args.grad_logits_strides, r.o, c, r.j),
           r.ignored() ? 0 : scale * (std::exp(r.x(c) - lse) * mass - r.share(c)));
+  }
+}
+
+void nll_loss(const CrossEntropyArgs& args) {
+  const DType saved = args.dtype == DType::f64 ? DType::f64 : DType::f32;
+  double total = 0, divisor = 0;
+  if ((*args.bad_row = bad_row(args)) >= 0) return;
+  for (int64_t row = 0; row < args.outer * args.inner; ++row) {
+    const LossRow r{args, row / args.inner, row % args.inner};
+    const double loss = r.ignored() ? 0 : -r.weight(r.target()) * r.x(r.target());
+    if (!r.ignored()) divisor += r.weight(r.target());
+    if (args.reduction == LossReduction::none) put(args.loss, args.dtype, row, loss);
+    total += loss;
+  }
+  if (args.reduction != LossReduction::mean) divisor = 1;
+  put(args.divisor, saved, 0, divisor);
+  if (args.reduction != LossReduction::none) put(args.loss, args.dtype, 0, total / divisor);
+}
+
+void nll_loss_backward(const CrossEntropyArgs& args) {
+  for (int64_t row = 0; row < args.outer * args.inner; ++row) {
+    const LossRow r{args, row / args.inner, row % args.inner};
+    if (!r.ignored())
+      put(args.grad_logits, args.dtype, at(args.grad_logits_strides, r.o, r.target(), r.j),
+          -r.weight(r.target()) * r.scale());
   }
 }
 

@@ -99,4 +99,30 @@ struct ComputeType<bfloat16_t> {
 template <class T>
 using Compute = typename ComputeType<T>::type;
 
+inline float to_compute(float x) { return x; }
+inline double to_compute(double x) { return x; }
+inline float to_compute(half_t x) { return to_f32(x); }
+inline float to_compute(bfloat16_t x) { return to_f32(x); }
+
+template <class T>
+inline T from_compute(Compute<T> x) {
+  if constexpr (__is_same(T, half_t))
+    return to_f16(x);
+  else if constexpr (__is_same(T, bfloat16_t))
+    return to_bf16(x);
+  else
+    return x;
+}
+
+// Calls f with a value of the floating dtype's type.
+template <class F>
+inline void with_float(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::f16: return f(half_t{});
+    case DType::bf16: return f(bfloat16_t{});
+    case DType::f64: return f(double{});
+    default: return f(float{});
+  }
+}
+
 }  // namespace hotloop::HOTLOOP_ISA

@@ -7,11 +7,6 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
-inline float to_compute(float x) { return x; }
-inline double to_compute(double x) { return x; }
-inline float to_compute(half_t x) { return to_f32(x); }
-inline float to_compute(bfloat16_t x) { return to_f32(x); }
-
 template <class S>
 inline Vec<Compute<S>> load_as(const S* p) {
   using T = Compute<S>;

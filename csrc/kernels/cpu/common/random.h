@@ -2,8 +2,10 @@
 // round alike on every instruction set: no fma, no function of vec_math.h.
 #pragma once
 
+#include "core/memory.h"
 #include "core/parallel.h"
 #include "kernels/args/random.h"
+#include "kernels/cpu/common/half.h"
 #include "kernels/cpu/common/pointwise_drive.h"
 #include "kernels/cpu/common/random_philox.h"
 #include "kernels/cpu/common/vec_convert.h"
@@ -267,6 +269,41 @@ void random_integers(const RandomArgs& args) {
   });
 }
 
+// --- permutation ---
+
+// The numbers to change places with are drawn a batch ahead, so that what they name is on its way when it is swapped.
+template <class T>
+void permute(const RandomArgs& args, T* order) {
+  constexpr int64_t kDraws = kBatchWords / 2;
+  alignas(64) uint32_t words[kBatchWords];
+  int64_t place[kDraws];
+  for (int64_t i = 0; i < args.n; ++i) order[i] = T(i);
+  uint64_t block = args.offset;
+  for (int64_t last = args.n - 1; last > 0; last -= kDraws, block += kBatchWords / 4) {
+    const int64_t count = last < kDraws ? last : kDraws;
+    philox_batch(args.seed, block, words);
+    for (int64_t d = 0; d < count; ++d) {
+      const uint64_t draw = uint64_t(words[2 * d]) << 32 | words[2 * d + 1];
+      place[d] = int64_t((unsigned __int128)draw * uint64_t(last - d + 1) >> 64);
+      __builtin_prefetch(order + place[d], 1);
+    }
+    for (int64_t d = 0; d < count; ++d) {
+      const T moved = order[last - d];
+      order[last - d] = order[place[d]];
+      order[place[d]] = moved;
+    }
+  }
+}
+
+void random_permutation(const RandomArgs& args) {
+  auto* out = static_cast<int64_t*>(args.out);
+  if (args.n > INT32_MAX) return permute(args, out);
+  Workspace memory(size_t(args.n) * sizeof(int32_t));  // half as much to swap in
+  auto* order = static_cast<int32_t*>(memory.data());
+  permute(args, order);
+  for (int64_t i = 0; i < args.n; ++i) out[i] = order[i];
+}
+
 // --- dropout ---
 
 template <class T>
@@ -282,16 +319,6 @@ inline void dropout_run(T* out, const T* in, const bool* mask, int64_t count, do
     load_floats(numbers, in, count);
     for (int64_t i = 0; i < count; ++i) numbers[i] *= float(kept[i]) * scale;
     store_floats(out, numbers, count);
-  }
-}
-
-template <class F>
-inline void with_float(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::f16: return f(half_t{});
-    case DType::bf16: return f(bfloat16_t{});
-    case DType::f32: return f(float{});
-    default: return f(double{});
   }
 }
 

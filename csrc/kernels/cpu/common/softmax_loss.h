@@ -1,4 +1,5 @@
-// Cross entropy (kernels/args/softmax.h): two reads of a row for the loss, one for the gradient.
+// Cross entropy (kernels/args/softmax.h): two reads of a row for the loss, one for the gradient; and nll_loss, which reads
+// one element of a row.
 #pragma once
 
 #include "kernels/cpu/common/softmax.h"
@@ -129,8 +130,30 @@ struct LossProblem {
   }
 };
 
+// How many rows are not ignored; -1 where one of them has no class.
+inline int64_t count_kept(const CrossEntropyArgs& args) {
+  const int64_t classes = args.classes, ignored = args.ignore_index;
+  const bool outward = args.inner == 1;
+  const int64_t lines = outward ? 1 : args.outer, count = outward ? args.outer : args.inner;
+  const int64_t step = outward ? args.target_outer_stride : args.target_inner_stride;
+  int64_t kept = 0, bad = 0;
+  const auto look = [&](int64_t t) {
+    kept += t != ignored;
+    bad |= (t != ignored) & (uint64_t(t) >= uint64_t(classes));
+  };
+  for (int64_t o = 0; o < lines; ++o) {
+    const int64_t* target = args.target + o * args.target_outer_stride;
+    if (step == 1)
+      for (int64_t i = 0; i < count; ++i) look(target[i]);
+    else
+#pragma GCC unroll 1
+      for (int64_t i = 0; i < count; ++i) look(target[i * step]);
+  }
+  return bad ? -1 : kept;
+}
+
 inline int64_t first_bad_row(const CrossEntropyArgs& args) {
-  if (!args.target) return -1;
+  if (!args.target || count_kept(args) >= 0) return -1;
   for (int64_t o = 0; o < args.outer; ++o)
     for (int64_t j = 0; j < args.inner; ++j) {
       const int64_t t = args.target[o * args.target_outer_stride + j * args.target_inner_stride];
@@ -210,21 +233,106 @@ void cross_entropy_backward_as(const CrossEntropyArgs& args) {
   });
 }
 
-void cross_entropy(const CrossEntropyArgs& args) {
-  switch (args.dtype) {
-    case DType::f16: return cross_entropy_as<half_t>(args);
-    case DType::bf16: return cross_entropy_as<bfloat16_t>(args);
-    case DType::f64: return cross_entropy_as<double>(args);
-    default: return cross_entropy_as<float>(args);
+// --- nll_loss -----------------------------------------------------------------------------------------
+constexpr int64_t kPickWork = 16;  // of a row, which waits for its element, next to one of for_row_runs' elements
+constexpr int64_t kPickRun = 1024;
+
+// Calls body(first, o, j, count) for runs of rows along the longer of the two dims, `first` their number.
+template <class F>
+void for_picked_rows(const CrossEntropyArgs& args, F&& body) {
+  const bool outward = args.inner == 1;
+  for_row_runs(outward ? 1 : args.outer, outward ? args.outer : args.inner, kPickWork, kPickRun,
+               [&](int64_t o, int64_t j, int64_t count) {
+                 outward ? body(j, j, int64_t(0), count) : body(o * args.inner + j, o, j, count);
+               });
+}
+
+// The losses of rows, and where kWeighted their weights.
+template <bool kWeighted, class T, class A = Compute<T>>
+void pick_losses(const CrossEntropyArgs& args, A* losses, A* weights) {
+  const bool outward = args.inner == 1;
+  const int64_t step = outward ? args.logits_strides.outer : args.logits_strides.inner,
+                class_step = args.logits_strides.n;
+  const int64_t target_step = outward ? args.target_outer_stride : args.target_inner_stride;
+  const int64_t ignored = args.ignore_index;
+  const T* weight = static_cast<const T*>(args.weight);
+  for_picked_rows(args, [&](int64_t first, int64_t o, int64_t j, int64_t count) {
+    const T* x = static_cast<const T*>(args.logits) + o * args.logits_strides.outer + j * args.logits_strides.inner;
+    const int64_t* target = args.target + o * args.target_outer_stride + j * args.target_inner_stride;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t t = target[i * target_step], at = t != ignored ? t : 0;
+      const A loss = -to_compute(x[i * step + at * class_step]), w = kWeighted ? to_compute(weight[at]) : A(1);
+      losses[first + i] = t != ignored ? loss * w : A(0);
+      if (kWeighted) weights[first + i] = t != ignored ? w : A(0);
+    }
+  });
+}
+
+template <class T>
+void nll_loss_as(const CrossEntropyArgs& args) {
+  using A = Compute<T>;
+  *args.bad_row = first_bad_row(args);
+  if (*args.bad_row >= 0) return;
+  const bool each = args.reduction == LossReduction::none, in_place = each && __is_same(T, A);
+  const int64_t rows = args.outer * args.inner;
+  Workspace memory(size_t(in_place ? 0 : rows) * sizeof(A)), weight_memory(args.weight ? size_t(rows) * sizeof(A) : 0);
+  A* losses = in_place ? static_cast<A*>(args.loss) : static_cast<A*>(memory.data());
+  A* weights = args.weight ? static_cast<A*>(weight_memory.data()) : nullptr;
+  if (args.classes == 0) {  // all rows are ignored
+    __builtin_memset(losses, 0, size_t(rows) * sizeof(A));
+    if (weights) __builtin_memset(weights, 0, size_t(rows) * sizeof(A));
+  } else if (weights) {
+    pick_losses<true, T>(args, losses, weights);
+  } else {
+    pick_losses<false, T>(args, losses, weights);
   }
+  const auto total = [&](const A* x) {
+    return sum_row<A>(rows,
+                      [&](int64_t i, int count) __attribute__((always_inline)) { return load_some(x + i, count); });
+  };
+  A divisor = 1;
+  if (args.reduction == LossReduction::mean) divisor = weights ? total(weights) : A(count_kept(args));
+  *static_cast<A*>(args.divisor) = divisor;
+  if (!each) *static_cast<T*>(args.loss) = from_compute<T>(total(losses) / divisor);
+  if constexpr (!__is_same(T, A))
+    if (each) store_row(static_cast<T*>(args.loss), losses, rows);
+}
+
+template <class T>
+void nll_loss_backward_as(const CrossEntropyArgs& args) {
+  using A = Compute<T>;
+  const bool each = args.reduction == LossReduction::none, outward = args.inner == 1;
+  const int64_t step = outward ? args.grad_logits_strides.outer : args.grad_logits_strides.inner;
+  const int64_t target_step = outward ? args.target_outer_stride : args.target_inner_stride;
+  const int64_t grad_step = outward ? args.grad_out_outer_stride : args.grad_out_inner_stride;
+  const T* weight = static_cast<const T*>(args.weight);
+  const T* grad_out = static_cast<const T*>(args.grad_out);
+  const A common = each ? A(0) : -to_compute(*grad_out) / *static_cast<const A*>(args.divisor);
+  for_picked_rows(args, [&](int64_t, int64_t o, int64_t j, int64_t count) {
+    T* grad =
+        static_cast<T*>(args.grad_logits) + o * args.grad_logits_strides.outer + j * args.grad_logits_strides.inner;
+    const int64_t* target = args.target + o * args.target_outer_stride + j * args.target_inner_stride;
+    const T* of_row = grad_out + o * args.grad_out_outer_stride + j * args.grad_out_inner_stride;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t t = target[i * target_step];
+      if (t == args.ignore_index) continue;
+      const A scale = each ? -to_compute(of_row[i * grad_step]) : common;
+      grad[i * step + t * args.grad_logits_strides.n] = from_compute<T>(weight ? scale * to_compute(weight[t]) : scale);
+    }
+  });
+}
+
+void cross_entropy(const CrossEntropyArgs& args) {
+  with_float(args.dtype, [&](auto zero) { cross_entropy_as<decltype(zero)>(args); });
 }
 void cross_entropy_backward(const CrossEntropyArgs& args) {
-  switch (args.dtype) {
-    case DType::f16: return cross_entropy_backward_as<half_t>(args);
-    case DType::bf16: return cross_entropy_backward_as<bfloat16_t>(args);
-    case DType::f64: return cross_entropy_backward_as<double>(args);
-    default: return cross_entropy_backward_as<float>(args);
-  }
+  with_float(args.dtype, [&](auto zero) { cross_entropy_backward_as<decltype(zero)>(args); });
+}
+void nll_loss(const CrossEntropyArgs& args) {
+  with_float(args.dtype, [&](auto zero) { nll_loss_as<decltype(zero)>(args); });
+}
+void nll_loss_backward(const CrossEntropyArgs& args) {
+  with_float(args.dtype, [&](auto zero) { nll_loss_backward_as<decltype(zero)>(args); });
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

@@ -1,8 +1,10 @@
-// Cross entropy of logits with class indices or probabilities, forward and backward (kernels/args/softmax.h).
+// Cross entropy of logits with class indices or probabilities, and nll_loss, forward and backward
+// (kernels/args/softmax.h).
 //
 // Forward, a team of threads a row (common/rows.h): the row's logsumexp from one reading of the logits, then its loss:
 // of the target's logit alone, or, with probabilities or label smoothing, of all from a second reading. The rows'
 // losses and weights are summed in chunks of fixed size, then the chunks. Backward reads logits and target once.
+// nll_loss takes a thread a row, which reads or writes one element.
 // Bound by memory. Called by dispatch/softmax.cpp. Never run on a GPU yet.
 #include "kernels/cuda/common/fault.h"
 #include "kernels/cuda/common/launch.h"
@@ -19,6 +21,7 @@ constexpr int kSumThreads = 256;    // of a block that sums rows
 constexpr int64_t kSumRows = 4096;  // of a chunk
 
 constexpr const char* kName = "cross_entropy";
+constexpr const char* kNllName = "nll_loss";
 
 // A row of the loss, as a thread of its team sees it.
 template <class T>
@@ -164,35 +167,99 @@ __global__ void __launch_bounds__(kTeamThreads, 1) loss_backward_rows(CrossEntro
   });
 }
 
+// --- nll_loss -----------------------------------------------------------------------------------------
+
+struct PickedRow {
+  int64_t outer, inner, target;
+  bool counts;
+
+  __device__ __forceinline__ PickedRow(const CrossEntropyArgs& args, int64_t row)
+      : outer(args.inner == 1 ? row : row / args.inner), inner(row - outer * args.inner) {
+    target = args.target[outer * args.target_outer_stride + inner * args.target_inner_stride];
+    counts = target != args.ignore_index && target >= 0 && target < args.classes;
+  }
+  __device__ __forceinline__ int64_t at(const RowStrides& strides) const {
+    return outer * strides.outer + target * strides.n + inner * strides.inner;
+  }
+  template <class T>
+  __device__ __forceinline__ Compute<T> weight(const CrossEntropyArgs& args) const {
+    using C = Compute<T>;
+    return !counts ? C(0) : args.weight ? convert<C>(static_cast<const T*>(args.weight)[target]) : C(1);
+  }
+};
+
+template <class T>
+__global__ void __launch_bounds__(kSumThreads, 1)
+    nll_rows(CrossEntropyArgs args, const char* name, Compute<T>* losses, Compute<T>* weights) {
+  using C = Compute<T>;
+  for (int64_t row = grid_index(); row < args.outer * args.inner; row += grid_stride()) {
+    const PickedRow r(args, row);
+    if (!r.counts && r.target != args.ignore_index) raise_fault(args.gpu_fault, name, -1, r.target, args.classes);
+    const C w = r.template weight<T>(args);
+    const C loss = r.counts ? -convert<C>(static_cast<const T*>(args.logits)[r.at(args.logits_strides)]) * w : C(0);
+    if (args.reduction == LossReduction::none) static_cast<T*>(args.loss)[row] = convert<T>(loss);
+    if (losses) losses[row] = loss;
+    if (weights) weights[row] = w;
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(kSumThreads, 1) nll_backward_rows(CrossEntropyArgs args) {
+  using C = Compute<T>;
+  const T* grad_out = static_cast<const T*>(args.grad_out);
+  const bool each = args.reduction == LossReduction::none;
+  for (int64_t row = grid_index(); row < args.outer * args.inner; row += grid_stride()) {
+    const PickedRow r(args, row);
+    if (!r.counts) continue;
+    const C scale =
+        each ? convert<C>(grad_out[r.outer * args.grad_out_outer_stride + r.inner * args.grad_out_inner_stride])
+             : convert<C>(*grad_out) / *static_cast<const C*>(args.divisor);
+    static_cast<T*>(args.grad_logits)[r.at(args.grad_logits_strides)] = convert<T>(-scale * r.template weight<T>(args));
+  }
+}
+
+// --- launchers ----------------------------------------------------------------------------------------
+
 template <class T>
 TeamPlan plan_for(const CrossEntropyArgs& args) {
   return plan_rows(args.outer, args.classes, args.inner, args.logits_strides, sizeof(T), kHeldPacks<T>);
 }
+
+// The loss of all rows, once `launch_rows` has launched what writes each one's, and with class indices its weight in the
+// mean, to where it is told to.
+template <class T, class F>
+void sum_rows(const CrossEntropyArgs& args, GpuStream stream, F launch_rows) {
+  using C = Compute<T>;
+  const int64_t rows = args.outer * args.inner, chunks = blocks_for(rows, kSumRows);
+  const bool summed = args.reduction != LossReduction::none;
+  const bool weighed = args.reduction == LossReduction::mean && args.target;
+  // The rows' losses and weights, then the chunks'.
+  const gpu::Scratch scratch(size_t(summed ? 2 * (rows + chunks) : 0) * sizeof(C), gpu::current_device(), stream);
+  C* losses = summed ? scratch.data<C>() : nullptr;
+  C* weights = weighed ? losses + rows : nullptr;
+  launch_rows(losses, weights);
+  int64_t n = summed ? rows : 0;
+  if (n > kSumRows) {
+    C *loss_sums = losses + 2 * rows, *weight_sums = loss_sums + chunks;
+    launch(stream, unsigned(chunks), kSumThreads, 0, sum_chunks<C>, losses, weights, n, loss_sums, weight_sums);
+    losses = loss_sums;
+    if (weights) weights = weight_sums;
+    n = chunks;
+  }
+  launch(stream, 1, kSumThreads, 0, finish_loss<T>, args, losses, weights, n);
+}
+
+Grid rows_grid(const CrossEntropyArgs& args) { return grid_for(args.outer * args.inner, kSumThreads); }
 
 }  // namespace
 
 void cross_entropy(const CrossEntropyArgs& args, GpuStream stream) {
   *args.bad_row = -1;
   with_float(args.dtype, [&]<class T>(T) {
-    using C = Compute<T>;
-    const int64_t rows = args.outer * args.inner, chunks = blocks_for(rows, kSumRows);
-    const bool summed = args.reduction != LossReduction::none;
-    const bool weighed = args.reduction == LossReduction::mean && args.target;
-    // The rows' losses and weights, then the chunks'.
-    const gpu::Scratch scratch(size_t(summed ? 2 * (rows + chunks) : 0) * sizeof(C), gpu::current_device(), stream);
-    C* losses = summed ? scratch.data<C>() : nullptr;
-    C* weights = weighed ? losses + rows : nullptr;
-    const TeamPlan plan = plan_for<T>(args);
-    launch(stream, plan.grid, plan.block, 0, loss_rows<T>, args, plan.team, plan.packed, kName, losses, weights);
-    int64_t n = summed ? rows : 0;
-    if (n > kSumRows) {
-      C *loss_sums = losses + 2 * rows, *weight_sums = loss_sums + chunks;
-      launch(stream, unsigned(chunks), kSumThreads, 0, sum_chunks<C>, losses, weights, n, loss_sums, weight_sums);
-      losses = loss_sums;
-      if (weights) weights = weight_sums;
-      n = chunks;
-    }
-    launch(stream, 1, kSumThreads, 0, finish_loss<T>, args, losses, weights, n);
+    sum_rows<T>(args, stream, [&](Compute<T>* losses, Compute<T>* weights) {
+      const TeamPlan plan = plan_for<T>(args);
+      launch(stream, plan.grid, plan.block, 0, loss_rows<T>, args, plan.team, plan.packed, kName, losses, weights);
+    });
   });
 }
 
@@ -200,6 +267,23 @@ void cross_entropy_backward(const CrossEntropyArgs& args, GpuStream stream) {
   with_float(args.dtype, [&]<class T>(T) {
     const TeamPlan plan = plan_for<T>(args);
     launch(stream, plan.grid, plan.block, 0, loss_backward_rows<T>, args, plan.team, plan.packed);
+  });
+}
+
+void nll_loss(const CrossEntropyArgs& args, GpuStream stream) {
+  *args.bad_row = -1;
+  with_float(args.dtype, [&]<class T>(T) {
+    sum_rows<T>(args, stream, [&](Compute<T>* losses, Compute<T>* weights) {
+      const Grid grid = rows_grid(args);
+      launch(stream, grid.blocks, grid.threads, 0, nll_rows<T>, args, kNllName, losses, weights);
+    });
+  });
+}
+
+void nll_loss_backward(const CrossEntropyArgs& args, GpuStream stream) {
+  with_float(args.dtype, [&]<class T>(T) {
+    const Grid grid = rows_grid(args);
+    launch(stream, grid.blocks, grid.threads, 0, nll_backward_rows<T>, args);
   });
 }
 

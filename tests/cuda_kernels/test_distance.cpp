@@ -1,0 +1,83 @@
+// Distances between rows and their gradients against the reference: tails of tiles, stretches of k, batches.
+#include "kernels.h"
+#include "kernels/args/distance.h"
+
+#include "core/gpu.h"
+
+namespace hotloop {
+namespace sm80 {
+void cdist(const DistanceArgs&, GpuStream);
+void cdist_backward(const DistanceBackwardArgs&, GpuStream);
+}  // namespace sm80
+namespace reference {
+void cdist(const DistanceArgs&);
+void cdist_backward(const DistanceBackwardArgs&);
+}  // namespace reference
+}  // namespace hotloop
+
+using namespace hotloop;
+using namespace kernels;
+
+namespace {
+
+struct Shape {
+  int64_t batch, n, m, k;
+};
+const Shape kShapes[] = {{1, 1, 1, 1}, {2, 17, 16, 33}, {3, 5, 40, 3}, {1, 9, 35, 70}, {1, 3, 4, 0}};
+const double kPowers[] = {0, 0.5, 1, 2, 3, INFINITY};
+
+Elements points(DType dtype, int64_t n, uint64_t seed) {
+  const Elements x(dtype, n);
+  Numbers numbers(seed);
+  for (int64_t i = 0; i < n; ++i) x.set(i, std::floor(numbers.uniform(-4, 4)) / 2);  // so that some are equal
+  return x;
+}
+
+void check_near(const char* what, const Shape& s, double p, const Elements& got, const Elements& want, double scale) {
+  const double bound = scale * epsilon(got.dtype()) * double(16 + s.k + s.n + s.m);
+  for (int64_t i = 0; i < got.size(); ++i) {
+    if (std::fabs(got[i] - want[i]) <= bound) continue;
+    char text[300];
+    std::snprintf(text, sizeof text, "%s %s (%lld, %lld, %lld, %lld), p = %g: at %lld got %.9g, want %.9g", what,
+                  name(got.dtype()), (long long)s.batch, (long long)s.n, (long long)s.m, (long long)s.k, p,
+                  (long long)i, got[i], want[i]);
+    return check::report(__FILE__, __LINE__, text);
+  }
+}
+
+void check_distance(DType dtype, const Shape& s, double p) {
+  const int64_t pairs = s.batch * s.n * s.m;
+  const Elements x1 = points(dtype, s.batch * s.n * s.k, 1), x2 = points(dtype, s.batch * s.m * s.k, 2);
+  const Elements out(dtype, pairs), want(dtype, pairs), grad = points(dtype, pairs, 3);
+  DistanceArgs args{dtype, p, false, s.batch, s.n, s.m, s.k, x1.data(), x2.data(), out.data()};
+  sm80::cdist(args, nullptr);
+  args.out = want.data();
+  reference::cdist(args);
+  check_near("distances", s, p, out, want, p == 0.5 ? double(s.k * s.k) : 8);
+  if (p == 0 || s.k == 0) return;
+  for (const bool second : {false, true}) {
+    const Elements &x = second ? x2 : x1, &other = second ? x1 : x2;
+    const int64_t n = second ? s.m : s.n, m = second ? s.n : s.m;
+    const Elements slope(dtype, x.size()), want_slope(dtype, x.size());
+    DistanceBackwardArgs back{dtype,       p,           s.batch,        n,
+                              m,           s.k,         x.data(),       other.data(),
+                              want.data(), grad.data(), second ? 1 : m, second ? n : 1,
+                              slope.data()};
+    sm80::cdist_backward(back, nullptr);
+    back.grad_x = want_slope.data();
+    reference::cdist_backward(back);
+    check_near("slopes", s, p, slope, want_slope, p == 0.5 ? double(s.k) * 16 : 8);
+  }
+}
+
+}  // namespace
+
+TEST(distance, all_norms) {
+  for (DType dtype : {DType::f32, DType::f64})
+    for (const Shape& s : kShapes)
+      for (double p : kPowers) check_distance(dtype, s, p);
+}
+
+TEST(distance, under_each_schedule) {
+  emulated::under_each_schedule([] { check_distance(DType::f32, kShapes[1], 1); });
+}
