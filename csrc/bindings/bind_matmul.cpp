@@ -16,6 +16,14 @@ Activation activation_named(const std::string& name) {
                    name.c_str());
 }
 
+// Inverses are NumPy's, by way of Python.
+Tensor matrix_power(const Tensor& x, int64_t n) {
+  if (n >= 0) return ops::matrix_power(x, n);
+  const py::object function = imported("hotloop.linalg", "_inverse_power"), self = owned(wrap(x));
+  const py::object power = owned(to_python(n));
+  return as_tensor(owned(PyObject_CallFunctionObjArgs(function.ptr(), self.ptr(), power.ptr(), nullptr)).ptr());
+}
+
 Tensor linear_packed(const Tensor& x, const ops::PackedWeight* weight, const Tensor& bias,
                      const std::string& activation) {
   return ops::linear_packed(x, *weight, bias, activation_named(activation));
@@ -107,8 +115,8 @@ void add_matmul_rows() {
           "linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor",
           [](const Tensor& a, const Tensor& b, int64_t dim) { return ops::cross("linalg.cross", a, b, dim); },
           "The cross product of vectors along dim."),
-      HOTLOOP_OP("matrix_power(input: Tensor, n: int) -> Tensor", ops::matrix_power,
-                 "A square matrix (or a batch) times itself, n >= 0 times."),
+      HOTLOOP_OP("matrix_power(input: Tensor, n: int) -> Tensor", matrix_power,
+                 "A square matrix (or a batch) times itself n times; where n is negative, its inverse."),
       HOTLOOP_FUNCTION(
           "chain_matmul(*matrices: Tensor) -> Tensor",
           [](const std::vector<Tensor>& tensors) {

@@ -43,11 +43,22 @@ auto moment(const Tensor& x, const py::object& dim, std::optional<bool> unbiased
   return function(x, dims, correction.value_or(unbiased.value_or(true) ? 1 : 0), keepdim);
 }
 
+// Norms of the singular values of matrices, which Python asks NumPy for.
+Tensor singular_norm(const Tensor& x, const py::object& order, const Dims& dims, bool keepdim,
+                     const MaybeDType& dtype) {
+  const py::object function = imported("hotloop.linalg", "_singular_norm"), self = owned(wrap(x));
+  const py::object pair = owned(to_python(dims)), type = dtype ? owned(to_python(*dtype)) : py::none();
+  const py::object result = owned(PyObject_CallFunctionObjArgs(function.ptr(), self.ptr(), order.ptr(), pair.ptr(),
+                                                               keepdim ? Py_True : Py_False, type.ptr(), nullptr));
+  return as_tensor(result.ptr());
+}
+
 Tensor norm(const Tensor& x, const py::object& p, const OptionalDims& dims, bool keepdim) {
   if (p.is_none()) return ops::norm(x, 2, dims, keepdim);
   if (PyUnicode_Check(p.ptr())) {
     const std::string order = py::str(p);
-    if (order != "fro") fail<RuntimeError>("norm: p must be a number, 'fro' or None, got '%s'", order.c_str());
+    if (order == "nuc") return singular_norm(x, p, dims.value_or(Dims{-2, -1}), keepdim, {});
+    if (order != "fro") fail<RuntimeError>("norm: p must be a number, 'fro', 'nuc' or None, got '%s'", order.c_str());
     return ops::norm(x, 2, dims, keepdim);
   }
   const double order = PyFloat_AsDouble(p.ptr());
@@ -59,11 +70,14 @@ Tensor matrix_norm(const Tensor& x, const py::object& order, const Dims& dims, b
   if (!PyUnicode_Check(order.ptr())) {
     const double value = PyFloat_AsDouble(order.ptr());
     if (value == -1 && PyErr_Occurred()) throw PythonError();
+    if (value == 2 || value == -2) return singular_norm(x, order, dims, keepdim, dtype);
     return ops::matrix_norm(x, value, dims, keepdim, dtype);
   }
   const std::string text = py::str(order);
+  if (text == "nuc") return singular_norm(x, order, dims, keepdim, dtype);
   if (text != "fro")
-    fail<RuntimeError>("linalg.matrix_norm: order must be one of 'fro', 1, -1, inf and -inf, got '%s'", text.c_str());
+    fail<RuntimeError>("linalg.matrix_norm: order must be one of 'fro', 'nuc', 1, -1, 2, -2, inf and -inf, got '%s'",
+                       text.c_str());
   return ops::frobenius_norm(x, dims, keepdim, dtype);
 }
 
@@ -133,7 +147,9 @@ void add_reduce_rows() {
           "log(sum(exp(input))) without overflow."),
       HOTLOOP_OP("norm(input: Tensor, p: float | str | None = 'fro', dim: int | Sequence[int] | None = None, "
                  "keepdim: bool = False) -> Tensor",
-                 norm, "The p-norm of the elements as a vector; 'fro' and None are the 2-norm."),
+                 norm,
+                 "The p-norm of the elements as a vector; 'fro' and None are the 2-norm, 'nuc' the sum of a matrix's "
+                 "singular values."),
       HOTLOOP_OP("count_nonzero(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor", ops::count_nonzero,
                  "How many elements are not zero, over the given dims or all."),
       HOTLOOP_OP("nansum(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, "
@@ -154,7 +170,7 @@ void add_reduce_rows() {
                        ops::vector_norm, "The norm of order `ord` over the given dims, or all."),
       HOTLOOP_FUNCTION("linalg_matrix_norm(A: Tensor, ord: float | str = 'fro', dim: Sequence[int] = (-2, -1), "
                        "keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor",
-                       matrix_norm, "A norm of matrices in two dims: fro, 1, -1, inf, -inf."),
+                       matrix_norm, "A norm of matrices in two dims: fro, nuc, 1, -1, 2, -2, inf, -inf."),
       HOTLOOP_OP("cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, "
                  "aweights: Tensor | None = None) -> Tensor",
                  ops::cov, "Covariances of the rows of (variables, observations)."),

@@ -85,7 +85,7 @@ Tensor matrix_norm(const Tensor& x, double order, const Dims& dims, bool keepdim
   const Dims pair = two_dims(op, x, dims);
   const double size = order < 0 ? -order : order;
   if (size != 1 && size != kInfinity)
-    fail<RuntimeError>("%s: order must be one of 'fro', 1, -1, inf and -inf, got %g", op, order);
+    fail<RuntimeError>("%s: order must be one of 'fro', 'nuc', 1, -1, 2, -2, inf and -inf, got %g", op, order);
   const int64_t added = size == 1 ? pair[0] : pair[1], compared = size == 1 ? pair[1] : pair[0];
   const Tensor sums = sum(abs(in), Dims{added}, true);
   if (order > 0 && sums.numel() == 0 && x.size(int(compared)) == 0) {  // the norm of no rows or columns is 0

@@ -48,7 +48,14 @@ ORDER: list[Case] = [
     (lambda: v.renorm(2, 0, 1), RuntimeError, "renorm: input needs at least 2 dimensions, got 1"),
     (lambda: hotloop.cdist(x, hotloop.ones(2, 4)), RuntimeError, "cdist: .*same number of columns. X1: 3 X2: 4"),
     (lambda: hotloop.ones(2, 2, 2).cov(), RuntimeError, r"cov\(\): expected input to have two or fewer dimensions"),
-    (lambda: hotloop.linalg.norm(x, "nuc"), RuntimeError, "linalg.matrix_norm: order must be one of 'fro'.*'nuc'"),
+    (lambda: hotloop.linalg.norm(x, "row"), RuntimeError, "linalg.matrix_norm: order must be one of 'fro'.*got 'row'"),
+    (lambda: hotloop.linalg.norm(v, "nuc", 0), RuntimeError, "linalg.norm: order 'nuc' is of matrices.*1 dims"),
+    (lambda: hotloop.linalg.norm(x.half(), 2, (0, 1)), RuntimeError, "linalg.svd: expected .* float32 or float64, got"),
+    (lambda: hotloop.linalg.matrix_norm(x, 2, (0, 0)), RuntimeError, "dims must be different"),
+    (lambda: hotloop.linalg.inv(x), RuntimeError, r"linalg.inv: A must be batches of square .*, got shape \(2, 3\)"),
+    (lambda: hotloop.linalg.matrix_norm(x, 2, (0, 5)), IndexError, "movedim"),
+    (lambda: hotloop.linalg.inv(hotloop.zeros(2, 2)), RuntimeError, "linalg.inv: .* singular"),
+    (lambda: hotloop.matrix_power(hotloop.zeros(2, 2), -1), RuntimeError, "linalg.inv: .* singular"),
 ]
 
 REARRANGE: list[Case] = [

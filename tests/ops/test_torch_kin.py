@@ -97,7 +97,7 @@ def test_whole_numbers_divided_towards_zero_are_exact():
 @pytest.mark.parametrize(
     ("act", "error", "message"),
     [
-        (lambda x: x.norm("nuc"), RuntimeError, "norm: p must be a number, 'fro' or None, got 'nuc'"),
+        (lambda x: x.norm("row"), RuntimeError, "norm: p must be a number, 'fro', 'nuc' or None, got 'row'"),
         (lambda x: x.roll((1, 2)), RuntimeError, "roll: shifts and dimensions must align. shifts: 2, dims: 0"),
         (lambda x: x.roll(1, 5), IndexError, "roll: .*5"),
         (lambda x: x.long().round(decimals=2), RuntimeError, "round: decimals needs a floating point input, got int64"),
