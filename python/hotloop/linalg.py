@@ -140,7 +140,7 @@ class _SingularValues(Function):
     def backward(ctx: Any, grad_u: Tensor | None, grad_s: Tensor | None, grad_vh: Tensor | None) -> Any:
         u, s, vh = ctx.saved_tensors
         ut, v = u.transpose(-2, -1), vh.transpose(-2, -1)
-        inner = _core.zeros_like(ut @ u) if grad_s is None else grad_s.diag_embed()
+        inner = (_core.zeros_like(s) if grad_s is None else grad_s).diag_embed()
         if grad_u is None and grad_vh is None:
             return u @ inner @ vh
         row, column = s.unsqueeze(-2), s.unsqueeze(-1)

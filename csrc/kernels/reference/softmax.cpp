@@ -75,12 +75,26 @@ static int64_t bad_row(const CrossEntropyArgs& args) {
   return -1;
 }
 
-void cross_entropy(const CrossEntropyArgs& args) {
-  const DType saved = args.dtype == DType::f64 ? DType::f64 : DType::f32;
+// Writes what the reduction makes of loss_of(row, its number), and the divisor.
+template <class F>
+static void reduce_losses(const CrossEntropyArgs& args, const F& loss_of) {
   double total = 0, divisor = 0;
-  if ((*args.bad_row = bad_row(args)) >= 0) return;
   for (int64_t row = 0; row < args.outer * args.inner; ++row) {
     const LossRow r{args, row / args.inner, row % args.inner};
+    const double loss = loss_of(r, row);
+    if (!r.ignored()) divisor += args.target ? r.weight(r.target()) : 1;
+    if (args.reduction == LossReduction::none) put(args.loss, args.dtype, row, loss);
+    total += loss;
+  }
+  if (args.reduction != LossReduction::mean) divisor = 1;
+  put(args.divisor, args.dtype == DType::f64 ? DType::f64 : DType::f32, 0, divisor);
+  if (args.reduction != LossReduction::none) put(args.loss, args.dtype, 0, total / divisor);
+}
+
+void cross_entropy(const CrossEntropyArgs& args) {
+  const DType saved = args.dtype == DType::f64 ? DType::f64 : DType::f32;
+  if ((*args.bad_row = bad_row(args)) >= 0) return;
+  reduce_losses(args, [&](const LossRow& r, int64_t row) {
     double loss = 0, lse = 0;
     if (!r.ignored()) {
       double largest;
@@ -88,15 +102,10 @@ void cross_entropy(const CrossEntropyArgs& args) {
       lse += largest;
       for (int64_t c = 0; c < args.classes; ++c)
         if (r.share(c) != 0) loss += r.share(c) * (lse - r.x(c));
-      divisor += args.target ? r.weight(r.target()) : 1;
     }
     put(args.logsumexp, saved, row, lse);
-    if (args.reduction == LossReduction::none) put(args.loss, args.dtype, row, loss);
-    total += loss;
-  }
-  if (args.reduction != LossReduction::mean) divisor = 1;
-  put(args.divisor, saved, 0, divisor);
-  if (args.reduction != LossReduction::none) put(args.loss, args.dtype, 0, total / divisor);
+    return loss;
+  });
 }
 
 void cross_entropy_backward(const CrossEntropyArgs& args) {
@@ -115,19 +124,9 @@ void cross_entropy_backward(const CrossEntropyArgs& args) {
 }
 
 void nll_loss(const CrossEntropyArgs& args) {
-  const DType saved = args.dtype == DType::f64 ? DType::f64 : DType::f32;
-  double total = 0, divisor = 0;
   if ((*args.bad_row = bad_row(args)) >= 0) return;
-  for (int64_t row = 0; row < args.outer * args.inner; ++row) {
-    const LossRow r{args, row / args.inner, row % args.inner};
-    const double loss = r.ignored() ? 0 : -r.weight(r.target()) * r.x(r.target());
-    if (!r.ignored()) divisor += r.weight(r.target());
-    if (args.reduction == LossReduction::none) put(args.loss, args.dtype, row, loss);
-    total += loss;
-  }
-  if (args.reduction != LossReduction::mean) divisor = 1;
-  put(args.divisor, saved, 0, divisor);
-  if (args.reduction != LossReduction::none) put(args.loss, args.dtype, 0, total / divisor);
+  reduce_losses(args,
+                [](const LossRow& r, int64_t) { return r.ignored() ? 0 : -r.weight(r.target()) * r.x(r.target()); });
 }
 
 void nll_loss_backward(const CrossEntropyArgs& args) {
