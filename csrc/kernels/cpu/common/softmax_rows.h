@@ -110,12 +110,6 @@ inline A sum_exp_of_row(const A* x, int64_t n, A shift) {
 // `rows` rows of n numbers, row r at p + r * row_stride, between memory of type T and contiguous rows of A.
 template <class T, class A>
 void gather_rows(A* dst, const T* p, int64_t row_stride, int64_t stride, int64_t rows, int64_t n) {
-  const auto convert = [](T x) -> A {
-    if constexpr (__is_same(T, A))
-      return x;
-    else
-      return to_f32(x);
-  };
   if (stride == 1) {
     for (int64_t r = 0; r < rows; ++r) {
       if constexpr (__is_same(T, A))
@@ -125,19 +119,11 @@ void gather_rows(A* dst, const T* p, int64_t row_stride, int64_t stride, int64_t
     }
   } else {
     for (int64_t i = 0; i < n; ++i)
-      for (int64_t r = 0; r < rows; ++r) dst[r * n + i] = convert(p[r * row_stride + i * stride]);
+      for (int64_t r = 0; r < rows; ++r) dst[r * n + i] = to_compute(p[r * row_stride + i * stride]);
   }
 }
 template <class T, class A>
 void scatter_rows(T* p, int64_t row_stride, int64_t stride, const A* src, int64_t rows, int64_t n) {
-  const auto convert = [](A x) -> T {
-    if constexpr (__is_same(T, A))
-      return x;
-    else if constexpr (__is_same(T, half_t))
-      return to_f16(x);
-    else
-      return to_bf16(x);
-  };
   if (stride == 1) {
     for (int64_t r = 0; r < rows; ++r) {
       if constexpr (__is_same(T, A))
@@ -147,7 +133,7 @@ void scatter_rows(T* p, int64_t row_stride, int64_t stride, const A* src, int64_
     }
   } else {
     for (int64_t i = 0; i < n; ++i)
-      for (int64_t r = 0; r < rows; ++r) p[r * row_stride + i * stride] = convert(src[r * n + i]);
+      for (int64_t r = 0; r < rows; ++r) p[r * row_stride + i * stride] = from_compute<T>(src[r * n + i]);
   }
 }
 
