@@ -16,6 +16,7 @@ from support.kernels import (
     LAYOUTS,
     bits,
     for_each_thread_count,
+    generator,
     numbers,
     round_to,
     tensor,
@@ -163,6 +164,31 @@ def test_integer_division_never_traps(kernels, name):
         got = values(op(x, y))
         kernels.ran()
         assert_close(got, np.full(37, lowest if op is hotloop.floor_divide else 0).astype(name))
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integer_division_is_exact_over_the_whole_range(kernels, name):
+    """Quotients next to whole numbers too, of numbers at which a float type no longer holds every integer."""
+    limits = np.iinfo(name)
+    rng = generator(name)
+    n = 20_000
+    y = rng.integers(limits.min, limits.max, n, dtype=name, endpoint=True) >> rng.integers(0, limits.bits, n)
+    y[y == 0] = 3
+    whole = rng.integers(limits.min, limits.max, n, dtype=name, endpoint=True) // y
+    with np.errstate(over="ignore"):
+        x = (whole * y + rng.integers(-1, 2, n)).astype(name)
+    exact = [(int(a), int(b)) for a, b in zip(x, y, strict=True)]
+    given = tensor(x, name), tensor(y, name)
+    for op, oracle in (
+        (hotloop.floor_divide, lambda a, b: a // b),
+        (hotloop.remainder, lambda a, b: a % b),
+        (hotloop.fmod, lambda a, b: abs(a) % abs(b) * (1 if a >= 0 else -1)),
+        (hotloop.gcd, math.gcd),
+    ):
+        got = values(op(*given))
+        kernels.ran()
+        wanted = np.array([oracle(a, b) for a, b in exact], object)
+        np.testing.assert_array_equal(got, (wanted & (2**limits.bits - 1)).astype(f"uint{limits.bits}").view(name))
 
 
 @pytest.mark.parametrize("name", INTEGERS)

@@ -205,10 +205,13 @@ template <Integer T>
 T gcd(T a, T b) {
   return b == T(0) ? abs(a) : abs(gcd(b, fmod(a, b)));
 }
+// What overflows is PyTorch's: the product wraps as an int at least, and its absolute value is taken before it is narrowed.
 template <Integer T>
 T lcm(T a, T b) {
   const T divisor = gcd(a, b);
-  return divisor == T(0) ? T(0) : T(floor_divide(abs(a), divisor) * abs(b));
+  if (divisor == T(0)) return T(0);
+  const auto multiple = floor_divide(a, divisor) * b;
+  return T(multiple < 0 ? -multiple : multiple);
 }
 template <Integer T>
 T shift_left(T a, T count) {

@@ -217,23 +217,41 @@ inline T invert(T a) {
 }
 inline bool invert(bool a) { return !a; }
 
-// By zero: 0. By -1 apart, since the lowest number divided by it traps.
-template <Scalar T>
-inline T fmod(T a, T b) {
-  if (b == T(0) || (T(-1) < T(0) && b == T(-1))) return T(0);
-  return T(a % b);
-}
-template <Scalar T>
-inline T remainder(T a, T b) {
-  const T r = fmod(a, b);
-  return r != T(0) && (r < T(0)) != (b < T(0)) ? T(r + b) : r;
+// Whole quotients. A float type that holds both numbers exactly divides them in vectors: their quotient is rounded to
+// a whole number only where it is one. By zero: 0. By -1 apart: the lowest number's quotient overflows.
+template <bool kFloor, Scalar T>
+inline T quotient(T a, T b) {
+  const bool negates = T(-1) < T(0) && b == T(-1);
+  if constexpr (sizeof(T) <= 4) {
+    using Float = typename Choose<sizeof(T) == 1, float, double>::type;
+    const Float ratio = Float(a) / Float(b == T(0) || negates ? T(1) : b);
+    const T whole = T(!kFloor          ? ratio
+                      : sizeof(T) == 1 ? Float(__builtin_floorf(float(ratio)))
+                                       : __builtin_floor(ratio));
+    return b == T(0) ? T(0) : negates ? T(-a) : whole;
+  } else {
+    constexpr int64_t kExact = int64_t(1) << 52;
+    if (b == T(0)) return T(0);
+    if (uint64_t(a + kExact) <= 2 * kExact && uint64_t(b + kExact) <= 2 * kExact) {
+      const double ratio = double(a) / double(b);
+      return T(kFloor ? __builtin_floor(ratio) : ratio);
+    }
+    if (negates) return T(-a);
+    const T whole = T(a / b);
+    return kFloor && T(whole * b) != a && (a < T(0)) != (b < T(0)) ? T(whole - 1) : whole;
+  }
 }
 template <Scalar T>
 inline T floor_divide(T a, T b) {
-  if (b == T(0)) return T(0);
-  if (T(-1) < T(0) && b == T(-1)) return T(-a);
-  const T quotient = T(a / b);
-  return T(quotient * b) != a && (a < T(0)) != (b < T(0)) ? T(quotient - 1) : quotient;
+  return quotient<true>(a, b);
+}
+template <Scalar T>
+inline T fmod(T a, T b) {
+  return b == T(0) ? T(0) : T(a - quotient<false>(a, b) * b);
+}
+template <Scalar T>
+inline T remainder(T a, T b) {
+  return b == T(0) ? T(0) : T(a - quotient<true>(a, b) * b);
 }
 // By a negative count, or by all bits and more, nothing of the number is left but its sign.
 template <Scalar T>
@@ -244,19 +262,29 @@ template <Scalar T>
 inline T shift_right(T a, T count) {
   return T(count < T(0) || count >= T(sizeof(T) * 8) ? a >> (sizeof(T) * 8 - 1) >> (T(-1) > T(0)) : a >> count);
 }
+// By halving and subtracting (Stein 1967): a step is a few cycles, a division many.
 template <Scalar T>
 inline T gcd(T a, T b) {
-  a = abs(a), b = abs(b);
-  while (b != T(0)) {
-    const T rest = fmod(a, b);
-    a = b, b = rest;
-  }
-  return abs(a);
+  uint64_t x = uint64_t(abs(a)), y = uint64_t(abs(b));  // the lowest i64 is its own absolute value, and right as u64
+  if (sizeof(T) < 8) x &= ~uint64_t(0) >> (64 - 8 * sizeof(T)), y &= ~uint64_t(0) >> (64 - 8 * sizeof(T));
+  if (x == 0 || y == 0) return T(x | y);
+  const int shift = __builtin_ctzll(x | y);
+  x >>= __builtin_ctzll(x);
+  do {
+    y >>= __builtin_ctzll(y);
+    const uint64_t larger = x > y ? x : y, smaller = x > y ? y : x;
+    x = smaller;
+    y = larger - smaller;
+  } while (y != 0);
+  return T(x << shift);
 }
+// What overflows is PyTorch's: the product wraps as an int at least, and its absolute value is taken before it is narrowed.
 template <Scalar T>
 inline T lcm(T a, T b) {
   const T divisor = gcd(a, b);
-  return divisor == T(0) ? T(0) : T(floor_divide(abs(a), divisor) * abs(b));
+  if (divisor == T(0)) return T(0);
+  const auto multiple = floor_divide(a, divisor) * b;
+  return T(multiple < 0 ? -multiple : multiple);
 }
 // A negative power of an integer is the whole part of the fraction: 0, but for 1 and -1.
 template <Scalar T>

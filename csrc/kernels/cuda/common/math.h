@@ -399,10 +399,14 @@ __device__ __forceinline__ T gcd(T a, T b) {
   }
   return abs(a);
 }
+// What overflows is PyTorch's: the product wraps as an int at least, and its absolute value is taken before it is narrowed.
 template <Integer T>
 __device__ __forceinline__ T lcm(T a, T b) {
   const T divisor = gcd(a, b);
-  return divisor == T(0) ? T(0) : T(uint64_t(floor_divide(abs(a), divisor)) * uint64_t(abs(b)));
+  if (divisor == T(0)) return T(0);
+  using Wide = decltype(a * b);
+  const auto multiple = Wide(uint64_t(floor_divide(a, divisor)) * uint64_t(b));
+  return T(multiple < 0 ? uint64_t(0) - uint64_t(multiple) : uint64_t(multiple));
 }
 template <Integer T>
 __device__ __forceinline__ T shift_left(T a, T count) {
