@@ -9,13 +9,9 @@ HOTLOOP_KERNEL(random_normal, RandomArgs)
 HOTLOOP_KERNEL(random_bernoulli, RandomArgs)
 HOTLOOP_KERNEL(random_integers, RandomArgs)
 HOTLOOP_KERNEL(random_permutation, RandomArgs)
+HOTLOOP_KERNEL(random_poisson, PoissonArgs)
 HOTLOOP_KERNEL(dropout, DropoutArgs)
 HOTLOOP_KERNEL(dropout_backward, DropoutBackwardArgs)
-
-HOTLOOP_GPU_KERNEL(random_poisson, PoissonArgs)
-namespace reference {
-void random_poisson(const PoissonArgs& args);
-}
 
 namespace dispatch {
 
@@ -33,8 +29,7 @@ constexpr Candidate<RandomArgs> k_random_integers[] = {
 constexpr GpuCandidate<RandomArgs> kGpu_random_integers[] = {
     HOTLOOP_GPU_CANDIDATE(random_integers, kIntegers | kFloats, nullptr)};
 constexpr Candidate<RandomArgs> k_random_permutation[] = {HOTLOOP_CANDIDATES(random_permutation, kIntegers, nullptr)};
-constexpr Candidate<PoissonArgs> k_random_poisson[] = {
-    {"random_poisson_reference", Isa::reference, kFloats, nullptr, reference::random_poisson}};
+constexpr Candidate<PoissonArgs> k_random_poisson[] = {HOTLOOP_CANDIDATES(random_poisson, kFloats, nullptr)};
 constexpr GpuCandidate<PoissonArgs> kGpu_random_poisson[] = {HOTLOOP_GPU_CANDIDATE(random_poisson, kFloats, nullptr)};
 constexpr Candidate<DropoutArgs> k_dropout[] = {HOTLOOP_CANDIDATES(dropout, kFloats, nullptr)};
 constexpr GpuCandidate<DropoutArgs> kGpu_dropout[] = {HOTLOOP_GPU_CANDIDATE(dropout, kFloats, nullptr)};

@@ -262,26 +262,27 @@ Tensor multinomial(const Tensor& weights, int64_t count, bool replacement, Gener
         "multinomial: cannot sample n_sample > prob_dist.size(-1) samples without replacement, got %lld "
         "of %lld",
         static_cast<long long>(count), static_cast<long long>(n));
-  const Dims last{-1};
-  const Tensor total = sum(weights, last, true);
-  if (weights.numel() > 0 &&
-      !(item(amin(weights)).as_double() >= 0 && item(amax(weights)).as_double() < __builtin_inf()))
-    fail<RuntimeError>("multinomial: probability tensor contains either `inf`, `nan` or element < 0");
-  if (item(all(gt(total, 0.0))).as_int() == 0)
-    fail<RuntimeError>("multinomial: invalid multinomial distribution (sum of probabilities <= 0)");
+  const char* no_weight = "multinomial: invalid multinomial distribution (sum of probabilities <= 0)";
+  if (n == 0) fail<RuntimeError>("%s", no_weight);
+  const Tensor wide = weights.dtype() == DType::f64 ? weights : to_dtype(weights, DType::f32);
+  const Tensor totals = replacement ? cumsum(wide, -1, DType::f64) : sum(wide, Dims{-1}, true);
+  const Tensor total = replacement ? contiguous(narrow(totals, -1, n - 1, 1)) : totals;
+  if (weights.numel() > 0) {  // NaN and infinity show in the sums
+    if (!(item(amin(weights)).as_double() >= 0 && item(amax(total)).as_double() < __builtin_inf()))
+      fail<RuntimeError>("multinomial: probability tensor contains either `inf`, `nan` or element < 0");
+    if (!(item(amin(total)).as_double() > 0)) fail<RuntimeError>("%s", no_weight);
+  }
   if (!replacement) {
     // The largest of w / e, e exponential, is an index drawn by weight (Efraimidis and Spirakis 2006).
     const Tensor e = empty(weights.sizes(), weights.dtype() == DType::f64 ? DType::f64 : DType::f32, weights.device());
     exponential_(e, 1, generator);
     return std::get<1>(topk(weights / maximum(e, number(1e-30)), count, -1, true));
   }
-  const Tensor wide = weights.dtype() == DType::f64 ? weights : to_dtype(weights, DType::f64);
-  const Tensor totals = cumsum(wide, -1);
   Dims sizes = weights.sizes();
   sizes[ndim - 1] = count;
   const Tensor u = empty(sizes, DType::f64, weights.device());
   uniform_(u, 0, 1, generator);
-  const Tensor drawn = searchsorted("multinomial", totals, u * narrow(totals, -1, n - 1, 1), true, Tensor());
+  const Tensor drawn = searchsorted("multinomial", totals, u * total, true, Tensor());
   return minimum(drawn, number(n - 1));
 }
 

@@ -17,14 +17,14 @@ namespace {
 
 struct Along {
   int dim;
+  DType out;
 };
 
 bool is_extreme(const OpRecord& op) { return ScanOp(op.code) == ScanOp::max || ScanOp(op.code) == ScanOp::min; }
 
 void scan_shape(Call& c) {
   const Tensor& x = c.in(0);
-  const bool same = is_floating(x.dtype()) || is_extreme(c.op);
-  c.output(0, x.sizes(), same ? x.dtype() : DType::i64);
+  c.output(0, x.sizes(), c.attrs<Along>().out);
   if (is_extreme(c.op)) c.output(1, x.sizes(), DType::i64);
 }
 
@@ -48,7 +48,8 @@ Tensor reversed_cumsum(const Tensor& x, int64_t dim) { return flip(cumsum(flip(x
 
 void cumsum_gradient(Gradient& g) {
   if (!g.grad(0).defined()) return;
-  g.set(0, g.in_sizes(0).n == 0 ? g.grad(0) : reversed_cumsum(g.grad(0), g.attrs<Along>().dim));
+  const Tensor sums = g.in_sizes(0).n == 0 ? g.grad(0) : reversed_cumsum(g.grad(0), g.attrs<Along>().dim);
+  g.set(0, to_dtype(sums, g.in_dtype(0)));
 }
 
 // Every product from i on without its factor i, as a square of factors whose diagonal is 1: slow, and the one way that
@@ -118,19 +119,23 @@ const OpRecord cummax_op = scan_record("cummax", ScanOp::max, extreme_gradient, 
 const OpRecord cummin_op = scan_record("cummin", ScanOp::min, extreme_gradient, Saves::of(0, 2));
 
 Tensor scan(const OpRecord& op, const Tensor& x, int64_t dim) {
-  return call(op, {contiguous(x)}, Along{wrap_dim(op.name, dim, x.ndim())});
+  const bool same = is_floating(x.dtype()) || is_extreme(op);
+  return call(op, {contiguous(x)}, Along{wrap_dim(op.name, dim, x.ndim()), same ? x.dtype() : DType::i64});
 }
 
 // A dtype asked for is that of the sums and of the result.
 Tensor scan_in(const OpRecord& op, const Tensor& x, int64_t dim, std::optional<DType> dtype) {
   const int d = wrap_dim(op.name, dim, x.ndim());
   if (!dtype) return scan(op, x, d);
+  // The sums are in f64 as it is.
+  if (&op == &cumsum_op && x.dtype() == DType::f32 && *dtype == DType::f64)
+    return call(op, {contiguous(x)}, Along{d, *dtype});
   const Tensor result = scan(op, *dtype == x.dtype() ? x : to_dtype(x, *dtype), d);
   return result.dtype() == *dtype ? result : to_dtype(result, *dtype);
 }
 
 std::tuple<Tensor, Tensor> scan_extreme(const OpRecord& op, const Tensor& x, int64_t dim) {
-  const Along along{wrap_dim(op.name, dim, x.ndim())};
+  const Along along{wrap_dim(op.name, dim, x.ndim()), x.dtype()};
   const Tensor in = contiguous(x);
   Call c{op, &in, 1, &along};
   run(c);

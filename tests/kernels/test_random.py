@@ -167,3 +167,22 @@ def test_bits_are_those_of_every_instruction_set(vectors):
     vectors.ran()
     _core.cap_isa("baseline")
     assert got == draw()
+
+
+def test_poisson_numbers_are_the_references(vectors):
+    from hotloop import _core
+
+    rates = hotloop.linspace(-1, 60, 3001).clamp(min=0)
+    rates[5], rates[6] = math.inf, math.nan
+
+    def draw(name):
+        given = rates.to(dtype(name))
+        hotloop.manual_seed(3)
+        return hotloop.poisson(given)
+
+    for name in FLOATS:
+        got = draw(name)
+        vectors.ran()
+        _core.cap_isa("reference")
+        assert bits(got) == bits(draw(name))
+        _core.cap_isa(vectors.name)

@@ -14,7 +14,7 @@ enum class ScanOp : uint8_t { sum, prod, max, min, logsumexp };
 struct ScanArgs {
   ScanOp op;
   DType dtype;      // of x; logsumexp: floating
-  DType out_dtype;  // x's where floating, and for max and min; i64 otherwise
+  DType out_dtype;  // x's where floating, and for max and min; i64 otherwise; sums of f32 may be f64
   int64_t outer, n, inner;
   const void* x;     // contiguous, as out
   void* out;         // not x

@@ -1,1 +1,2 @@
 #include "kernels/cpu/common/random.h"
+#include "kernels/cpu/common/random_poisson.h"

@@ -18,12 +18,15 @@ inline u64v multiply_low(u64v a, uint32_t b) {
 
 constexpr int kBlocksAtOnce = kLanes<int64_t>;
 
-// The words of blocks first, first + 1, ... in order: 4 * kBlocksAtOnce of them.
-inline void philox_vectors(uint64_t seed, uint64_t first, uint32_t* words) {
+// Word j of each block, in the low half of its lane: what stands above is left as it falls.
+struct PhiloxBlocks {
+  u64v word[4];
+};
+// Of the blocks with the counters (low, high word of first + lane, third, fourth).
+inline PhiloxBlocks philox_blocks(uint64_t seed, uint64_t first, uint32_t third, uint32_t fourth) {
   u64v n;
   for (int i = 0; i < kBlocksAtOnce; ++i) n[i] = first + uint64_t(i);
-  // Only the low halves of the counters count; what stands above them is left as it falls.
-  u64v c0 = n, c1 = n >> 32, c2{}, c3{};
+  u64v c0 = n, c1 = n >> 32, c2 = u64v{} + third, c3 = u64v{} + fourth;
   uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
   for (int round = 0; round < 10; ++round) {
     const u64v p0 = multiply_low(c0, 0xd2511f53), p1 = multiply_low(c2, 0xcd9e8d57);
@@ -34,7 +37,14 @@ inline void philox_vectors(uint64_t seed, uint64_t first, uint32_t* words) {
     k0 += 0x9e3779b9;
     k1 += 0xbb67ae85;
   }
-  const auto head = (i64v)((c0 & 0xffffffff) | (c1 << 32)), tail = (i64v)((c2 & 0xffffffff) | (c3 << 32));
+  return {{c0, c1, c2, c3}};
+}
+
+// The words of blocks first, first + 1, ... in order: 4 * kBlocksAtOnce of them.
+inline void philox_vectors(uint64_t seed, uint64_t first, uint32_t* words) {
+  const auto [word] = philox_blocks(seed, first, 0, 0);
+  const auto head = (i64v)((word[0] & 0xffffffff) | (word[1] << 32));
+  const auto tail = (i64v)((word[2] & 0xffffffff) | (word[3] << 32));
   const i64v low = interleave<int64_t, 0>(head, tail), high = interleave<int64_t, kBlocksAtOnce / 2>(head, tail);
   __builtin_memcpy(words, &low, sizeof low);
   __builtin_memcpy(words + 2 * kBlocksAtOnce, &high, sizeof high);

@@ -105,7 +105,9 @@ void scan_sums(const ScanArgs& args) {
     case DType::i64: return scan_numbers<Integer, int64_t, int64_t>(args);
     case DType::f16: return scan_numbers<Float, half_t, half_t>(args);
     case DType::bf16: return scan_numbers<Float, bfloat16_t, bfloat16_t>(args);
-    case DType::f32: return scan_numbers<Float, float, float>(args);
+    case DType::f32:
+      return args.out_dtype == DType::f64 ? scan_numbers<Float, float, double>(args)
+                                          : scan_numbers<Float, float, float>(args);
     case DType::f64: return scan_numbers<Float, double, double>(args);
   }
 }
