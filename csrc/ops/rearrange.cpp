@@ -70,7 +70,7 @@ Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<i
       fail<RuntimeError>(
           "repeat_interleave: allocated size does not match required size, got output_size %lld for %lld",
           ll(*output_size), ll(merged[d]));
-    return reshape(expand(unsqueeze(in, d + 1), wide), merged);
+    return reshape(clone(expand(unsqueeze(in, d + 1), wide)), merged);
   }
   if (repeats.numel() != n)
     fail<RuntimeError>(

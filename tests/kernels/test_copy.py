@@ -83,6 +83,18 @@ def test_layouts(kernels, name, layout, shape):
         )
 
 
+@pytest.mark.parametrize("name", ["float32", "int8", "float16", "float64"])
+@pytest.mark.parametrize("times", [1, 2, 3, 5, 8, 16, 17])
+def test_each_element_repeated(kernels, name, times):
+    for shape in [(1,), (37,), (3, 1001)]:
+        x = numbers(shape, name, special=True)
+        given = tensor(x, name)
+        got = given.repeat_interleave(times, -1)
+        kernels.ran()
+        assert got.data_ptr() != given.data_ptr()
+        assert bits(got) == bits(hotloop.from_numpy(np.repeat(given.numpy(), times, axis=-1)))
+
+
 @pytest.mark.parametrize("layout", ["offset", "transposed", "stepped", "negative"])
 def test_writes_through_a_view_and_nothing_else(kernels, layout):
     shape = (37, 53)

@@ -55,12 +55,38 @@ inline void reverse_row(const T* from, T* to, int64_t cols) {
   for (; c < cols; ++c) to[c] = from[-c];
 }
 
+// to[i * times + j] = from[i]: each vector of `from` fills `times` of them.
+template <class T>
+inline void repeat_each(const T* from, T* to, int64_t n, int times) {
+  constexpr int lanes = kVectorBytes / int(sizeof(T));
+  typedef T Block __attribute__((vector_size(kVectorBytes)));
+  Block order[lanes];
+  for (int j = 0; j < times; ++j)
+    for (int i = 0; i < lanes; ++i) order[j][i] = T((j * lanes + i) / times);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    Block x;
+    __builtin_memcpy(&x, from + i, sizeof x);
+    for (int j = 0; j < times; ++j, to += lanes) {
+      const Block repeated = __builtin_shuffle(x, order[j]);
+      __builtin_memcpy(to, &repeated, sizeof repeated);
+    }
+  }
+  for (; i < n; ++i)
+    for (int j = 0; j < times; ++j) *to++ = from[i];
+}
+
 // to[r][c] = from[r * row_stride + c * col_stride], to dense with rows of to_stride elements.
 template <class T>
 inline void gather_tile(const T* from, int64_t row_stride, int64_t col_stride, T* to, int64_t to_stride, int64_t rows,
                         int64_t cols) {
   if (row_stride == 1 && rows > 1 && col_stride != 0)
     return transpose_tile(from, col_stride, to, to_stride, rows, cols);
+  if constexpr (sizeof(T) >= 4) {
+    constexpr int lanes = kVectorBytes / int(sizeof(T));
+    if (row_stride == 1 && col_stride == 0 && to_stride == cols && cols <= lanes)
+      return repeat_each(from, to, rows, int(cols));
+  }
   for (int64_t r = 0; r < rows; ++r) {
     const T* f = from + r * row_stride;
     T* t = to + r * to_stride;
