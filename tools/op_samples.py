@@ -230,16 +230,19 @@ _OTHERS: dict[str, Sample] = {
     "cat": lambda t: hotloop.cat([t(), t()], 1),
     "roll": lambda t: hotloop.roll(t(), (3, 5), (0, 1)),
     "arange": lambda t: hotloop.arange(t.rows * t.columns, dtype=t.dtype),
-    # index.cpp, indexing.cpp
+    # index.cpp, mask.cpp, indexing.cpp
     "index_select": lambda t: hotloop.index_select(t(), 0, t.below(t.rows, (t.rows,))),
     "embedding": lambda t: F.embedding(t.below(t.rows, (t.rows, 4)), t()),
     "gather": lambda t: hotloop.gather(t(), 1, t.below(t.columns, (t.rows, t.columns))),
     "index_accumulate": _with_leaf(lambda x, t: hotloop.index_select(x, 0, t.below(t.rows, (t.rows,)))),
     "index_add": lambda t: hotloop.index_add(t(), 0, t.below(t.rows, (t.rows,)), t()),
+    "index_copy": lambda t: hotloop.index_copy(t(), 0, t.below(t.rows, (t.rows,)), t()),
+    "index_fill": lambda t: hotloop.index_fill(t(), 0, t.below(t.rows, (t.rows,)), 1),
     "scatter": lambda t: hotloop.scatter(t(), 1, t.places(), t()),
     "scatter_add": lambda t: hotloop.scatter_add(t(), 1, t.below(t.columns, (t.rows, t.columns)), t()),
     "scatter_reduce": lambda t: hotloop.scatter_reduce(t(), 1, t.below(t.columns, (t.rows, t.columns)), t(), "amax"),
     "nonzero": lambda t: hotloop.nonzero(t.flags()),
+    "masked_select": lambda t: hotloop.masked_select(t(), t.flags()),
     "index": lambda t: t()[t.below(t.rows, (t.rows,)), t.below(t.columns, (t.rows,))],
     "index_put": lambda t: t().index_put((t.below(t.rows, (t.rows,)),), t()),
     # matmul.cpp, packed.cpp

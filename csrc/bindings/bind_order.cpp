@@ -65,11 +65,11 @@ py::object unique_results(const ops::Unique& u, bool inverse, bool counts) {
 }
 
 py::object unique(const Tensor& x, bool, bool inverse, bool counts, const MaybeInt& dim) {
-  return unique_results(ops::unique(x, dim), inverse, counts);
+  return unique_results(ops::unique(x, dim, {inverse, counts}), inverse, counts);
 }
 
 py::object unique_consecutive(const Tensor& x, bool inverse, bool counts, const MaybeInt& dim) {
-  return unique_results(ops::unique_consecutive(x, dim), inverse, counts);
+  return unique_results(ops::unique_consecutive(x, dim, {inverse, counts}), inverse, counts);
 }
 
 Tensor trapezoid(const Tensor& y, const Tensor& x, std::optional<double> dx, int64_t dim) {

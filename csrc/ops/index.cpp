@@ -205,6 +205,8 @@ constexpr OpRecord writing(const char* name) {
           .attributes_bytes = sizeof(Writing)};
 }
 const OpRecord index_add_op = writing("index_add");
+const OpRecord index_copy_op = writing("index_copy");
+const OpRecord index_fill_op = writing("index_fill");
 const OpRecord scatter_op = writing("scatter");
 const OpRecord scatter_add_op = writing("scatter_add");
 
@@ -212,14 +214,13 @@ void write_gradient(Gradient& g) {
   if (!g.grad(0).defined()) return;
   const Writing& w = g.attrs<Writing>();
   const Tensor index = g.in(1), grad = g.grad(0);
+  const bool rows = w.indexing.kind == Kind::rows;
   if (g.needs(0)) {
     // What was written over no longer counts.
-    g.set(0, w.write == Write::add
-                 ? grad
-                 : write(scatter_op, grad, index, zeros(index.sizes(), grad.dtype(), grad.device()), w));
+    const Tensor zero = expand(zeros({}, grad.dtype(), grad.device()), values_sizes(w.indexing, grad.sizes(), index));
+    g.set(0, w.write == Write::add ? grad : write(rows ? index_fill_op : scatter_op, grad, index, zero, w));
   }
   if (g.needs(2)) {
-    const bool rows = w.indexing.kind == Kind::rows;
     const Tensor read_back = read(rows ? index_select_op : gather_op, w.indexing, grad, index);
     const Dims sizes = g.in_sizes(2);
     if (read_back.sizes() == sizes) return g.set(2, read_back);
@@ -326,6 +327,43 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
   return write(index_add_op, x, as_index("index_add", index), source, {i, Write::add});
 }
 
+Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+  const Indexing i = along_rows("index_copy", x, dim, index);
+  if (source.dtype() != x.dtype())
+    fail<RuntimeError>(
+        "index_copy(): self and source expected to have the same dtype, but got (self) %s and (source) "
+        "%s",
+        name(x.dtype()), name(source.dtype()));
+  const Tensor places = reshape(as_index("index_copy", index), {-1});
+  if (x.ndim() == 0) return reshape(index_copy(reshape(x, {1}), 0, places, reshape(source, {-1})), {});
+  const Tensor values = source.ndim() == 0 ? reshape(source, Dims::filled(x.ndim(), 1)) : source;
+  const Dims wanted = values_sizes(i, x.sizes(), places);
+  if (!(values.sizes() == wanted))
+    fail<IndexError>(
+        "index_copy(): Source/destination tensor must have same slice shapes. Expected a source of shape "
+        "%s at dimension %d, got %s",
+        to_string(wanted).c_str(), i.dim, to_string(source.sizes()).c_str());
+  return write(index_copy_op, x, places, values, {i, Write::put});
+}
+
+Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value) {
+  Indexing i = along_rows("index_fill", x, dim, index);
+  i.wrap = true;
+  if (value.ndim() != 0)
+    fail<RuntimeError>("index_fill_ only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).",
+                       value.ndim());
+  const Tensor places = reshape(as_index("index_fill", index), {-1});
+  if (x.ndim() == 0) return reshape(index_fill(reshape(x, {1}), 0, places, value), {});
+  Tensor filling = value;
+  if (value->wrapped_number) {
+    const Scalar number = item(value);
+    filling = number.kind == Scalar::floating ? full({}, number.f, x.dtype(), x.device())
+                                              : full({}, number.i, x.dtype(), x.device());
+  }
+  filling = to_dtype(filling, x.dtype());
+  return write(index_fill_op, x, places, expand(filling, values_sizes(i, x.sizes(), places)), {i, Write::put});
+}
+
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   return read(gather_op, along_elements("gather", x, dim, index), x, as_index("gather", index));
 }
@@ -390,14 +428,6 @@ Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx)
   return read(embedding_op, {Kind::rows, 0, false, skip, {}}, weight, as_index("embedding", index));
 }
 
-Tensor masked_select(const Tensor& x, const Tensor& mask) {
-  if (mask.dtype() != DType::bool_)
-    fail<RuntimeError>("masked_select: expected a mask of dtype bool, got %s", name(mask.dtype()));
-  const Dims sizes = broadcast_shape("masked_select", x.sizes(), mask.sizes());
-  const IndexItem item{.kind = IndexItem::tensor, .indices = expand(mask, sizes)};
-  return index(expand(x, sizes), {&item, 1});
-}
-
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
   if (mask.dtype() != DType::bool_)
     fail<RuntimeError>("masked_fill only supports boolean masks, but got mask with dtype %s", name(mask.dtype()));
@@ -431,45 +461,9 @@ Tensor one_hot(const Tensor& index, int64_t classes) {
   return view(scatter_into_zeros({n * classes}, 0, row + reshape(index, {-1}), one), sizes);
 }
 
-namespace {
-
-// The number of rows is read from the data, so the shape rule has to count first.
-struct Count {
-  int64_t n;
-};
-
-const OpRecord nonzero_op{.name = "nonzero",
-                          .shape = [](Call& c) { c.output(0, {c.attrs<Count>().n, c.in(0).ndim()}, DType::i64); },
-                          .kernel = every_device([](Call& c) {
-                            MaskArgs args{};
-                            const Tensor& mask = c.in(0);
-                            args.mask = mask.data<bool>();
-                            args.n = mask.numel();
-                            args.offsets = c.in(1).data<int64_t>();
-                            args.ndim = mask.ndim();
-                            args.sizes = mask.sizes().data;
-                            args.indices = c.outputs[0].data<int64_t>();
-                            if (c.outputs[0].numel() > 0) dispatch::mask_nonzero(c.device, args);
-                          }),
-                          .attributes_bytes = sizeof(Count)};
-
-}  // namespace
-
-Tensor nonzero(const Tensor& x) {
-  const Tensor mask = contiguous(x.dtype() == DType::bool_ ? x : ne(x, 0.0));
-  const int64_t chunks = (mask.numel() + kMaskChunk - 1) / kMaskChunk;
-  const Tensor offsets = empty({chunks + 1}, DType::i64, mask.device());
-  MaskArgs args{};
-  args.mask = mask.data<bool>();
-  args.n = mask.numel();
-  args.offsets = offsets.data<int64_t>();
-  dispatch::count_mask(mask.device(), args);
-  return call(nonzero_op, {mask, offsets}, Count{item(select(offsets, 0, chunks)).as_int()});
-}
-
 Records index_records() {
-  return {&index_select_op, &embedding_op,   &gather_op,         &add_into_zeros_op, &index_add_op,
-          &scatter_op,      &scatter_add_op, &scatter_reduce_op, &nonzero_op};
+  return {&index_select_op, &embedding_op,  &gather_op,  &add_into_zeros_op, &index_add_op,
+          &index_copy_op,   &index_fill_op, &scatter_op, &scatter_add_op,    &scatter_reduce_op};
 }
 
 }  // namespace hotloop::ops

@@ -8,6 +8,7 @@
 #include "dispatch/index.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
+#include "ops/index.h"
 #include "ops/pointwise.h"
 #include "ops/records.h"
 #include "ops/shape.h"
@@ -352,6 +353,9 @@ std::vector<IndexItem> items_of(const std::vector<Tensor>& indices) {
 }  // namespace
 
 Tensor index(const Tensor& x, std::span<const IndexItem> items) {
+  if (items.size() == 1 && items[0].kind == IndexItem::tensor && items[0].indices.dtype() == DType::bool_ &&
+      x.ndim() > 0 && items[0].indices.sizes() == x.sizes())
+    return masked_select(x, items[0].indices);
   if (flattens(x, items)) {
     IndexItem item;
     const Tensor rows = flat(x, items, item);

@@ -12,6 +12,7 @@ std::vector<Family> families() {
   all.push_back({"distance", distance_records()});
   all.push_back({"embedding_bag", embedding_bag_records()});
   all.push_back({"index", index_records()});
+  all.push_back({"mask", mask_records()});
   all.push_back({"indexing", indexing_records()});
   all.push_back({"matmul", matmul_records()});
   all.push_back({"norm", norm_records()});

@@ -18,6 +18,7 @@ Records ctc_records();
 Records distance_records();
 Records embedding_bag_records();
 Records index_records();
+Records mask_records();
 Records indexing_records();
 Records matmul_records();
 Records norm_records();

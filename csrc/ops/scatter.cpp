@@ -23,12 +23,6 @@ void write_part(const char* op, const Tensor& part, const Tensor& source) {
   copy_(part, source);
 }
 
-std::vector<Tensor> at_dim(const Tensor& index, int dim) {
-  std::vector<Tensor> indices(size_t(dim) + 1);
-  indices[size_t(dim)] = index;
-  return indices;
-}
-
 Tensor as_positions(const char* op, const Tensor& index) {
   if (index.dtype() != DType::i64 && index.dtype() != DType::i32)
     fail<RuntimeError>("%s: expected an index of dtype int64, but got %s", op, name(index.dtype()));
@@ -64,29 +58,6 @@ Tensor as_strided_scatter(const Tensor& x, const Tensor& source, const Dims& siz
   return out;
 }
 
-Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
-  const int d = wrap_dim("index_copy", dim, x.ndim());
-  if (index.ndim() > 1) fail<IndexError>("index_copy(): Index should have dimension 1 or 0 (got %d)", index.ndim());
-  if (source.dtype() != x.dtype())
-    fail<RuntimeError>(
-        "index_copy(): self and source expected to have the same dtype, but got (self) %s and (source) "
-        "%s",
-        name(x.dtype()), name(source.dtype()));
-  const Tensor positions = reshape(as_positions("index_copy()", index), {-1});
-  if (x.ndim() == 0) return reshape(index_copy(reshape(x, {1}), 0, positions, reshape(source, {-1})), {});
-  Dims wanted = x.sizes();
-  wanted[d] = positions.numel();
-  const Tensor values = source.ndim() == x.ndim() ? source
-                        : source.ndim() == 0      ? reshape(source, Dims::filled(x.ndim(), 1))
-                                                  : source;
-  if (!(values.sizes() == wanted))
-    fail<IndexError>(
-        "index_copy(): Source/destination tensor must have same slice shapes. Expected a source of shape "
-        "%s at dimension %d, got %s",
-        to_string(wanted).c_str(), d, to_string(source.sizes()).c_str());
-  return index_put(x, at_dim(positions, d), values, false);
-}
-
 Tensor index_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const std::string& reduce,
                     bool include_self) {
   const int d = wrap_dim("index_reduce", dim, x.ndim());
@@ -102,18 +73,6 @@ Tensor index_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Ten
     fail<RuntimeError>("index_reduce(): expected source of shape %s, got %s", to_string(wanted).c_str(),
                        to_string(source.sizes()).c_str());
   return scatter_reduce(x, d, expand(reshape(positions, own), wanted), source, reduce, include_self);
-}
-
-Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value) {
-  const int d = wrap_dim("index_fill", dim, x.ndim());
-  if (index.ndim() > 1) fail<IndexError>("index_fill_(): Index is supposed to be a vector, got %d dims", index.ndim());
-  if (value.ndim() != 0)
-    fail<RuntimeError>("index_fill_ only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).",
-                       value.ndim());
-  const Tensor positions = reshape(as_positions("index_fill_()", index), {-1});
-  const Tensor filling = value->wrapped_number ? scalar_tensor(item(value), x.dtype()) : to_dtype(value, x.dtype());
-  if (x.ndim() == 0) return reshape(index_fill(reshape(x, {1}), 0, positions, filling), {});
-  return index_put(x, at_dim(positions, d), filling, false);
 }
 
 Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source) {

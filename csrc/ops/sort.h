@@ -32,8 +32,11 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
 struct Unique {
   Tensor values, inverse, counts;  // values[inverse] is x
 };
-Unique unique(const Tensor& x, std::optional<int64_t> dim);              // sorted
-Unique unique_consecutive(const Tensor& x, std::optional<int64_t> dim);  // runs
+struct UniqueParts {
+  bool inverse, counts;  // made beside the values
+};
+Unique unique(const Tensor& x, std::optional<int64_t> dim, UniqueParts parts);              // sorted
+Unique unique_consecutive(const Tensor& x, std::optional<int64_t> dim, UniqueParts parts);  // runs
 Tensor isin(const Tensor& elements, const Tensor& test_elements, bool invert);
 Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength);
 Tensor histc(const Tensor& x, int64_t bins, double min, double max);

@@ -25,16 +25,27 @@ Tensor begins_run(const Tensor& rows) {
   return cat({full({1}, int64_t(1), DType::bool_, rows.device()), differs}, 0);
 }
 
-// Runs of rows (n) or (n, width), each row's run, and the lengths of the runs.
-Unique runs_of(const Tensor& rows) {
+// Runs of rows (n) or (n, width); where asked for, each row's run and the lengths of the runs.
+Unique runs_of(const Tensor& rows, UniqueParts parts) {
   const int64_t n = rows.size(0);
   if (n == 0) {
     const Tensor none = empty({0}, DType::i64, rows.device());
     return {rows, none, none};
   }
-  const Tensor begins = begins_run(rows), starts = reshape(nonzero(begins), {-1});
-  const Tensor ends = cat({narrow(starts, 0, 1, starts.size(0) - 1), full({1}, n, DType::i64, rows.device())}, 0);
-  return {index_select(rows, 0, starts), cumsum(begins, 0) + number(int64_t(-1)), ends - starts};
+  const Tensor begins = begins_run(rows);
+  Unique runs;
+  if (parts.inverse) runs.inverse = cumsum(begins, 0) + number(int64_t(-1));
+  if (rows.ndim() == 1 && !parts.counts) {
+    runs.values = masked_select(rows, begins);
+    return runs;
+  }
+  const Tensor starts = reshape(nonzero(begins), {-1});
+  runs.values = index_select(rows, 0, starts);
+  if (parts.counts) {
+    const Tensor ends = cat({narrow(starts, 0, 1, starts.size(0) - 1), full({1}, n, DType::i64, rows.device())}, 0);
+    runs.counts = ends - starts;
+  }
+  return runs;
 }
 
 // The order of rows (n, width), the first column first: stable sorts from the last column on.
@@ -73,19 +84,19 @@ struct Slices {
 
 }  // namespace
 
-Unique unique_consecutive(const Tensor& x, std::optional<int64_t> dim) {
+Unique unique_consecutive(const Tensor& x, std::optional<int64_t> dim, UniqueParts parts) {
   if (dim && x.ndim() > 0) {
     const Slices slices("unique_consecutive", x, *dim);
-    Unique runs = runs_of(slices.rows);
+    Unique runs = runs_of(slices.rows, parts);
     runs.values = slices.back(runs.values);
     return runs;
   }
-  Unique runs = runs_of(reshape(x, {-1}));
-  runs.inverse = reshape(runs.inverse, x.sizes());
+  Unique runs = runs_of(reshape(x, {-1}), parts);
+  if (parts.inverse) runs.inverse = reshape(runs.inverse, x.sizes());
   return runs;
 }
 
-Unique unique(const Tensor& x, std::optional<int64_t> dim) {
+Unique unique(const Tensor& x, std::optional<int64_t> dim, UniqueParts parts) {
   std::optional<Slices> slices;
   if (dim && x.ndim() > 0) slices.emplace("unique_dim", x, *dim);
   Tensor rows, order;
@@ -95,12 +106,12 @@ Unique unique(const Tensor& x, std::optional<int64_t> dim) {
   } else {
     std::tie(rows, order) = sort(reshape(x, {-1}), 0, false);
   }
-  Unique runs = runs_of(rows);
-  runs.inverse = scatter(runs.inverse, 0, order, runs.inverse);
-  if (slices)
-    runs.values = slices->back(runs.values);
-  else
-    runs.inverse = reshape(runs.inverse, x.sizes());
+  Unique runs = runs_of(rows, parts);
+  if (slices) runs.values = slices->back(runs.values);
+  if (parts.inverse) {
+    runs.inverse = scatter(runs.inverse, 0, order, runs.inverse);
+    if (!slices) runs.inverse = reshape(runs.inverse, x.sizes());
+  }
   return runs;
 }
 

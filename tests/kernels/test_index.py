@@ -153,9 +153,39 @@ def test_masks(kernels, name, n):
     a, m = tensor(x, name), hotloop.from_numpy(mask)
     same(a[m], x[mask])
     same(m.nonzero(), np.argwhere(mask))
+    some = m.clone()
+    some[n // 3 :] = True  # runs of chosen elements up to the end
+    same(a[some], x[values(some)])
     if n == 100:
         same(m.reshape(4, 5, 5).nonzero(), np.argwhere(mask.reshape(4, 5, 5)))
         kernels.ran()
+
+
+@pytest.mark.parametrize("shape", [(7, 40, 3), (9, 1030), (5, 1)], ids=str)
+@pytest.mark.parametrize("name", ["float32", "float64", "bfloat16", "int8", "bool"])
+def test_rows_copied_and_filled(kernels, name, shape):
+    x = whole(shape, name)
+    for dim in range(len(shape)):
+        index = generator(shape, dim).integers(0, shape[dim], 4)
+        index[3] = index[0]  # the later one stays
+        at = (slice(None),) * dim + (index,)
+        source = whole((*shape[:dim], 4, *shape[dim + 1 :]), name, dim)
+        copied, filled = x.copy(), x.copy()
+        for k, i in enumerate(index):
+            copied[(slice(None),) * dim + (i,)] = source.take(k, dim)
+        filled[at] = 1
+        got = tensor(x, name).index_copy(dim, hotloop.from_numpy(index), tensor(source, name))
+        kernels.ran()
+        same(got, copied)
+        same(tensor(x, name).index_fill(dim, hotloop.from_numpy(index - shape[dim]), 1), filled)
+
+
+def test_sums_of_single_precision_asked_for_in_double(kernels):
+    x = generator("sums").random((5, 3000)).astype(np.float32)
+    for dim in (0, 1):
+        got = hotloop.from_numpy(x).cumsum(dim, dtype=hotloop.float64)
+        kernels.ran()
+        assert_close(values(got), np.cumsum(x.astype(np.float64), axis=dim), "float64", reduction_length=x.shape[dim])
 
 
 @pytest.mark.parametrize("name", DTYPES)

@@ -99,6 +99,9 @@ template <class Op, class T = typename Op::Type>
       move_slice<Op>(dims + 1, count - 1, array + i * a, values + i * v, begin, end);
   } else if (a == 1 && v == 1) {
     move_contiguous<Op>(array + begin, values + begin, end - begin);
+  } else if (!Op::kReads && Op::kMoves && a == 1 && v == 0) {
+    const T value = *values;  // index_fill
+    for (int64_t i = begin; i < end; ++i) array[i] = value;
   } else {
 #pragma GCC unroll 1
     for (int64_t i = begin; i < end; ++i) Op::apply(array[i * a], values[i * v]);

@@ -23,27 +23,52 @@ void count_mask(const MaskArgs& args) {
   for (int64_t chunk = 0; chunk < chunks; ++chunk) args.offsets[chunk + 1] += args.offsets[chunk];
 }
 
-// Runs body(i, k) for the k-th set element i, chunk by chunk.
+// Runs body(i, k, last) for each chunk: its first element, and the set elements before it and up to its end.
 template <class F>
-inline void for_set_elements(const MaskArgs& args, F body) {
+inline void for_mask_chunks(const MaskArgs& args, F body) {
   const int64_t chunks = (args.n + kMaskChunk - 1) / kMaskChunk;
   if (chunks == 0) return;
-  for_chunks(chunks, [&](int64_t chunk) {
-    int64_t k = args.offsets[chunk];
-    const int64_t last = args.offsets[chunk + 1];
-    // Every element is written and only set ones advance: no branch on the mask.
-    for (int64_t i = chunk * kMaskChunk; k < last; ++i) {
-      body(i, k);
-      k += args.mask[i];
-    }
-  });
+  for_chunks(chunks, [&](int64_t chunk) { body(chunk * kMaskChunk, args.offsets[chunk], args.offsets[chunk + 1]); });
 }
 
+#if defined(__AVX512F__)
+// Vectors of elements from i on, their set ones to out[k ...] while whole vectors fit below out[last]; i and k move on.
+template <class U>
+inline void compress(const MaskArgs& args, int64_t& i, int64_t& k, int64_t last) {
+  constexpr int lanes = 64 / int(sizeof(U));
+  U* const out = static_cast<U*>(args.out);
+  const U* const x = static_cast<const U*>(args.x);
+  for (; k + lanes <= last; i += lanes) {
+    const __m512i v = _mm512_loadu_si512(x + i);
+    if constexpr (sizeof(U) == 4) {
+      const __m128i set = _mm_loadu_si128((const __m128i*)(args.mask + i));
+      const __mmask16 chosen = _mm_test_epi8_mask(set, set);
+      _mm512_storeu_si512(out + k, _mm512_maskz_compress_epi32(chosen, v));
+      k += __builtin_popcount(chosen);
+    } else {
+      const __m128i set = _mm_loadl_epi64((const __m128i*)(args.mask + i));
+      const __mmask8 chosen = __mmask8(_mm_test_epi8_mask(set, set));
+      _mm512_storeu_si512(out + k, _mm512_maskz_compress_epi64(chosen, v));
+      k += __builtin_popcount(chosen);
+    }
+  }
+}
+#endif
+
+// Every element is written and only set ones advance: no branch on the mask.
 void mask_select(const MaskArgs& args) {
   with_bits(args.dtype, [&]<class U>(U) {
-    U* const out = static_cast<U*>(args.out);
-    const U* const x = static_cast<const U*>(args.x);
-    for_set_elements(args, [=](int64_t i, int64_t k) { out[k] = x[i]; });
+    for_mask_chunks(args, [&](int64_t i, int64_t k, int64_t last) {
+      U* const out = static_cast<U*>(args.out);
+      const U* const x = static_cast<const U*>(args.x);
+#if defined(__AVX512F__)
+      if constexpr (sizeof(U) >= 4) compress<U>(args, i, k, last);
+#endif
+      for (; k < last; ++i) {
+        out[k] = x[i];
+        k += args.mask[i];
+      }
+    });
   });
 }
 
@@ -51,7 +76,12 @@ void mask_nonzero(const MaskArgs& args) {
   if (args.ndim == 0) return;
   // Flat positions first, into the last column of each row; then the coordinates.
   const int ndim = args.ndim;
-  for_set_elements(args, [=, indices = args.indices](int64_t i, int64_t k) { indices[k * ndim + ndim - 1] = i; });
+  for_mask_chunks(args, [=, &args](int64_t i, int64_t k, int64_t last) {
+    for (; k < last; ++i) {
+      args.indices[k * ndim + ndim - 1] = i;
+      k += args.mask[i];
+    }
+  });
   if (ndim == 1) return;
   const int64_t count = args.offsets[(args.n + kMaskChunk - 1) / kMaskChunk];
   const int64_t chunks = (count + kMaskChunk - 1) / kMaskChunk;
