@@ -173,6 +173,17 @@ def _layer_norm(t: Inputs) -> Tensor:
     return F.layer_norm(t(-2.0, 2.0), (t.columns,), t(shape=(t.columns,)), t(8.0, 9.0, (t.columns,)))
 
 
+def _batch_norm(t: Inputs, training: bool) -> Tensor:
+    exact = hotloop.float64 if t.dtype == hotloop.float64 else hotloop.float32  # of all that is a number a channel
+    running = (hotloop.full((t.columns,), value, dtype=exact) for value in (0.25, 0.75))
+    return F.batch_norm(t(-2.0, 2.0), *running, training=training)
+
+
+def _group_norm(t: Inputs) -> Tensor:
+    channels = t.columns
+    return F.group_norm(t(-2.0, 2.0), 1, t(shape=(channels,)), t(8.0, 9.0, (channels,)))
+
+
 def _fill(t: Inputs) -> Tensor:
     x = t().clone()
     x[:, 1:] = 3.0
@@ -257,10 +268,15 @@ _OTHERS: dict[str, Sample] = {
     "embedding_bag": lambda t: F.embedding_bag(t.below(t.rows, (t.rows, 4)), t()),
     "embedding_bag_backward": _with_leaf(lambda x, t: F.embedding_bag(t.below(t.rows, (t.rows, 4)), x)),
     "embedding_bag_factors_backward": _factors_gradient,
-    # cross_entropy.cpp, ctc.cpp, norm.cpp, softmax.cpp
+    # batch_norm.cpp, cross_entropy.cpp, ctc.cpp, norm.cpp, softmax.cpp
     "ctc_loss": lambda t: _ctc_loss(t(-2.0, 2.0), t),
     "ctc_loss_backward": _with_leaf(_ctc_loss),
     "layer_norm": _layer_norm,
+    "group_norm": _group_norm,
+    "rms_norm": lambda t: F.rms_norm(t(-2.0, 2.0), (t.columns,), t(shape=(t.columns,))),
+    "batch_norm": lambda t: _batch_norm(t, True),
+    "batch_norm_given": lambda t: _batch_norm(t, False),
+    "batch_norm_backward": _with_leaf(lambda x, t: F.batch_norm(x, None, None, training=True)),
     "softmax": lambda t: F.softmax(t(-2.0, 2.0), 1),
     "log_softmax": lambda t: F.log_softmax(t(-2.0, 2.0), 1),
     "cross_entropy": lambda t: F.cross_entropy(t(-2.0, 2.0), t.below(t.columns, (t.rows,))),

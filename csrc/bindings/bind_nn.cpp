@@ -1,5 +1,6 @@
 #include "bindings/arguments.h"
 #include "bindings/tables.h"
+#include "ops/batch_norm.h"
 #include "ops/distance.h"
 #include "ops/norm.h"
 
@@ -31,6 +32,25 @@ void add_nn_rows() {
                        ops::layer_norm,
                        "Zero mean and unit variance over the trailing dims, then weight and bias (Ba, Kiros and Hinton "
                        "2016)."),
+      HOTLOOP_FUNCTION(
+          "batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = "
+          "None, bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-05) -> "
+          "Tensor",
+          ops::batch_norm,
+          "(x - mean) / sqrt(var + eps) * weight + bias for each channel of (N, C, ...) (Ioffe and Szegedy "
+          "2015).\n\nIn training mean and variance are the batch's, and the running ones go towards them by "
+          "``momentum``; else they are "
+          "the running ones."),
+      HOTLOOP_FUNCTION("group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = "
+                       "None, eps: float = 1e-05) -> Tensor",
+                       ops::group_norm,
+                       "Zero mean and unit variance over each of ``num_groups`` groups of channels of each sample of "
+                       "(N, C, ...), then weight and bias of the channels (Wu and He 2018)."),
+      HOTLOOP_FUNCTION("rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, "
+                       "eps: float | None = None) -> Tensor",
+                       ops::rms_norm,
+                       "x / sqrt(mean(x^2) + eps) * weight over the trailing dims (Zhang and Sennrich 2019).\n\nWhere "
+                       "eps is left out, it is the dtype's own."),
   });
 }
 

@@ -128,6 +128,18 @@ SOFTMAX_AND_LOSSES = [
 
 NORMS_AND_PRODUCTS = [
     Row("layer_norm", lambda lib, x, w, b: lib.nn.functional.layer_norm(x, (4,), w, b), ((3, 4), (4,), (4,))),
+    Row(
+        "batch_norm",
+        lambda lib, x, w, b: lib.nn.functional.batch_norm(x, None, None, w, b, True),
+        ((5, 3, 2), (3,), (3,)),
+    ),
+    Row(
+        "batch_norm by given",
+        lambda lib, x, w, b: lib.nn.functional.batch_norm(x, x[0].detach(), x[1].detach() ** 2, w, b),
+        ((5, 3), (3,), (3,)),
+    ),
+    Row("group_norm", lambda lib, x, w, b: lib.nn.functional.group_norm(x, 2, w, b), ((2, 4, 3), (4,), (4,))),
+    Row("rms_norm", lambda lib, x, w: lib.nn.functional.rms_norm(x, (3, 4), w, 1e-3), ((2, 3, 4), (3, 4))),
     Row("layer_norm of two dims", lambda lib, x: lib.nn.functional.layer_norm(x, (3, 4)), ((2, 3, 4),)),
     *(
         method("matmul", shapes=s, label=f" {s}")

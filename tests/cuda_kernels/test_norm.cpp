@@ -1,5 +1,5 @@
 // Layer norm and RMS norm against the reference: lengths around the sizes of packs and teams, rows around those of
-// chunks, optional arguments.
+// chunks, optional arguments, parameters of groups and of runs.
 #include "kernels.h"
 #include "kernels/args/norm.h"
 
@@ -25,14 +25,21 @@ struct Shape {
   int64_t rows, n;
   int64_t gap = 0;  // between rows
   const char* reason = "";
+  int64_t groups = 1, inner = 1;
   int64_t stride() const { return n + gap; }
   int64_t numel() const { return rows * stride(); }
+  int64_t parameters() const { return groups * n / inner; }
 };
 const Shape kShapes[] = {
     {3, 1, 0, "one element"},        {70, 10, 0, "a thread a row"},    {6, 64, 0, "a warp, packs"},
     {6, 64, 3, "rows not aligned"},  {5, 67, 0, "a warp, no packs"},   {3, 776, 0, "several warps"},
     {1, 9100, 0, "beyond the held"}, {2, 17003, 0, "beyond the held"}, {64, 24, 0, "one chunk"},
     {65, 24, 0, "two chunks"},       {300, 130, 6, "chunks, columns"}, {0, 8, 0, "no rows"},
+};
+const Shape kGroups[] = {
+    {12, 35, 0, "groups", 4, 1},          {12, 40, 0, "groups, packs", 3, 8},
+    {140, 24, 0, "groups, chunks", 2, 3}, {6, 600, 0, "parameters of long runs", 2, 200},
+    {10, 9, 0, "instances", 5, 9},        {3, 1800, 0, "one group of channels", 1, 300},
 };
 const Shape kFewShapes[] = {kShapes[1], kShapes[4], kShapes[5], kShapes[10]};
 
@@ -70,8 +77,8 @@ void check_norm(const Norm& c) {
   const Shape& s = c.s;
   const bool layer = c.kind == NormKind::layer;
   const DType exact = c.dtype == DType::f64 ? DType::f64 : DType::f32;
-  const Elements x = values(c.dtype, s.numel(), 1, 1), weight = values(c.dtype, s.n, 2, 1);
-  const Elements bias = values(c.dtype, s.n, 3, 0), grad_out = values(c.dtype, s.numel(), 4, 0.25);
+  const Elements x = values(c.dtype, s.numel(), 1, 1), weight = values(c.dtype, s.parameters(), 2, 1);
+  const Elements bias = values(c.dtype, s.parameters(), 3, 0), grad_out = values(c.dtype, s.numel(), 4, 0.25);
   struct Results {
     Elements out, mean, rstd, grad_x, grad_weight, grad_bias;
     Results(const Norm& c, DType exact)
@@ -79,8 +86,8 @@ void check_norm(const Norm& c) {
           mean(exact, c.s.rows),
           rstd(exact, c.s.rows),
           grad_x(c.dtype, c.s.numel()),
-          grad_weight(c.dtype, c.s.n),
-          grad_bias(c.dtype, c.s.n) {}
+          grad_weight(c.dtype, c.s.parameters()),
+          grad_bias(c.dtype, c.s.parameters()) {}
   };
   const Results got(c, exact), want(c, exact);
   const auto forward = [&](const Results& r) {
@@ -88,6 +95,8 @@ void check_norm(const Norm& c) {
                     c.dtype,
                     s.rows,
                     s.n,
+                    s.groups,
+                    s.inner,
                     1e-5,
                     x.data(),
                     s.stride(),
@@ -103,6 +112,8 @@ void check_norm(const Norm& c) {
                             c.dtype,
                             s.rows,
                             s.n,
+                            s.groups,
+                            s.inner,
                             x.data(),
                             s.stride(),
                             c.weight ? weight.data() : nullptr,
@@ -123,7 +134,7 @@ void check_norm(const Norm& c) {
   // One element has no variance: rstd is 1 / sqrt(eps), and x - mean is 0 times that.
   double rstd = 1;
   for (int64_t r = 0; r < s.rows; ++r) rstd = std::max(rstd, want.rstd[r]);
-  const double n = double(s.n), rows = double(s.rows);
+  const double n = double(s.n), rows = double(s.rows / s.groups * s.inner);
   check_near("mean", c, got.mean, want.mean, n, 3);
   check_near("rstd", c, got.rstd, want.rstd, n, rstd);
   check_near("out", c, got.out, want.out, n, 10 * rstd);
@@ -152,6 +163,14 @@ TEST(norm, layer_norm) {
   }
 }
 
+TEST(norm, group_norm) {
+  for (DType dtype : kFloatDTypes) {
+    for (const Shape& s : kGroups) check_norm({NormKind::layer, dtype, s, true, true});
+    check_norm({NormKind::layer, dtype, kGroups[2], false, false});
+    check_norm({NormKind::rms, dtype, kGroups[1], true, false});
+  }
+}
+
 TEST(norm, rms_norm) {
   for (DType dtype : kFloatDTypes) {
     for (const Shape& s : kShapes) check_norm({NormKind::rms, dtype, s, true, false});
@@ -165,20 +184,21 @@ TEST(norm, under_each_schedule) {
       check_norm({NormKind::layer, DType::f32, s, true, true});
       check_norm({NormKind::rms, DType::bf16, s, true, false});
     }
+    check_norm({NormKind::layer, DType::f32, kGroups[2], true, true});
   });
 }
 
 TEST(norm, only_what_is_wanted) {
   const Elements x = values(DType::f32, 400, 1, 0), rstd(DType::f32, 10), grad_weight(DType::f32, 40);
   for (int64_t i = 0; i < 10; ++i) rstd.set(i, 1);
-  NormBackwardArgs args{NormKind::rms, DType::f32,  10,       40, x.data(), 40, nullptr,
-                        nullptr,       rstd.data(), x.data(), 40, nullptr,  0,  grad_weight.data(),
-                        nullptr};
+  NormBackwardArgs args{NormKind::rms, DType::f32,  10,       40, 1,       1, x.data(),           40,     nullptr,
+                        nullptr,       rstd.data(), x.data(), 40, nullptr, 0, grad_weight.data(), nullptr};
   sm80::norm_backward(args, nullptr);
   const Elements want(DType::f32, 40);
   args.grad_weight = want.data();
   reference::norm_backward(args);
   for (int64_t i = 0; i < 40; ++i) CHECK(std::fabs(grad_weight[i] - want[i]) < 1e-4);
-  sm80::norm({NormKind::rms, DType::f32, 10, 40, 0, x.data(), 40, nullptr, nullptr, x.data(), 40, nullptr, nullptr},
-             nullptr);
+  sm80::norm(
+      {NormKind::rms, DType::f32, 10, 40, 1, 1, 0, x.data(), 40, nullptr, nullptr, x.data(), 40, nullptr, nullptr},
+      nullptr);
 }

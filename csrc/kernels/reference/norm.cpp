@@ -7,6 +7,12 @@ namespace hotloop::reference {
 
 static DType saved_dtype(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
 
+// The parameter of element i of row r.
+template <class Args>
+static int64_t parameter(const Args& args, int64_t r, int64_t i) {
+  return (r % args.groups * args.n + i) / args.inner;
+}
+
 void norm(const NormArgs& args) {
   for (int64_t r = 0; r < args.rows; ++r) {
     const auto x = [&](int64_t i) { return get(args.x, args.dtype, r * args.x_row_stride + i); };
@@ -19,8 +25,8 @@ void norm(const NormArgs& args) {
     const double rstd = 1 / std::sqrt(variance / double(args.n) + args.eps);
     for (int64_t i = 0; i < args.n; ++i) {
       double y = (x(i) - mean) * rstd;
-      if (args.weight) y *= get(args.weight, args.dtype, i);
-      if (args.bias) y += get(args.bias, args.dtype, i);
+      if (args.weight) y *= get(args.weight, args.dtype, parameter(args, r, i));
+      if (args.bias) y += get(args.bias, args.dtype, parameter(args, r, i));
       put(args.out, args.dtype, r * args.out_row_stride + i, y);
     }
     if (args.mean) put(args.mean, saved_dtype(args.dtype), r, mean);
@@ -39,16 +45,18 @@ void norm_backward(const NormBackwardArgs& args) {
     return get(args.grad_out, args.dtype, r * args.grad_out_row_stride + i);
   };
   const auto g = [&](int64_t r, int64_t i) {
-    return grad_out(r, i) * (args.weight ? get(args.weight, args.dtype, i) : 1);
+    return grad_out(r, i) * (args.weight ? get(args.weight, args.dtype, parameter(args, r, i)) : 1);
   };
-  for (int64_t i = 0; i < args.n; ++i) {
+  for (int64_t p = 0; p < args.groups * args.n / args.inner; ++p) {
     double weight = 0, bias = 0;
-    for (int64_t r = 0; r < args.rows; ++r) {
-      weight += grad_out(r, i) * normal(r, i);
-      bias += grad_out(r, i);
-    }
-    if (args.grad_weight) put(args.grad_weight, args.dtype, i, weight);
-    if (args.grad_bias) put(args.grad_bias, args.dtype, i, bias);
+    const int64_t group = p * args.inner / args.n, first = p * args.inner % args.n;
+    for (int64_t r = group; r < args.rows; r += args.groups)
+      for (int64_t i = first; i < first + args.inner; ++i) {
+        weight += grad_out(r, i) * normal(r, i);
+        bias += grad_out(r, i);
+      }
+    if (args.grad_weight) put(args.grad_weight, args.dtype, p, weight);
+    if (args.grad_bias) put(args.grad_bias, args.dtype, p, bias);
   }
   for (int64_t r = 0; r < args.rows && args.grad_x; ++r) {
     double mean_g = 0, mean_gx = 0;

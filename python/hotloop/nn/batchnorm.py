@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hotloop import _core
-from hotloop._core import Tensor
+from hotloop._core import Tensor, batch_norm
 from hotloop.nn._affine import Affine
-from hotloop.nn._normalization import batch_norm, instance_norm
+from hotloop.nn._normalization import instance_norm
 
 
 class _Norm(Affine):

@@ -11,6 +11,7 @@ from typing import Any
 from hotloop import _core
 from hotloop._core import (
     Tensor,
+    batch_norm,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     celu,
@@ -24,6 +25,7 @@ from hotloop._core import (
     gaussian_nll_loss,
     gelu,
     glu,
+    group_norm,
     hardshrink,
     hardsigmoid,
     hardswish,
@@ -56,6 +58,7 @@ from hotloop._core import (
     relu,
     relu6,
     relu_,
+    rms_norm,
     selu,
     selu_,
     sigmoid,
@@ -81,7 +84,7 @@ from hotloop.nn._dropout import (
     feature_alpha_dropout,
 )
 from hotloop.nn._embedding import embedding, embedding_bag
-from hotloop.nn._normalization import batch_norm, group_norm, instance_norm, local_response_norm, rms_norm
+from hotloop.nn._normalization import instance_norm, local_response_norm
 
 __all__ = [
     "alpha_dropout",

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from hotloop import _core
-from hotloop._core import Tensor, layer_norm
+from hotloop._core import Tensor, group_norm, layer_norm, rms_norm
 from hotloop.nn import init
 from hotloop.nn._affine import Affine
-from hotloop.nn._normalization import group_norm, local_response_norm, rms_norm
+from hotloop.nn._normalization import local_response_norm
 from hotloop.nn.module import Module
 from hotloop.nn.parameter import Parameter
 

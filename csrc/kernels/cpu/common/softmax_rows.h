@@ -58,9 +58,7 @@ template <class A>
 template <class A>
 [[gnu::always_inline]] inline Vec<A> keep_lanes(Vec<A> v, int count) {
   if (count == kLanes<A>) return v;
-  A lane[kLanes<A>] = {};
-  store_partial(lane, v, count);
-  return load(lane);
+  return bits_as<Vec<A>>(bits_of(v) & first_lanes<Element<Mask<Vec<A>>>>(count));
 }
 
 // body(i, count) for each vector of n elements, the last of them partial.

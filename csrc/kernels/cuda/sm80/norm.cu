@@ -7,9 +7,8 @@
 // on a GPU yet.
 #include "kernels/args/norm.h"
 
-#include "kernels/cuda/common/launch.h"
+#include "kernels/cuda/common/column_sums.h"
 #include "kernels/cuda/common/math.h"
-#include "kernels/cuda/common/rows.h"
 
 namespace hotloop::sm80 {
 
@@ -17,20 +16,7 @@ using namespace hotloop::cuda;
 
 namespace {
 
-constexpr unsigned kColumnThreads = 256;  // of a block that sums over rows
-constexpr int64_t kLeastChunk = 64;       // rows
-constexpr int64_t kMostChunks = 512;
-
-template <class C>
-struct Two {
-  C weight, bias;
-};
-struct AddTwo {
-  template <class C>
-  __device__ __forceinline__ Two<C> operator()(Two<C> a, Two<C> b) const {
-    return {a.weight + b.weight, a.bias + b.bias};
-  }
-};
+constexpr int kRepeatThreads = 256;
 
 template <class T>
 __global__ void __launch_bounds__(kTeamThreads, 1) norm_rows(NormArgs args, Team team, bool packed) {
@@ -40,8 +26,9 @@ __global__ void __launch_bounds__(kTeamThreads, 1) norm_rows(NormArgs args, Team
   const bool exists = row < args.rows;
   const Share share = {exists ? args.n : 0, team.rank(), team.size(), packed};
   const Row<const T> x[1] = {row_at<const T>(args.x, row * args.x_row_stride, 1, packed)};
-  const Row<const T> weight = row_at<const T>(args.weight, 0, 1, packed),
-                     bias = row_at<const T>(args.bias, 0, 1, packed);
+  const int64_t group = args.groups == 1 ? 0 : row % args.groups;
+  const Row<const T> weight = row_at<const T>(args.weight, group * args.n, 1, packed),
+                     bias = row_at<const T>(args.bias, group * args.n, 1, packed);
   const Row<T> out = row_at<T>(args.out, row * args.out_row_stride, 1, packed);
 
   const HeldRows<kHeldPacks<T>, 1, T> held(share, x);
@@ -87,9 +74,10 @@ __global__ void __launch_bounds__(kTeamThreads, 1) norm_backward_rows(NormBackwa
   const int64_t row = team.row();
   const bool exists = row < args.rows;
   const Share share = {exists ? args.n : 0, team.rank(), team.size(), packed};
+  const int64_t group = args.groups == 1 ? 0 : row % args.groups;
   const Row<const T> rows[3] = {row_at<const T>(args.x, row * args.x_row_stride, 1, packed),
                                 row_at<const T>(args.grad_out, row * args.grad_out_row_stride, 1, packed),
-                                row_at<const T>(args.weight, 0, 1, packed)};
+                                row_at<const T>(args.weight, group * args.n, 1, packed)};
   const Row<T> grad_x = row_at<T>(args.grad_x, row * args.grad_x_row_stride, 1, packed);
   const bool layer = args.kind == NormKind::layer;
   const C mean = exists && layer ? static_cast<const C*>(args.mean)[row] : C(0);
@@ -121,118 +109,74 @@ __global__ void __launch_bounds__(kTeamThreads, 1) norm_backward_rows(NormBackwa
   });
 }
 
-// --- sums over rows ---------------------------------------------------------------------------------
-
-// A block's columns are tile * width * P and on, its rows a chunk. `partial` is (chunks, n); null: there is one chunk.
-template <class T>
-__global__ void __launch_bounds__(kColumnThreads, 1)
-    norm_backward_columns(NormBackwardArgs args, bool packed, int64_t chunk, Two<Compute<T>>* partial) {
-  using C = Compute<T>;
-  constexpr int P = Pack<T>::count, kAtOnce = 16 / P;
-  const Team team{true};
-  const int64_t first = int64_t(blockIdx.x) * blockDim.x * P, begin = blockIdx.y * chunk;
-  const int64_t end = begin + chunk < args.rows ? begin + chunk : args.rows;
-  // The block's tile as a row, which the threads of one threadIdx.y share out.
-  const Share share = {args.n - first, threadIdx.x, blockDim.x, packed};
-  const T *x = static_cast<const T*>(args.x) + first, *grad_out = static_cast<const T*>(args.grad_out) + first;
-  const bool layer = args.kind == NormKind::layer;
-
-  Two<C> sums[P];
-#pragma unroll
-  for (int e = 0; e < P; ++e) sums[e] = {0, 0};
-  for (int64_t r = begin + threadIdx.y; r < end; r += kAtOnce * blockDim.y) {
-    Pack<T> xs[kAtOnce], grads[kAtOnce];
-    C means[kAtOnce], rstds[kAtOnce];
-#pragma unroll
-    for (int i = 0; i < kAtOnce; ++i) {
-      const int64_t row = r + i * blockDim.y;
-      const bool has = row < end;
-      xs[i] = load(share, row_at<const T>(has ? x : nullptr, row * args.x_row_stride, 1, packed), 0);
-      grads[i] = load(share, row_at<const T>(has ? grad_out : nullptr, row * args.grad_out_row_stride, 1, packed), 0);
-      means[i] = has && layer ? static_cast<const C*>(args.mean)[row] : C(0);
-      rstds[i] = has ? static_cast<const C*>(args.rstd)[row] : C(0);
-    }
-#pragma unroll
-    for (int i = 0; i < kAtOnce; ++i) {
-#pragma unroll
-      for (int e = 0; e < P; ++e) {  // beyond the rows grad is 0
-        const C grad = convert<C>(grads[i].x[e]), normal = (convert<C>(xs[i].x[e]) - means[i]) * rstds[i];
-        sums[e] = AddTwo{}(sums[e], Two<C>{grad * normal, grad});
-      }
-    }
+// x normalised, for column_sums.h: a sample's rows are one row there.
+template <class C>
+struct OfRow {
+  const C *mean, *rstd;  // mean: null for rms
+  int64_t groups, n;
+  __device__ __forceinline__ C operator()(C x, int64_t sample, int64_t column) const {
+    const int64_t row = groups == 1 ? sample : sample * groups + column / n;
+    return (mean ? x - mean[row] : x) * rstd[row];
   }
-#pragma unroll
-  for (int e = 0; e < P; ++e) {
-    const Two<C> sum = team.reduce(sums[e], AddTwo{}, Two<C>{0, 0});
-    if (threadIdx.y != 0 || !share.has<P>(0, e)) continue;
-    const int64_t column = first + share.index<P>(0, e);
-    if (partial) {
-      partial[blockIdx.y * args.n + column] = sum;
-    } else {
-      if (args.grad_weight) static_cast<T*>(args.grad_weight)[column] = convert<T>(sum.weight);
-      if (args.grad_bias) static_cast<T*>(args.grad_bias)[column] = convert<T>(sum.bias);
-    }
-  }
-}
+};
 
+// Parameters that `inner` elements share, one for each element.
 template <class T>
-__global__ void __launch_bounds__(kColumnThreads, 1)
-    sum_chunks(NormBackwardArgs args, const Two<Compute<T>>* partial, int64_t chunks) {
-  using C = Compute<T>;
-  const Team team{true};
-  const int64_t column = team.row();
-  const bool exists = column < args.n;
-  Two<C> sum = {0, 0};
-  for (int64_t i = team.rank(); exists && i < chunks; i += team.size()) {
-    sum = AddTwo{}(sum, partial[i * args.n + column]);
-  }
-  sum = team.reduce(sum, AddTwo{}, Two<C>{0, 0});
-  if (team.rank() != 0 || !exists) return;
-  if (args.grad_weight) static_cast<T*>(args.grad_weight)[column] = convert<T>(sum.weight);
-  if (args.grad_bias) static_cast<T*>(args.grad_bias)[column] = convert<T>(sum.bias);
+__global__ void __launch_bounds__(kRepeatThreads, 1) repeat_each(const T* from, T* to, int64_t n, int64_t inner) {
+  for (int64_t i = grid_index(); i < n; i += grid_stride()) to[i] = from[i / inner];
 }
-
-// Blocks of columns: as wide as n and a warp allow, powers of 2 high.
-dim3 column_block(int64_t lanes, int64_t rows) {
-  unsigned width = 1, height = 1;
-  while (width < lanes && width < kWarpSize) width *= 2;
-  while (height < rows && 2 * height * width <= kColumnThreads) height *= 2;
-  return dim3(width, height);
-}
-
 template <class T>
-void sum_over_rows(const NormBackwardArgs& args, GpuStream stream) {
-  constexpr int64_t P = Pack<T>::count;
-  int64_t chunk = kLeastChunk;
-  while (chunk * kMostChunks < args.rows) chunk *= 2;
-  const unsigned chunks = args.rows > chunk ? blocks_for(args.rows, chunk) : 1;
-  const gpu::Scratch scratch(chunks > 1 ? chunks * size_t(args.n) * sizeof(Two<Compute<T>>) : 0, gpu::current_device(),
-                             stream);
-  auto* partial = scratch.data<Two<Compute<T>>>();
-  const dim3 block = column_block((args.n + P - 1) / P, chunk < args.rows ? chunk : args.rows);
-  const dim3 grid(blocks_for(args.n, P * block.x), chunks);
-  launch(stream, grid, block, 0, norm_backward_columns<T>, args, args.n % P == 0, chunk, partial);
-  if (chunks == 1) return;
-  const dim3 again = column_block(args.n, chunks);
-  launch(stream, blocks_for(args.n, again.x), again, 0, sum_chunks<T>, args, partial, chunks);
-}
+struct Repeated {
+  gpu::Scratch scratch;
+  const void* p;
+  Repeated(const void* from, int64_t n, int64_t inner, GpuStream stream)
+      : scratch(from && inner > 1 ? size_t(n) * sizeof(T) : 0, gpu::current_device(), stream), p(from) {
+    if (!from || inner == 1) return;
+    const Grid grid = grid_for(n, kRepeatThreads);
+    launch(stream, grid.blocks, grid.threads, 0, repeat_each<T>, static_cast<const T*>(from), scratch.data<T>(), n,
+           inner);
+    p = scratch.data();
+  }
+};
 
 }  // namespace
 
-void norm(const NormArgs& args, GpuStream stream) {
-  with_float(args.dtype, [&]<class T>(T) {
+void norm(const NormArgs& given, GpuStream stream) {
+  with_float(given.dtype, [&]<class T>(T) {
+    NormArgs args = given;
+    const Repeated<T> weight(args.weight, args.groups * args.n, args.inner, stream);
+    const Repeated<T> bias(args.bias, args.groups * args.n, args.inner, stream);
+    args.weight = weight.p, args.bias = bias.p;
     const TeamPlan plan = plan_teams(args.rows, args.n, sizeof(T), kHeldPacks<T>, false);
     launch(stream, plan.grid, plan.block, 0, norm_rows<T>, args, plan.team, plan.packed);
   });
 }
 
-void norm_backward(const NormBackwardArgs& args, GpuStream stream) {
-  with_float(args.dtype, [&]<class T>(T) {
+void norm_backward(const NormBackwardArgs& given, GpuStream stream) {
+  with_float(given.dtype, [&]<class T>(T) {
+    using C = Compute<T>;
+    NormBackwardArgs args = given;
     if (args.grad_x) {
+      const Repeated<T> weight(args.weight, args.groups * args.n, args.inner, stream);
+      args.weight = weight.p;
       const TeamPlan plan = plan_teams(args.rows, args.n, sizeof(T), kHeldPacks<T> / 2, false);
       launch(stream, plan.grid, plan.block, 0, norm_backward_rows<T>, args, plan.team, plan.packed);
     }
-    if (args.grad_weight || args.grad_bias) sum_over_rows<T>(args, stream);
+    if (!args.grad_weight && !args.grad_bias) return;
+    const ColumnSums<T, T> sums{static_cast<const T*>(args.x),
+                                static_cast<const T*>(args.grad_out),
+                                args.x_row_stride * args.groups,
+                                args.grad_out_row_stride * args.groups,
+                                args.rows / args.groups,
+                                args.groups * args.n,
+                                args.inner,
+                                static_cast<T*>(args.grad_weight),
+                                static_cast<T*>(args.grad_bias)};
+    const bool layer = args.kind == NormKind::layer;
+    sum_over_rows(sums,
+                  OfRow<C>{layer ? static_cast<const C*>(args.mean) : nullptr, static_cast<const C*>(args.rstd),
+                           args.groups, args.n},
+                  stream);
   });
 }
 
