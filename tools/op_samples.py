@@ -285,6 +285,9 @@ _OTHERS: dict[str, Sample] = {
     "nll_loss_backward": _with_leaf(lambda x, t: F.nll_loss(x, t.below(t.columns, (t.rows,)))),
     "softmax_backward": _with_leaf(lambda x, t: F.softmax(x, 1)),
     "layer_norm_backward": _with_leaf(lambda x, t: F.layer_norm(x, (t.columns,))),
+    # activation.cpp
+    "glu": lambda t: F.glu(t(shape=(t.rows, 2 * t.columns))),
+    "glu_backward": _with_leaf(lambda x, t: F.glu(hotloop.cat([x, x], 1), 1)),
     # pad.cpp, view.cpp, subscript.cpp
     "pad": lambda t: F.pad(t(), (1, 2), mode="reflect"),
     "pad_backward": _with_leaf(lambda x, t: F.pad(x, (1, 2), mode="reflect")),
@@ -305,7 +308,10 @@ _OTHERS: dict[str, Sample] = {
     "dropout": lambda t: F.dropout(t(), 0.5),
     "dropout_backward": _with_leaf(lambda x, t: F.dropout(x, 0.5)),
     # reduce.cpp, scan.cpp, sort.cpp
-    **{name: _over_columns(name) for name in ("sum", "mean", "amax", "amin", "argmax", "argmin", "var", "logsumexp")},
+    **{
+        name: _over_columns(name)
+        for name in ("sum", "nansum", "mean", "amax", "amin", "argmax", "argmin", "var", "logsumexp")
+    },
     "prod": lambda t: hotloop.prod(t(0.9, 1.1), 1),
     "norm": lambda t: hotloop.norm(t(), 2, 1),
     "max": lambda t: hotloop.max(t(), 1)[0],

@@ -78,7 +78,7 @@ void add_activation_rows() {
       HOTLOOP_FUNCTION(
           "leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor",
           [](const Tensor& x, double slope) { ops::leaky_relu_(x, slope); }, "In-place form of leaky_relu()."),
-      HOTLOOP_OP("prelu(input: Tensor, weight: Tensor) -> Tensor", ops::prelu,
+      HOTLOOP_OP("prelu(input: Tensor, weight: Tensor) -> Tensor", ops::prelu_by_channel,
                  "x where x > 0, weight x elsewhere; weight of one element or one for each channel (dim 1)."),
       HOTLOOP_FUNCTION(
           "_rrelu(input: Tensor, lower: float, upper: float, training: bool, "

@@ -3,9 +3,11 @@
 #include "core/error.h"
 #include "ops/arithmetic.h"
 #include "ops/broadcast.h"
+#include "ops/call.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
 #include "ops/random.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
 #include "ops/softmax.h"
@@ -23,12 +25,62 @@ Tensor uniform_like(const Tensor& x, double low, double high, Generator& generat
   return noise;
 }
 
+// Input: x. The halves along `dim`: a and b of a sigmoid(b).
+struct Glu {
+  int64_t dim;
+};
+struct Halves {
+  Tensor a, b;
+  Halves(const Tensor& x, int dim) {
+    Dims sizes = x.sizes();
+    sizes[dim] /= 2;
+    a = make_view(x, sizes, x.strides());
+    b = make_view(x, sizes, x.strides(), sizes[dim] * x.stride(dim));
+  }
+};
+
+// Inputs: grad, x.
+const OpRecord glu_backward_op{.name = "glu_backward",
+                               .shape = [](Call& c) { c.output(0, c.in(1).sizes(), c.in(1).dtype()); },
+                               .kernel = every_device([](Call& c) {
+                                 const int dim = int(c.attrs<Glu>().dim);
+                                 const Halves x(c.in(1), dim), out(c.outputs[0], dim);
+                                 launch_row(PointwiseOp::sigmoid_gate, {c.in(0), x.b}, out.a);
+                                 launch_row(PointwiseOp::sigmoid_gate_backward, {c.in(0), x.a, x.b}, out.b);
+                               }),
+                               .attributes_bytes = sizeof(Glu)};
+
+void glu_gradient(Gradient& g) {
+  if (!g.grad(0).defined()) return;
+  const Tensor grad = g.grad(0), x = g.in(0);
+  const Glu attributes = g.attrs<Glu>();
+  if (!g.records()) return g.set(0, call(glu_backward_op, {grad, x}, attributes));
+  const int64_t half = x.size(int(attributes.dim)) / 2;
+  const Tensor a = narrow(x, attributes.dim, 0, half), b = narrow(x, attributes.dim, half, half);
+  g.set(0, cat({sigmoid_gate(grad, b), sigmoid_gate_backward(grad, a, b)}, attributes.dim));
+}
+
+const OpRecord glu_op{.name = "glu",
+                      .shape =
+                          [](Call& c) {
+                            Dims sizes = c.in(0).sizes();
+                            sizes[int(c.attrs<Glu>().dim)] /= 2;
+                            c.output(0, sizes, c.in(0).dtype());
+                          },
+                      .kernel = every_device([](Call& c) {
+                        const Halves x(c.in(0), int(c.attrs<Glu>().dim));
+                        launch_row(PointwiseOp::sigmoid_gate, {x.a, x.b}, c.outputs[0]);
+                      }),
+                      .gradient = glu_gradient,
+                      .saves = Saves::of(1),
+                      .attributes_bytes = sizeof(Glu)};
+
 }  // namespace
 
 Tensor selu(const Tensor& x) { return elu(x, kSeluScale * kSeluAlpha, kSeluScale); }
 void selu_(const Tensor& x) { elu_(x, kSeluScale * kSeluAlpha, kSeluScale); }
 
-Tensor prelu(const Tensor& x, const Tensor& weight) {
+Tensor prelu_by_channel(const Tensor& x, const Tensor& weight) {
   if (x.dtype() != weight.dtype())
     fail<RuntimeError>("prelu: input and weight must have one dtype, got %s and %s", name(x.dtype()),
                        name(weight.dtype()));
@@ -46,7 +98,7 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
   } else {
     slope = reshape(weight, {});
   }
-  return where(gt(x, 0.0), x, slope * x);
+  return prelu(x, slope);
 }
 
 Tensor rrelu(const Tensor& x, double lower, double upper, bool training, Generator& generator) {
@@ -62,11 +114,14 @@ Tensor glu(const Tensor& x, int64_t dim) {
   if (size % 2 != 0)
     fail<RuntimeError>("glu: Halving dimension must be even, but dimension %d is size %lld", d,
                        static_cast<long long>(size));
-  return narrow(x, d, 0, size / 2) * sigmoid(narrow(x, d, size / 2, size / 2));
+  if (!is_floating(x.dtype())) return sigmoid_gate(narrow(x, d, 0, size / 2), narrow(x, d, size / 2, size / 2));
+  return call(glu_op, {x}, Glu{d});
 }
 
 Tensor softsign(const Tensor& x) { return x / (abs(x) + 1.0); }
 Tensor tanhshrink(const Tensor& x) { return x - tanh(x); }
+
+Records activation_records() { return {&glu_backward_op, &glu_op}; }
 
 Tensor gumbel_softmax(const Tensor& logits, double tau, bool hard, int64_t dim, Generator& generator) {
   const int d = wrap_dim("gumbel_softmax", dim, logits.ndim());

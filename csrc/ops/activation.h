@@ -9,7 +9,7 @@ namespace hotloop::ops {
 Tensor selu(const Tensor& x);
 void selu_(const Tensor& x);
 // x where x > 0, weight x elsewhere; weight of one element, or one for each of x's channels (dim 1).
-Tensor prelu(const Tensor& x, const Tensor& weight);
+Tensor prelu_by_channel(const Tensor& x, const Tensor& weight);  // weight: one number, or one a channel
 // Slopes on the left uniform in [lower, upper], or their mean where not training.
 Tensor rrelu(const Tensor& x, double lower, double upper, bool training, Generator& generator);
 Tensor glu(const Tensor& x, int64_t dim);  // a sigmoid(b) of the two halves along dim

@@ -147,13 +147,6 @@ std::tuple<Tensor, Tensor> frexp(const Tensor& x) {
   return {to_dtype(to_dtype(x, DType::f64) * left * right, x.dtype()), to_dtype(exponent, DType::i32)};
 }
 
-Tensor sinc(const Tensor& x) {
-  if (x.dtype() == DType::f16 || x.dtype() == DType::bf16) return to_dtype(sinc(to_dtype(x, DType::f32)), x.dtype());
-  const Tensor angle = x * 3.141592653589793;
-  const Tensor at_zero = eq(angle, 0.0), divisor = where(at_zero, 1.0, angle);
-  return where(at_zero, 1.0, sin(divisor) / divisor);
-}
-
 Tensor logit_within(const Tensor& x, double eps) { return logit(clamp_between(x, number(eps), number(1 - eps))); }
 
 Tensor replace_nonfinite(const Tensor& x, double nan, const Tensor& posinf, const Tensor& neginf) {

@@ -23,7 +23,6 @@ Tensor heaviside(const Tensor& x, const Tensor& values);  // 0, `values` where x
 Tensor ldexp(const Tensor& x, const Tensor& exponent);    // x 2^exponent
 // x = mantissa 2^exponent with |mantissa| in [1/2, 1); the exponent is int32.
 std::tuple<Tensor, Tensor> frexp(const Tensor& x);
-Tensor sinc(const Tensor& x);                      // sin(pi x) / (pi x)
 Tensor logit_within(const Tensor& x, double eps);  // of x held in [eps, 1 - eps]
 // nan_to_num. posinf and neginf: undefined for the dtype's largest and lowest number.
 Tensor replace_nonfinite(const Tensor& x, double nan, const Tensor& posinf, const Tensor& neginf);

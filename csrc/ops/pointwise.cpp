@@ -154,10 +154,22 @@ Tensor refused(const Tensor&, const char* name) {
 // (Not by clamp, whose gradient is zero for NaN.)
 Tensor held(const Tensor& x, double bound) { return minimum(maximum(x, -bound), bound); }
 
+// Zero at zero, where it is not differentiated again either.
+Tensor sinc_slope(const Tensor& x) {
+  const Tensor at_zero = eq(x, 0.0), divisor = where(at_zero, 1.0, x);
+  return where(at_zero, 0.0, (cos(divisor * 3.141592653589793) - sinc(divisor)) / divisor);
+}
+
 // The second derivative of x Phi(x): phi(x) (2 - x^2).
 Tensor gelu_curvature(const Tensor& x) {
   const Tensor z = square(held(x, 40));
   return exp(z * -0.5) * (2.0 - z) * 0.3989422804014327;
+}
+
+// The second derivative of the sigmoid: s t (t - s), t = 1 - s.
+Tensor sigmoid_curvature(const Tensor& x) {
+  const Tensor s = sigmoid(x), t = sigmoid(-x);
+  return s * t * (t - s);
 }
 
 // The second derivative of x s(x), s = sigmoid and t = 1 - s: s t (2 + x (t - s)).
@@ -436,6 +448,12 @@ constexpr const Row* kRows[kPointwiseOps] = {
 };
 
 }  // namespace
+
+void launch_row(PointwiseOp op, const Inputs& inputs, const Tensor& out) {
+  Call c{kRows[int(op)]->record, inputs.begin(), inputs.size(), nullptr, out.device()};
+  c.outputs[0] = out;
+  launch_pointwise(c);
+}
 
 Records pointwise_records() {
   Records records;

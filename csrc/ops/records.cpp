@@ -5,6 +5,7 @@ namespace hotloop::ops {
 std::vector<Family> families() {
   std::vector<Family> all;
   all.push_back({"pointwise", pointwise_records()});
+  all.push_back({"activation", activation_records()});
   all.push_back({"batch_norm", batch_norm_records()});
   all.push_back({"copy", copy_records()});
   all.push_back({"creation", creation_records()});

@@ -11,6 +11,7 @@ namespace hotloop::ops {
 using Records = std::vector<const OpRecord*>;
 
 Records pointwise_records();
+Records activation_records();
 Records batch_norm_records();
 Records copy_records();
 Records creation_records();

@@ -90,6 +90,10 @@ void sum_gradient(Gradient& g) {
   if (g.grad(0).defined()) g.set(0, expand(with_dims(g, g.grad(0)), g.in_sizes(0)));
 }
 
+void nansum_gradient(Gradient& g) {
+  if (g.grad(0).defined()) g.set(0, where(isnan(g.in(0)), 0.0, with_dims(g, g.grad(0))));
+}
+
 void mean_gradient(Gradient& g) {
   if (!g.grad(0).defined()) return;
   const double n = double(reduced_count(g.in_sizes(0), g.attrs<Reduction>().dims));
@@ -190,6 +194,7 @@ constexpr OpRecord reduction(const char* name, ReduceOp op, void (*gradient)(Gra
 }
 
 const OpRecord sum_op = reduction("sum", ReduceOp::sum, sum_gradient);
+const OpRecord nansum_op = reduction("nansum", ReduceOp::nansum, nansum_gradient, Saves::of(1));
 const OpRecord mean_op = reduction("mean", ReduceOp::mean, mean_gradient);
 const OpRecord prod_op = reduction("prod", ReduceOp::prod, prod_gradient, Saves::of(1));
 const OpRecord amax_op = reduction("amax", ReduceOp::max, extreme_gradient, Saves::of(1, 1));
@@ -269,6 +274,13 @@ Tensor converted(const Tensor& x, std::optional<DType> dtype) {
 Tensor sum(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype) {
   const Tensor in = dtype && (is_floating(*dtype) || is_floating(x.dtype())) ? converted(x, dtype) : x;
   return reduce(sum_op, in, dims, keepdim, dtype ? *dtype : is_floating(x.dtype()) ? x.dtype() : DType::i64);
+}
+
+Tensor nansum(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype) {
+  if (!is_floating(x.dtype())) return sum(x, dims, keepdim, dtype);
+  if (dtype && !is_floating(*dtype)) return sum(where(isnan(x), 0.0, x), dims, keepdim, dtype);
+  const Tensor in = converted(x, dtype);
+  return reduce(nansum_op, in, dims, keepdim, in.dtype());
 }
 
 Tensor mean(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype) {
@@ -364,7 +376,7 @@ bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool e
 }
 
 Records reduce_records() {
-  return {&sum_op,    &mean_op,   &prod_op, &amax_op, &amin_op, &max_op,       &min_op,
+  return {&sum_op,    &nansum_op, &mean_op, &prod_op, &amax_op, &amin_op,      &max_op,  &min_op,
           &argmax_op, &argmin_op, &any_op,  &all_op,  &var_op,  &logsumexp_op, &norm2_op};
 }
 

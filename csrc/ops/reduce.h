@@ -11,6 +11,7 @@ namespace hotloop::ops {
 using OptionalDims = std::optional<Dims>;
 
 Tensor sum(const Tensor& x, const OptionalDims& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
+Tensor nansum(const Tensor& x, const OptionalDims& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
 Tensor mean(const Tensor& x, const OptionalDims& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
 Tensor prod(const Tensor& x, const OptionalDims& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
 Tensor amax(const Tensor& x, const OptionalDims& dims = {}, bool keepdim = false);

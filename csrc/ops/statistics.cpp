@@ -25,11 +25,6 @@ Tensor in_dtype(const char* op, const Tensor& x, std::optional<DType> dtype) {
 
 }  // namespace
 
-Tensor nansum(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype) {
-  if (!is_floating(x.dtype())) return sum(x, dims, keepdim, dtype);
-  return sum(where(isnan(x), 0.0, x), dims, keepdim, dtype);
-}
-
 Tensor nanmean(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype) {
   if (!is_floating(x.dtype()))
     fail<RuntimeError>("nanmean(): expected input to have floating point dtype but got %s", name(x.dtype()));

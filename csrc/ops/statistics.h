@@ -8,7 +8,6 @@
 
 namespace hotloop::ops {
 
-Tensor nansum(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype);
 Tensor nanmean(const Tensor& x, const OptionalDims& dims, bool keepdim, std::optional<DType> dtype);
 std::tuple<Tensor, Tensor> aminmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim);
 std::tuple<Tensor, Tensor> std_mean(const Tensor& x, const OptionalDims& dims, double correction, bool keepdim);

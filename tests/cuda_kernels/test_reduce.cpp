@@ -63,15 +63,15 @@ const Layout kLayouts[] = {
     {{{4, 1, 3}}, {{9, 0, 0}, {5, 4, 0}}, 0, "an element many times, outputs apart"},
 };
 
-const ReduceOp kOps[] = {ReduceOp::sum, ReduceOp::mean,   ReduceOp::prod,      ReduceOp::max,
-                         ReduceOp::min, ReduceOp::argmax, ReduceOp::argmin,    ReduceOp::any,
-                         ReduceOp::all, ReduceOp::var,    ReduceOp::logsumexp, ReduceOp::norm2};
-const char* const kNames[] = {"sum",    "mean", "prod", "max", "min",       "argmax",
-                              "argmin", "any",  "all",  "var", "logsumexp", "norm2"};
+const ReduceOp kOps[] = {ReduceOp::sum,       ReduceOp::mean,   ReduceOp::prod,  ReduceOp::max, ReduceOp::min,
+                         ReduceOp::argmax,    ReduceOp::argmin, ReduceOp::any,   ReduceOp::all, ReduceOp::var,
+                         ReduceOp::logsumexp, ReduceOp::norm2,  ReduceOp::nansum};
+const char* const kNames[] = {"sum",    "nansum", "mean", "prod", "max",       "min",  "argmax",
+                              "argmin", "any",    "all",  "var",  "logsumexp", "norm2"};
 
 bool takes(ReduceOp op, DType dtype) {
-  const bool only_floats =
-      op == ReduceOp::mean || op == ReduceOp::var || op == ReduceOp::logsumexp || op == ReduceOp::norm2;
+  const bool only_floats = op == ReduceOp::mean || op == ReduceOp::var || op == ReduceOp::logsumexp ||
+                           op == ReduceOp::norm2 || op == ReduceOp::nansum;
   return is_float(dtype) || !only_floats;
 }
 bool is_index(ReduceOp op) { return op == ReduceOp::argmax || op == ReduceOp::argmin; }
@@ -94,6 +94,7 @@ Elements values(DType dtype, const Layout& l, ReduceOp op) {
     if (op == ReduceOp::prod) value = is_float(dtype) ? 1 + value / 40 / std::sqrt(double(l.n())) : value;
     if (op == ReduceOp::any) value = numbers.below(30) == 0;
     if (op == ReduceOp::all) value = numbers.below(30) != 0;
+    if (op == ReduceOp::nansum && numbers.below(5) == 0) value = NAN;
     if (dtype == DType::bool_ || dtype == DType::u8) value = std::fabs(value);
     x.set(i, is_float(dtype) ? value : std::floor(value));
   }
@@ -131,7 +132,7 @@ void check_reduce(ReduceOp op, DType dtype, DType out_dtype, const Layout& l, co
   // Floats: terms of up to 3 (their squares of 9), summed in f32 or f64.
   const double n = double(l.n()), e = dtype == DType::f64 ? 0x1p-52 : 0x1p-23;
   double terms = 10;
-  if (op == ReduceOp::sum) terms = 3 * n;
+  if (op == ReduceOp::sum || op == ReduceOp::nansum) terms = 3 * n;
   if (op == ReduceOp::prod) terms = 3 * n;  // as factors add to its relative error
   if (op == ReduceOp::norm2) terms = 3 * std::sqrt(n);
   const double bound = e * (8 + std::sqrt(n)) * terms + (out_dtype == DType::f16 ? 0x1p-24 : 0);

@@ -74,6 +74,37 @@ def test_floats(kernels, name, layout, shape):
         kernels.ran()
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", FLOATS)
+def test_nansum(kernels, name, shape):
+    x = numbers(shape, name, "nansum")
+    x[generator(shape).random(shape) < 0.3] = np.nan
+    a = tensor(x, name)
+    for dims in dims_of(shape):
+        kept = np.nan_to_num(x)
+        got = hotloop.nansum(a, dims)
+        kernels.ran()
+        assert_close(
+            values(got),
+            kept.sum(dims),
+            name,
+            reduction_length=max(length(x, dims), 2),
+            magnitude=np.abs(kept).sum(dims),
+        )
+    assert values(hotloop.nansum(tensor(np.full(70, np.nan), name))) == 0
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
+def test_long_products_leave_the_range_on_their_way(kernels, name, axis):
+    """Of more than a block: 2000 halves, as many twos, thousands of ones; in any order of theirs."""
+    x = np.repeat([0.5, 1.0, 2.0], [700, 3600, 700])
+    x = np.stack([x, np.random.default_rng(3).permutation(x)], axis=1 - axis)
+    got = hotloop.prod(tensor(x, name), axis)
+    kernels.ran()
+    assert values(got).tolist() == [1, 1]
+
+
 @pytest.mark.parametrize("name", FLOATS)
 def test_prod(kernels, name):
     for shape, dim in [((37,), 0), ((12, 40), 0), ((40, 12), 1), ((5, 8, 3), 1)]:

@@ -1,6 +1,7 @@
 // Reductions over any set of dims of a strided tensor.
 //
-// What accumulates: f16, bf16 and f32 in f32, f64 in f64, integers and bool in i64 (sum, prod) or exactly
+// What accumulates: f16, bf16 and f32 in f32 (products of more than a block of 4096 in f64 on the CPU, where they would
+// come into f32's subnormal numbers again and again), f64 in f64, integers and bool in i64 (sum, prod) or exactly
 // (max, min, arg*). A sum's tree is fixed by the number of its elements alone: 16 lanes over groups of 64,
 // blocks of 4096, blocks pairwise. So the bits do not depend on layout within the innermost reduced dim, on
 // the other outputs, on threads or on the instruction set (squares and exp may use FMA where it exists).
@@ -12,8 +13,9 @@
 namespace hotloop {
 
 enum class ReduceOp : uint8_t {
-  sum,   // out dtype any that the accumulator converts to
-  mean,  // floating only, as var, logsumexp and norm2
+  sum,     // out dtype any that the accumulator converts to
+  nansum,  // floating only: NaN counts as 0
+  mean,    // floating only, as var, logsumexp and norm2
   prod,
   max,  // out2, where given: int64 index of the first extreme within the reduced dims, row-major
   min,

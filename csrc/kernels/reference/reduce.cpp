@@ -31,6 +31,9 @@ static void reduce_floating(const ReduceArgs& args, int64_t in, int64_t out, int
       for (int64_t i = 0; i < n; ++i) result += x(i);
       if (args.op == ReduceOp::mean) result /= double(n);
       break;
+    case ReduceOp::nansum:
+      for (int64_t i = 0; i < n; ++i) result += std::isnan(x(i)) ? 0 : x(i);
+      break;
     case ReduceOp::prod:
       result = 1;
       for (int64_t i = 0; i < n; ++i) result *= x(i);

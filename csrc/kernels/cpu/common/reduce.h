@@ -6,7 +6,9 @@
 namespace hotloop::HOTLOOP_ISA {
 
 constexpr int64_t kReduceChunkWork = 32 * 1024;  // elements a chunk of outputs reads; about 5 us
-constexpr int kMinColumns = 4;                   // fewer neighbouring outputs are gathered as rows
+template <class A>
+constexpr int kRunOutputs = 1024 / int(sizeof(A));  // the most of a run; a strip of columns is less
+constexpr int kMinColumns = 4;                      // fewer neighbouring outputs are gathered as rows
 
 // Outputs [first, first + count) along the innermost kept dim at one position of the others.
 struct OutputRun {
@@ -22,15 +24,15 @@ void store_run(void* out, DType dtype, const OutputRun& run, const A* values) {
 
 template <class A>
 void reduce_run(const ReduceArgs& args, const ReduceSource<A>& source, const OutputRun& run) {
-  alignas(64) A result[kStrip<A>];
-  [[maybe_unused]] alignas(64) A constant[kStrip<A>];
+  alignas(64) A result[kRunOutputs<A>];
+  [[maybe_unused]] alignas(64) A constant[kRunOutputs<A>];
   const double n = double(source.n) * double(source.outer);
   const auto pass = [&]<class Op>(Op) {
     static constexpr TreeOp<A> op = tree_op<Op, A>();
     reduce_pass(op, source, run.in, run.in_stride, run.count, constant, result);
   };
   const auto extremes = [&]<bool kMax>(__attribute__((unused)) Extreme<A, kMax> op) {
-    int64_t indices[kStrip<A>];
+    int64_t indices[kRunOutputs<A>];
     if (source.columns) {
       find_extreme_of_columns<kMax>(source, run.in, run.count, result, indices);
     } else {
@@ -70,6 +72,10 @@ void reduce_run(const ReduceArgs& args, const ReduceSource<A>& source, const Out
       for (int i = 0; i < run.count; ++i) result[i] = result[i] / A(n);
   }
   if constexpr (__is_same(A, float) || __is_same(A, double)) {
+    if (args.op == ReduceOp::nansum) {
+      pass(SumNumbers<A>{});
+      for (int i = 0; i < run.count; ++i) result[i] += A(0);
+    }
     if (args.op == ReduceOp::norm2) {
       pass(SumSquares<A>{});
       for (int i = 0; i < run.count; ++i) result[i] = A(__builtin_sqrt(result[i]));
@@ -110,7 +116,7 @@ void reduce_as(const ReduceArgs& args, int64_t itemsize, bool same_type, BlockLo
 
   const int64_t work = larger<int64_t>(source.n * source.outer, 1);
   const int64_t rows = larger<int64_t>(kReduceChunkWork / work / kTreeRows * kTreeRows, 1);
-  const int64_t strip = source.columns ? (same_type ? kStrip<A> : kConvertedStrip) : smaller<int64_t>(kStrip<A>, rows);
+  const int64_t strip = source.columns ? kStrip<A> : smaller<int64_t>(kRunOutputs<A>, rows);
   const int64_t runs = (last.size + strip - 1) / strip;  // per position
   const int64_t total = positions * runs;
   const int64_t run_work = smaller(strip, last.size) * work;
@@ -145,6 +151,10 @@ void reduce(const ReduceArgs& args) {
                                                                          : 8;
   if (args.op == ReduceOp::any || args.op == ReduceOp::all)
     return reduce_as<int32_t>(args, itemsize, false, i32_loader<true>(dtype));
+  int64_t n = 1;
+  for (int i = 0; i < args.reduced_dims; ++i) n *= args.reduced[i].size;
+  if (args.op == ReduceOp::prod && dtype >= DType::f16 && dtype != DType::f64 && n > kTreeBlock)
+    return reduce_as<double>(args, itemsize, false, loader<double>(dtype));
   switch (dtype) {
     case DType::f64: return reduce_as<double>(args, itemsize, true, loader<double>(dtype));
     case DType::f32: return reduce_as<float>(args, itemsize, true, loader<float>(dtype));

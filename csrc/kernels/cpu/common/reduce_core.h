@@ -12,7 +12,7 @@ constexpr int kTreeGroup = 64;    // four elements a lane are combined, then joi
 constexpr int kTreeRows = 4;      // blocks that go side by side: folding the lanes of one waits for each step
 constexpr int kTreeBlock = 4096;  // blocks are combined pairwise; 16 KB of f32, half an L1
 template <class A>
-constexpr int kStrip = 1024 / int(sizeof(A));  // columns: 16 lanes of them take 16 KB, half an L1
+constexpr int kStrip = 256 / int(sizeof(A));  // columns: 4 lines a row come from memory a third faster than 16 do
 
 // An op: map(x, c) before accumulation, c a constant of the output; combine; pad(c), whose map is the identity.
 template <class A>
@@ -64,6 +64,13 @@ struct Extreme {
     if constexpr (__is_same(A, int64_t)) return kMax ? INT64_MIN : INT64_MAX;
   }
   static A pad(A) { return identity(); }
+};
+template <class A>
+struct SumNumbers : Sum<A> {  // NaN is no number
+  template <class V>
+  static V map(V x, V) {
+    return select<V>(x == x, x, V{});
+  }
 };
 template <class A>
 struct SumSquares : Sum<A> {

@@ -19,7 +19,7 @@ void load_block(A* __restrict__ dst, const void* source, int64_t stride, int64_t
       return kNonzero ? A(x != T(0)) : A(x);
   };
   if (stride == 1) {
-    if constexpr (!kNonzero && __is_same(T, half_t))
+    if constexpr (!kNonzero && __is_same(T, half_t) && __is_same(A, float))
       load_row(dst, src, count);
     else
       for (int64_t i = 0; i < count; ++i) dst[i] = convert(src[i]);
@@ -53,7 +53,12 @@ BlockLoader<int32_t> i32_loader(DType dtype) {
 template <class A>
 BlockLoader<A> loader(DType dtype) {
   if constexpr (__is_same(A, double)) {
-    return load_block<double, double, false>;
+    switch (dtype) {
+      case DType::f16: return load_block<double, half_t, false>;
+      case DType::bf16: return load_block<double, bfloat16_t, false>;
+      case DType::f32: return load_block<double, float, false>;
+      default: return load_block<double, double, false>;
+    }
   } else if constexpr (__is_same(A, float)) {
     return dtype == DType::f16    ? load_block<float, half_t, false>
            : dtype == DType::bf16 ? load_block<float, bfloat16_t, false>

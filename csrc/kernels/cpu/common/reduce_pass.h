@@ -11,7 +11,6 @@
 namespace hotloop::HOTLOOP_ISA {
 
 constexpr int64_t kSplitWork = 64 * 1024;  // elements of a chunk when one output is split; about 10 us
-constexpr int kConvertedStrip = 64;        // columns, when a group of rows is converted first
 
 // The reduced dims but the innermost, position by position in row-major order.
 struct OuterWalk {
@@ -92,16 +91,16 @@ template <class A>
 void reduce_column_block(const TreeOp<A>& op, const ReduceSource<A>& source, const char* in, int64_t start, int rows,
                          const A* c, int width, A* out) {
   alignas(64) A acc[kTreeLanes * kStrip<A>];
-  alignas(64) A converted[kTreeGroup * kConvertedStrip];
+  alignas(64) A converted[kTreeGroup * kStrip<A>];
   for (int i = 0; i < rows; i += kTreeGroup) {
     const int group = smaller(rows - i, kTreeGroup);
     const A* p = reinterpret_cast<const A*>(source.at(in, (start + i) * source.stride));
     int64_t row_stride = source.stride;
     if (!source.same_type) {
       for (int r = 0; r < group; ++r)
-        source.load(converted + r * kConvertedStrip, source.at(in, (start + i + r) * source.stride), 1, width);
+        source.load(converted + r * kStrip<A>, source.at(in, (start + i + r) * source.stride), 1, width);
       p = converted;
-      row_stride = kConvertedStrip;
+      row_stride = kStrip<A>;
     }
     op.column_group(acc, i == 0, p, row_stride, group, c, width);
   }

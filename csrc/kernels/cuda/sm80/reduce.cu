@@ -26,6 +26,7 @@ struct Sum {
   using Number = A;
   using State = A;
   bool squares;  // of the numbers' squares
+  bool skips;    // NaN counts as 0
 
   __device__ __forceinline__ A none() const { return A(0); }
   template <class T>
@@ -36,7 +37,7 @@ struct Sum {
   __device__ __forceinline__ void add(A& sum, const A (&x)[kCount], const Some& some) const {
 #pragma unroll
     for (int e = 0; e < kCount; ++e) {
-      if (some.has(e)) sum += squares ? x[e] * x[e] : x[e];
+      if (some.has(e) && !(skips && x[e] != x[e])) sum += squares ? x[e] * x[e] : x[e];
     }
   }
   __device__ __forceinline__ A operator()(A a, A b) const { return a + b; }
@@ -81,7 +82,7 @@ void reduce_sums(const ReduceArgs& args, GpuStream stream) {
       if (args.op == ReduceOp::prod) {
         reduce_by<T>(args, Product<A>{}, stream);
       } else {
-        reduce_by<T>(args, Sum<A>{args.op == ReduceOp::norm2}, stream);
+        reduce_by<T>(args, Sum<A>{args.op == ReduceOp::norm2, args.op == ReduceOp::nansum}, stream);
       }
     }
   });
@@ -90,6 +91,7 @@ void reduce_sums(const ReduceArgs& args, GpuStream stream) {
 void reduce(const ReduceArgs& args, GpuStream stream) {
   switch (args.op) {
     case ReduceOp::sum:
+    case ReduceOp::nansum:
     case ReduceOp::mean:
     case ReduceOp::norm2:
     case ReduceOp::prod: return reduce_sums(args, stream);
