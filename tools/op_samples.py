@@ -90,6 +90,7 @@ _RANGES: dict[str, _Ranges] = {
     **dict.fromkeys(("gelu_backward", "gelu_tanh_backward", "silu_backward"), ((0.5, 2.0), (0.1, 4.0))),
     "mish_backward": ((0.5, 2.0), (0.1, 4.0)),
     "log1p": ((-0.9, 8.0),),
+    "sinc": ((0.05, 0.7),),
     "acosh": ((1.0, 8.0),),
     "logit": ((0.01, 0.4),),
     "lgamma": ((0.1, 20.0),),

@@ -21,7 +21,8 @@ namespace hotloop::HOTLOOP_ISA {
 constexpr int64_t kSortInsertion = 24;
 constexpr int64_t kSortWideDigits = 16 * 1024;  // from here on digits of 11 bits: a pass less is worth 2048 counters
 constexpr int64_t kSelectShare = 8;
-constexpr int64_t kSelectBlock = 256;         // keys made at once
+constexpr int64_t kSelectBlock = 32;          // keys made at once: most blocks of a long line have none to be kept
+constexpr int64_t kSelectSpare = 16;          // items beyond 2 k before the k-th best is looked for anew
 constexpr int64_t kSortChunkWork = 4 * 1024;  // elements
 constexpr int kSearchLanes = 8;               // bisections side by side, to hide the latency of their loads
 constexpr int64_t kSearchChunk = 4 * 1024;    // values
@@ -194,7 +195,7 @@ void sort_rows(const SortArgs& args) {
   const int64_t first = args.first, wanted = k - first;
   const bool picks = wanted == 1 && k > kSortInsertion;
   const bool selects = !picks && k <= n / kSelectShare, few = !picks && !selects && k <= kSortInsertion && k <= n / 2;
-  const int64_t limit = larger<int64_t>(2 * k, kSelectBlock - 1), capacity = selects ? limit + kSelectBlock : n;
+  const int64_t limit = 2 * k + kSelectSpare, capacity = selects ? limit + kSelectBlock : n;
   const Key turn = args.descending ? Key(~Key(0)) : Key(0);
   const int64_t per_chunk = larger<int64_t>(kSortChunkWork / n, 1);
   for_chunks((args.rows + per_chunk - 1) / per_chunk, [&](int64_t chunk) {
