@@ -3,17 +3,12 @@
 #include "dispatch/list.h"
 
 namespace hotloop {
-namespace reference {
-void sequence(const SequenceArgs& args);
-}
-HOTLOOP_GPU_KERNEL(sequence, SequenceArgs)
+HOTLOOP_KERNEL(sequence, SequenceArgs)
 }  // namespace hotloop
 
 namespace hotloop::dispatch {
 
-// Bound by writing, and rare: the plain loop serves every instruction set.
-static const Candidate<SequenceArgs> kSequence[] = {
-    {"sequence_reference", Isa::reference, kAllDTypes, nullptr, reference::sequence}};
+static const Candidate<SequenceArgs> kSequence[] = {HOTLOOP_CANDIDATES(sequence, kAllDTypes, nullptr)};
 static const GpuCandidate<SequenceArgs> kGpuSequence[] = {HOTLOOP_GPU_CANDIDATE(sequence, kAllDTypes, nullptr)};
 
 void sequence(Device device, const SequenceArgs& args) {

@@ -1,4 +1,4 @@
-// Sequences: bound by nothing that matters, so the plain loop is the kernel everywhere.
+// Sequences (kernels/args/sequence.h).
 #include "kernels/args/sequence.h"
 
 #include "core/half.h"

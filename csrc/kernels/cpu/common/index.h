@@ -124,8 +124,11 @@ struct IndexRun {
   bool starts_line;    // the first run along its line of positions
 };
 
-// One index tensor, single elements. kPlain: the run reads array[index] for contiguous indices, none negative.
-template <class Op, bool kPlain>
+enum class IndexPath { strided, plain, wrapped };
+
+// One index tensor, single elements. Plain: the run is array[index] for contiguous indices, none negative; wrapped: some
+// may be.
+template <class Op, IndexPath kPath>
 inline void move_elements(const IndexArgs& args, const IndexRun& run) {
   using T = typename Op::Type;
   T* __restrict__ array = reinterpret_cast<T*>(run.array);
@@ -134,14 +137,16 @@ inline void move_elements(const IndexArgs& args, const IndexRun& run) {
   const int64_t size = args.tensors[0].size, stride = args.tensors[0].array_stride;
   const int64_t index_step = run.index_steps[0], values_step = run.values_step, array_step = run.array_step;
   const int64_t skip = args.skip, count = run.count;
-  if constexpr (kPlain) {
+  if constexpr (kPath != IndexPath::strided) {
     // Elements met in random order would miss the cache one by one: a line of them is fetched in order before.
     const int64_t bytes = size * int64_t(sizeof(T));
     if (run.starts_line && bytes <= kIndexLineBytes && bytes <= 64 * count)
       for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(run.array + at, !Op::kReads);
 #pragma GCC unroll 4
-    for (int64_t i = 0; i < count; ++i)
-      if (Op::kReads || index[i] != skip) Op::apply(array[index[i]], values[i]);
+    for (int64_t i = 0; i < count; ++i) {
+      if (!Op::kReads && index[i] == skip) continue;
+      Op::apply(array[kPath == IndexPath::plain ? index[i] : resolve(index[i], size, 1)], values[i]);
+    }
   } else {
 #pragma GCC unroll 1
     for (int64_t i = 0; i < count; ++i, index += index_step, array += array_step, values += values_step)
@@ -154,9 +159,11 @@ void move_run(const IndexArgs& args, const IndexRun& run) {
   using T = typename Op::Type;
   if (args.tensor_count == 1 && args.slice_dims == 0) {
     const IndexTensor& tensor = args.tensors[0];
-    const bool plain = !tensor.wrap && tensor.array_stride == 1 && run.array_step == 0 && run.index_steps[0] == 1 &&
-                       run.values_step == 1;
-    return plain ? move_elements<Op, true>(args, run) : move_elements<Op, false>(args, run);
+    const bool plain =
+        tensor.array_stride == 1 && run.array_step == 0 && run.index_steps[0] == 1 && run.values_step == 1;
+    if (!plain) return move_elements<Op, IndexPath::strided>(args, run);
+    return tensor.wrap ? move_elements<Op, IndexPath::wrapped>(args, run)
+                       : move_elements<Op, IndexPath::plain>(args, run);
   }
   T* array = reinterpret_cast<T*>(run.array);
   T* values = reinterpret_cast<T*>(run.values);

@@ -262,11 +262,17 @@ template <Scalar T>
 inline T shift_right(T a, T count) {
   return T(count < T(0) || count >= T(sizeof(T) * 8) ? a >> (sizeof(T) * 8 - 1) >> (T(-1) > T(0)) : a >> count);
 }
-// By halving and subtracting (Stein 1967): a step is a few cycles, a division many.
+// One division, which ends it for numbers next to each other, then halving and subtracting (Stein 1967): a step of that
+// is a few cycles.
 template <Scalar T>
 inline T gcd(T a, T b) {
   uint64_t x = uint64_t(abs(a)), y = uint64_t(abs(b));  // the lowest i64 is its own absolute value, and right as u64
   if (sizeof(T) < 8) x &= ~uint64_t(0) >> (64 - 8 * sizeof(T)), y &= ~uint64_t(0) >> (64 - 8 * sizeof(T));
+  if (x == 0 || y == 0) return T(x | y);
+  if (x < y)
+    y %= x;
+  else
+    x %= y;
   if (x == 0 || y == 0) return T(x | y);
   const int shift = __builtin_ctzll(x | y);
   x >>= __builtin_ctzll(x);
@@ -275,7 +281,7 @@ inline T gcd(T a, T b) {
     const uint64_t larger = x > y ? x : y, smaller = x > y ? y : x;
     x = smaller;
     y = larger - smaller;
-  } while (y != 0);
+  } while (y != 0 && x != 1);
   return T(x << shift);
 }
 // What overflows is PyTorch's: the product wraps as an int at least, and its absolute value is taken before it is narrowed.
