@@ -1,4 +1,7 @@
 // Losses that ask for a margin, and count nothing beyond it.
+#include <algorithm>
+#include <utility>
+
 #include "core/error.h"
 #include "ops/broadcast.h"
 #include "ops/distance.h"
@@ -21,6 +24,15 @@ Tensor batched(const char* op, const Tensor& input) {
     fail<RuntimeError>("%s: Expected non-empty vector or matrix with optional 0-dim batch size, but got: %s", op,
                        to_string(input.sizes()).c_str());
   return input.ndim() < 2 ? view(contiguous(input), {1, input.numel()}) : input;
+}
+
+// The least and the largest of int64 numbers, 0 and -1 of none. A GPU is waited for.
+std::pair<int64_t, int64_t> range_of(const Tensor& numbers) {
+  const int64_t n = numbers.numel();
+  if (n == 0) return {0, -1};
+  if (numbers.device().type != DeviceType::cpu) return {item(amin(numbers)).as_int(), item(amax(numbers)).as_int()};
+  const auto [least, most] = std::minmax_element(numbers.data<int64_t>(), numbers.data<int64_t>() + n);
+  return {*least, *most};
 }
 
 Tensor reduced_rows(const Tensor& rows, const Tensor& input, LossReduction reduction) {
@@ -105,15 +117,20 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
                        to_string(weight.sizes()).c_str());
   if (target.dtype() != DType::i64)
     fail<RuntimeError>("%s: expected a target of int64, but found %s", op, name(target.dtype()));
-  const Tensor y = reshape(target, {rows, 1});
-  if (rows > 0 && (item(amin(y)).as_int() < 0 || item(amax(y)).as_int() >= classes))
+  const Tensor y = contiguous(reshape(target, {rows, 1}));
+  const auto [least, most] = range_of(y);
+  if (least < 0 || most >= classes)
     fail<OutOfRangeError>("%s: target must be classes 0 to %lld, got %lld to %lld", op,
-                          static_cast<long long>(classes - 1), static_cast<long long>(item(amin(y)).as_int()),
-                          static_cast<long long>(item(amax(y)).as_int()));
+                          static_cast<long long>(classes - 1), static_cast<long long>(least),
+                          static_cast<long long>(most));
   Tensor loss = relu(x - gather(x, 1, y) + margin);  // no gradient at the margin itself
   if (p == 2) loss = square(loss);
-  const Tensor number = arange(int64_t(0), classes, int64_t(1), DType::i64, x.device());
-  loss = sum(where(eq(y, number), 0.0, loss), Dims{1}) / double(classes);
+  loss = scatter(loss, 1, y, zeros({rows, 1}, loss.dtype(), loss.device()));
+  if (!weight.defined() && reduction != LossReduction::none) {
+    const double terms = double(classes) * (reduction == LossReduction::mean ? double(rows) : 1.0);
+    return sum(loss) / terms;
+  }
+  loss = sum(loss, Dims{1}) / double(classes);
   if (weight.defined()) loss = loss * index_select(weight, 0, reshape(y, {rows}));
   return reduced_rows(loss, input, reduction);
 }

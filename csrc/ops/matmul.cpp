@@ -168,6 +168,13 @@ void launch_product(Call& c) {
 
 Tensor product(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b);
 
+// A product over one element is pointwise, which writes at the speed of memory. Of gradients that nobody differentiates:
+// its own gradient would make all the terms before it sums them.
+Tensor gradient_product(Gradient& g, const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  if (g.records() || a.size(a.ndim() - (transpose_a ? 2 : 1)) != 1) return product(a, b, transpose_a, transpose_b);
+  return (transpose_a ? matrix_transpose(a) : a) * (transpose_b ? matrix_transpose(b) : b);
+}
+
 void product_gradient(Gradient& g) {
   if (!g.grad(0).defined()) return;
   const Product& p = g.attrs<Product>();
@@ -179,11 +186,13 @@ void product_gradient(Gradient& g) {
   if (p.alpha != 1) grad = grad * p.alpha;
   if (g.needs(0)) {
     const Tensor b = g.in(1);
-    g.set(0, p.transpose_a ? product(b, grad, p.transpose_b, true) : product(grad, b, false, !p.transpose_b));
+    g.set(0, p.transpose_a ? gradient_product(g, b, grad, p.transpose_b, true)
+                           : gradient_product(g, grad, b, false, !p.transpose_b));
   }
   if (g.needs(1)) {
     const Tensor a = g.in(0);
-    g.set(1, p.transpose_b ? product(grad, a, true, p.transpose_a) : product(a, grad, !p.transpose_a, false));
+    g.set(1, p.transpose_b ? gradient_product(g, grad, a, true, p.transpose_a)
+                           : gradient_product(g, a, grad, !p.transpose_a, false));
   }
 }
 

@@ -449,8 +449,9 @@ constexpr const Row* kRows[kPointwiseOps] = {
 
 }  // namespace
 
-void launch_row(PointwiseOp op, const Inputs& inputs, const Tensor& out) {
-  Call c{kRows[int(op)]->record, inputs.begin(), inputs.size(), nullptr, out.device()};
+void launch_row(PointwiseOp op, const Inputs& inputs, const Tensor& out, double p0) {
+  const Scalars scalars = scalars_of(p0, 0);
+  Call c{kRows[int(op)]->record, inputs.begin(), inputs.size(), &scalars, out.device()};
   c.outputs[0] = out;
   launch_pointwise(c);
 }

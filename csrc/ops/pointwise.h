@@ -22,8 +22,8 @@ DType default_dtype();
 void set_default_dtype(DType dtype);
 // An output shaped and laid out for these inputs: their own layout where all share a dense one.
 void pointwise_output(Call& c, const Dims& sizes, DType dtype);
-// Computes a row without scalars into `out`, past the door: for kernels of ops that rows make up.
-void launch_row(PointwiseOp op, const Inputs& inputs, const Tensor& out);
+// Computes a row into `out`, past the door: for kernels of ops that rows make up.
+void launch_row(PointwiseOp op, const Inputs& inputs, const Tensor& out, double p0 = 0);
 
 // p0, p1: the row's scalars, for rows that have them.
 #define UNARY(name, ...)                                      \

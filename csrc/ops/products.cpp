@@ -1,8 +1,10 @@
 // Products made of the matrix product and of pointwise ones.
 #include "core/error.h"
 #include "ops/broadcast.h"
+#include "ops/call.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
 
@@ -68,6 +70,8 @@ Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta
   return addmm(input, rows, reshape(b, {b.size(0) * b.size(1), b.size(2)}), beta, alpha);
 }
 
+constexpr int64_t kShortRow = 64;  // elements; a row of a broadcast product costs some 10 ns
+
 Tensor kron(const Tensor& a, const Tensor& b) {
   const int n = a.ndim() > b.ndim() ? a.ndim() : b.ndim();
   // Each dim as (a's, b's), the other's half of size 1.
@@ -81,8 +85,62 @@ Tensor kron(const Tensor& a, const Tensor& b) {
     of_b.push(size_b);
     sizes.push(size_a * size_b);
   }
-  return reshape(reshape(a, of_a) * reshape(b, of_b), sizes);
+  Tensor x = reshape(a, of_a), y = reshape(b, of_b);
+  const int last = 2 * n - 2;  // of_a[last] repeats each of of_b[last + 1]
+  if (n > 1 && of_b[last + 1] > 1 && of_b[last + 1] < kShortRow) {
+    // Short rows of both are written out, once for all the rows of the result that they take part in.
+    const auto row = [&](const Tensor& t, Dims shape) {
+      shape[last] = of_a[last], shape[last + 1] = of_b[last + 1];
+      const Tensor wide = expand(t, shape);
+      --shape.n;
+      shape[last] = of_a[last] * of_b[last + 1];
+      return reshape(wide, shape);
+    };
+    x = row(x, of_a), y = row(y, of_b);
+  }
+  return reshape(x * y, sizes);
 }
+
+namespace {
+
+struct Cross {
+  int64_t dim;
+};
+
+// Component i of `dim`.
+Tensor component(const Tensor& x, int64_t dim, int i) {
+  Dims sizes = x.sizes();
+  sizes[int(dim)] = 1;
+  return make_view(x, sizes, x.strides(), i * x.stride(int(dim)));
+}
+
+void cross_gradient(Gradient& g);
+
+// Inputs: a, b, of one shape and floating dtype.
+const OpRecord cross_op{.name = "cross",
+                        .shape = [](Call& c) { c.output(0, c.in(0).sizes(), c.in(0).dtype()); },
+                        .kernel = every_device([](Call& c) {
+                          const int64_t d = c.attrs<Cross>().dim;
+                          for (int i = 0; i < 3; ++i) {
+                            const int j = (i + 1) % 3, k = (i + 2) % 3;
+                            const Tensor &a = c.in(0), &b = c.in(1), out = component(c.outputs[0], d, i);
+                            launch_row(PointwiseOp::mul, {component(a, d, j), component(b, d, k)}, out);
+                            launch_row(PointwiseOp::addcmul, {out, component(a, d, k), component(b, d, j)}, out, -1);
+                          }
+                        }),
+                        .gradient = cross_gradient,
+                        .saves = {{0b10, 0b01}, {}},
+                        .attributes_bytes = sizeof(Cross)};
+
+void cross_gradient(Gradient& g) {
+  if (!g.grad(0).defined()) return;
+  if (g.needs(0)) g.set(0, call(cross_op, {g.in(1), g.grad(0)}, g.attrs<Cross>()));
+  if (g.needs(1)) g.set(1, call(cross_op, {g.grad(0), g.in(0)}, g.attrs<Cross>()));
+}
+
+}  // namespace
+
+Records product_records() { return {&cross_op}; }
 
 Tensor cross(const char* op, const Tensor& a, const Tensor& b, std::optional<int64_t> dim) {
   if (a.ndim() != b.ndim())
@@ -99,7 +157,10 @@ Tensor cross(const char* op, const Tensor& a, const Tensor& b, std::optional<int
   if (a.size(d) != 3 || b.size(d) != 3)
     fail<RuntimeError>("%s: inputs dimension %d must have length 3. Got %lld and %lld", op, d, ll(a.size(d)),
                        ll(b.size(d)));
-  const Tensor x = expand(a, sizes), y = expand(b, sizes);
+  const DType dtype = result_type({&a, &b});
+  const auto ready = [&](const Tensor& t) { return expand(t.dtype() == dtype ? t : to_dtype(t, dtype), sizes); };
+  const Tensor x = ready(a), y = ready(b);
+  if (is_floating(dtype)) return call(cross_op, {contiguous(x), contiguous(y)}, Cross{d});
   return roll(x, {-1}, {d}) * roll(y, {-2}, {d}) - roll(x, {-2}, {d}) * roll(y, {-1}, {d});
 }
 

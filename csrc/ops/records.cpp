@@ -20,6 +20,7 @@ std::vector<Family> families() {
   all.push_back({"norm", norm_records()});
   all.push_back({"packed", packed_records()});
   all.push_back({"pad", pad_records()});
+  all.push_back({"products", product_records()});
   all.push_back({"random", random_records()});
   all.push_back({"reduce", reduce_records()});
   all.push_back({"scan", scan_records()});

@@ -26,6 +26,7 @@ Records matmul_records();
 Records norm_records();
 Records packed_records();
 Records pad_records();
+Records product_records();
 Records random_records();
 Records reduce_records();
 Records scan_records();
