@@ -286,6 +286,9 @@ _OTHERS: dict[str, Sample] = {
     "nll_loss_backward": _with_leaf(lambda x, t: F.nll_loss(x, t.below(t.columns, (t.rows,)))),
     "softmax_backward": _with_leaf(lambda x, t: F.softmax(x, 1)),
     "layer_norm_backward": _with_leaf(lambda x, t: F.layer_norm(x, (t.columns,))),
+    # margin_loss.cpp
+    "margin_loss": lambda t: F.multi_margin_loss(t(), t.below(t.columns, (t.rows,))),
+    "margin_loss_backward": _with_leaf(lambda x, t: F.multi_margin_loss(x, t.below(t.columns, (t.rows,)), p=2)),
     # products.cpp
     "cross": lambda t: hotloop.cross(t(shape=(t.rows, 3)), t(0.01, 0.1, (t.rows, 3)), dim=1),
     # activation.cpp

@@ -3,11 +3,14 @@
 #include <utility>
 
 #include "core/error.h"
+#include "dispatch/margin_loss.h"
 #include "ops/broadcast.h"
+#include "ops/call.h"
 #include "ops/distance.h"
 #include "ops/index.h"
 #include "ops/loss.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/scan.h"
 #include "ops/shape.h"
@@ -39,6 +42,69 @@ Tensor reduced_rows(const Tensor& rows, const Tensor& input, LossReduction reduc
   if (reduction == LossReduction::none) return input.ndim() < 2 ? squeeze(rows, {0}) : rows;
   return reduced(rows, reduction);
 }
+
+struct Margin {
+  double margin;
+  bool squared;
+};
+
+MarginLossArgs margin_args(const Call& c, const Tensor& x, const Tensor& target) {
+  const Margin& m = c.attrs<Margin>();
+  MarginLossArgs args{};
+  args.dtype = x.dtype();
+  args.rows = x.size(0);
+  args.classes = x.size(1);
+  args.named = target.size(1);
+  args.squared = m.squared;
+  args.margin = m.margin;
+  args.x = x.data();
+  args.target = target.data<int64_t>();
+  return args;
+}
+
+// Inputs: grad (rows), x, target.
+const OpRecord margin_loss_backward_op{.name = "margin_loss_backward",
+                                       .shape = [](Call& c) { c.output(0, c.in(1).sizes(), c.in(1).dtype()); },
+                                       .kernel = every_device([](Call& c) {
+                                         if (c.outputs[0].numel() == 0) return;
+                                         MarginLossArgs args = margin_args(c, c.in(1), c.in(2));
+                                         args.grad_loss = c.in(0).data();
+                                         args.grad_x = c.outputs[0].data();
+                                         dispatch::margin_loss_backward(c.device, args);
+                                       }),
+                                       .attributes_bytes = sizeof(Margin)};
+
+// The gradient made of plain ops, over (rows, named, classes).
+Tensor margin_gradient_of_ops(const Tensor& x, const Tensor& target, const Tensor& grad, const Margin& m) {
+  const Tensor listed = eq(cumsum(to_dtype(lt(target, 0.0), DType::i64), 1), 0.0);
+  const Tensor index = to_dtype(where(listed, target, 0.0), DType::i64), valid = to_dtype(listed, x.dtype());
+  const Tensor outside = eq(scatter_add(zeros_like(x), 1, index, valid), 0.0);
+  const Tensor excess = unsqueeze(x, 1) - unsqueeze(gather(x, 1, index), 2) + m.margin;
+  const Tensor counts = logical_and(gt(excess, 0.0), logical_and(unsqueeze(listed, 2), unsqueeze(outside, 1)));
+  const Tensor factor = reshape(grad, {x.size(0), 1, 1}) / double(x.size(1));
+  const Tensor slope = where(counts, m.squared ? excess * 2.0 : number(1.0), 0.0) * factor;
+  return sum(slope, Dims{1}) - scatter_add(zeros_like(x), 1, index, sum(slope, Dims{2}));
+}
+
+// x (rows, classes), target (rows, named) -> (rows)
+const OpRecord margin_loss_op{
+    .name = "margin_loss",
+    .shape = [](Call& c) { c.output(0, {c.in(0).size(0)}, c.in(0).dtype()); },
+    .kernel = every_device([](Call& c) {
+      if (c.outputs[0].numel() == 0) return;
+      MarginLossArgs args = margin_args(c, c.in(0), c.in(1));
+      args.loss = c.outputs[0].data();
+      dispatch::margin_loss(c.device, args);
+    }),
+    .gradient =
+        [](Gradient& g) {
+          if (!g.grad(0).defined()) return;
+          const Margin margin = g.attrs<Margin>();
+          if (g.records()) return g.set(0, margin_gradient_of_ops(g.in(0), g.in(1), g.grad(0), margin));
+          g.set(0, call(margin_loss_backward_op, {contiguous(g.grad(0)), g.in(0), g.in(1)}, margin));
+        },
+    .saves = Saves::of(0b11),
+    .attributes_bytes = sizeof(Margin)};
 
 }  // namespace
 
@@ -123,14 +189,7 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
     fail<OutOfRangeError>("%s: target must be classes 0 to %lld, got %lld to %lld", op,
                           static_cast<long long>(classes - 1), static_cast<long long>(least),
                           static_cast<long long>(most));
-  Tensor loss = relu(x - gather(x, 1, y) + margin);  // no gradient at the margin itself
-  if (p == 2) loss = square(loss);
-  loss = scatter(loss, 1, y, zeros({rows, 1}, loss.dtype(), loss.device()));
-  if (!weight.defined() && reduction != LossReduction::none) {
-    const double terms = double(classes) * (reduction == LossReduction::mean ? double(rows) : 1.0);
-    return sum(loss) / terms;
-  }
-  loss = sum(loss, Dims{1}) / double(classes);
+  Tensor loss = call(margin_loss_op, {contiguous(x), y}, Margin{margin, p == 2});
   if (weight.defined()) loss = loss * index_select(weight, 0, reshape(y, {rows}));
   return reduced_rows(loss, input, reduction);
 }
@@ -144,19 +203,14 @@ Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, LossRed
     fail<RuntimeError>("%s: inconsistent target size: %s for input of size: %s", op, to_string(target.sizes()).c_str(),
                        to_string(input.sizes()).c_str());
   const int64_t classes = x.size(1);
-  const Tensor named = batched(op, target);
-  if (named.numel() > 0 && (item(amin(named)).as_int() < -1 || item(amax(named)).as_int() >= classes))
+  const Tensor list = batched(op, target),
+               named = contiguous(list.dtype() == DType::i64 ? list : to_dtype(list, DType::i64));
+  const auto [least, most] = range_of(named);
+  if (least < -1 || most >= classes)
     fail<RuntimeError>("%s: target must be -1 or classes 0 to %lld, got %lld to %lld", op,
-                       static_cast<long long>(classes - 1), static_cast<long long>(item(amin(named)).as_int()),
-                       static_cast<long long>(item(amax(named)).as_int()));
-  const Tensor counts = eq(cumsum(to_dtype(lt(named, 0.0), DType::i64), 1), 0.0);
-  const Tensor y = where(counts, named, 0.0);
-  const Tensor index = to_dtype(y, DType::i64), valid = to_dtype(counts, x.dtype());
-  const Tensor outside = eq(scatter_add(zeros_like(valid), 1, index, valid), 0.0);
-  // (N, C of Y, C outside)
-  const Tensor each = relu(unsqueeze(x, 1) - unsqueeze(gather(x, 1, index), 2) + 1.0);
-  const Tensor kept = logical_and(unsqueeze(counts, 2), unsqueeze(outside, 1));
-  return reduced_rows(sum(where(kept, each, 0.0), Dims{1, 2}) / double(classes), input, reduction);
+                       static_cast<long long>(classes - 1), static_cast<long long>(least),
+                       static_cast<long long>(most));
+  return reduced_rows(call(margin_loss_op, {contiguous(x), named}, Margin{1, false}), input, reduction);
 }
 
 Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
@@ -166,5 +220,7 @@ Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, co
   if (weight.defined()) loss = loss * weight;
   return reduced(sum(loss, Dims{-1}) / double(input.size(input.ndim() - 1)), reduction);
 }
+
+Records margin_loss_records() { return {&margin_loss_backward_op, &margin_loss_op}; }
 
 }  // namespace hotloop::ops

@@ -16,6 +16,7 @@ std::vector<Family> families() {
   all.push_back({"index", index_records()});
   all.push_back({"mask", mask_records()});
   all.push_back({"indexing", indexing_records()});
+  all.push_back({"margin_loss", margin_loss_records()});
   all.push_back({"matmul", matmul_records()});
   all.push_back({"norm", norm_records()});
   all.push_back({"packed", packed_records()});

@@ -22,6 +22,7 @@ Records embedding_bag_records();
 Records index_records();
 Records mask_records();
 Records indexing_records();
+Records margin_loss_records();
 Records matmul_records();
 Records norm_records();
 Records packed_records();

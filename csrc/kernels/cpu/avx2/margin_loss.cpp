@@ -1,0 +1,1 @@
+#include "kernels/cpu/common/margin_loss.h"

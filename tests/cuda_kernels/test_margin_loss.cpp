@@ -1,0 +1,86 @@
+// Margin losses against the reference: rows around the size of a block, one class a row and lists that end or do not.
+#include "kernels.h"
+#include "kernels/args/margin_loss.h"
+
+#include "core/gpu.h"
+
+namespace hotloop {
+namespace sm80 {
+void margin_loss(const MarginLossArgs&, GpuStream);
+void margin_loss_backward(const MarginLossArgs&, GpuStream);
+}  // namespace sm80
+namespace reference {
+void margin_loss(const MarginLossArgs&);
+void margin_loss_backward(const MarginLossArgs&);
+}  // namespace reference
+}  // namespace hotloop
+
+using namespace hotloop;
+using namespace kernels;
+
+namespace {
+
+struct Shape {
+  int64_t rows, classes, named;
+};
+const Shape kShapes[] = {{3, 1, 1}, {5, 7, 1}, {4, 130, 1}, {3, 9, 9}, {2, 300, 6}};
+
+Elements values(DType dtype, int64_t n, uint64_t seed) {
+  const Elements x(dtype, n);
+  Numbers numbers(seed);
+  for (int64_t i = 0; i < n; ++i) x.set(i, numbers.uniform(-1, 1));
+  return x;
+}
+
+void check_near(const char* what, DType dtype, const Elements& got, const Elements& want, double scale) {
+  const double exact = dtype == DType::f64 ? 0x1p-52 : 0x1p-23;
+  for (int64_t i = 0; i < got.size(); ++i) {
+    const double bound = epsilon(dtype) * std::fabs(want[i]) + exact * 32 * scale + (dtype == DType::f16 ? 0x1p-24 : 0);
+    if (std::fabs(got[i] - want[i]) <= bound) continue;
+    char text[200];
+    std::snprintf(text, sizeof text, "%s %s: at %lld got %.9g, want %.9g, bound %.3g", what, name(dtype), (long long)i,
+                  got[i], want[i], bound);
+    return check::report(__FILE__, __LINE__, text);
+  }
+}
+
+void check_margin_loss(DType dtype, const Shape& s, bool squared) {
+  const Elements x = values(dtype, s.rows * s.classes, 1), grad = values(dtype, s.rows, 2);
+  const Elements target(DType::i64, s.rows * s.named);
+  Numbers numbers(3);
+  for (int64_t i = 0; i < target.size(); ++i)
+    target.set(i, double(s.named > 1 && numbers.below(5) == 0 ? -1 : numbers.below(s.classes)));
+  const Elements loss(dtype, s.rows), wanted_loss(dtype, s.rows);
+  const Elements grad_x(dtype, x.size()), wanted_grad_x(dtype, x.size());
+  MarginLossArgs args{dtype,
+                      s.rows,
+                      s.classes,
+                      s.named,
+                      squared,
+                      0.5,
+                      x.data(),
+                      target.data<int64_t>(),
+                      wanted_loss.data(),
+                      grad.data(),
+                      wanted_grad_x.data()};
+  reference::margin_loss(args);
+  reference::margin_loss_backward(args);
+  args.loss = loss.data();
+  args.grad_x = grad_x.data();
+  sm80::margin_loss(args, nullptr);
+  sm80::margin_loss_backward(args, nullptr);
+  check_near("loss", dtype, loss, wanted_loss, 7.0 * double(s.named));
+  check_near("grad_x", dtype, grad_x, wanted_grad_x, 5.0 * double(s.named));
+}
+
+}  // namespace
+
+TEST(margin_loss, forward_and_backward) {
+  for (DType dtype : kFloatDTypes)
+    for (const Shape& s : kShapes)
+      for (bool squared : {false, true}) check_margin_loss(dtype, s, squared);
+}
+
+TEST(margin_loss, under_each_schedule) {
+  emulated::under_each_schedule([] { check_margin_loss(DType::f32, kShapes[4], true); });
+}
