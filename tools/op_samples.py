@@ -152,6 +152,8 @@ _NUMBERS: dict[str, tuple[float, float]] = {
     "smooth_l1_error": (1.0, 0.0),
     "smooth_l1_error_backward": (1.0, 0.0),
     "clamp_min_through": (0.1, 0.0),
+    "mul_number": (1.25, 0.0),
+    "div_number": (1.25, 0.0),
     "nan_to_num": (0.0, 0.0),
 }
 

@@ -96,6 +96,23 @@ bool is_memory_keyword(const Signature& signature, PyObject* key, PyObject* valu
   return is("memory_format") && (value == Py_None || is_memory_format(value));
 }
 
+// NumPy's name for a parameter, which PyTorch takes too.
+struct OtherName {
+  const char *numpy, *name;
+};
+constexpr OtherName kNumpyNames[] = {{"axis", "dim"}, {"keepdims", "keepdim"}, {"x", "input"},
+                                     {"a", "input"},  {"x1", "input"},         {"x2", "other"}};
+
+// The parameter that NumPy calls by this keyword; as many as there are where there is none.
+size_t find_by_numpy_name(const std::vector<Parameter>& parameters, PyObject* key) {
+  size_t i = parameters.size();
+  for (const OtherName& other : kNumpyNames) {
+    if (PyUnicode_CompareWithASCIIString(key, other.numpy) != 0) continue;
+    for (i = 0; i < parameters.size() && parameters[i].name != other.name;) ++i;
+  }
+  return i;
+}
+
 }  // namespace
 
 py::object owned(PyObject* result) {
@@ -171,6 +188,7 @@ py::object Signature::sort(PyObject* self, PyObject* const* args, Py_ssize_t cou
     while (i < n && parameters[size_t(i)].interned != key) ++i;
     if (i == n)
       for (i = 0; i < n && PyUnicode_Compare(parameters[size_t(i)].interned, key) != 0;) ++i;
+    if (i == n) i = int(find_by_numpy_name(parameters, key));
     if (i == n && is_memory_keyword(*this, key, args[count + k])) continue;
     if (i == n) type_error(name + "() got an unexpected keyword argument '" + PyUnicode_AsUTF8(key) + "'");
     if (values[i]) type_error(name + "() got multiple values for argument '" + parameters[size_t(i)].name + "'");

@@ -4,7 +4,9 @@
 #include "core/error.h"
 #include "ops/arithmetic.h"
 #include "ops/broadcast.h"
+#include "ops/index.h"
 #include "ops/pointwise.h"
+#include "ops/rearrange.h"
 #include "ops/shape.h"
 
 namespace hotloop::bindings {
@@ -66,6 +68,31 @@ void sub_(const Tensor& a, const Tensor& b, const Scalar& alpha) {
   factor == 1 || both_bool(a, b) ? ops::sub_(a, b) : ops::add_scaled_(a, b, -factor);
 }
 
+py::object where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  if (a.defined() && b.defined()) return owned(wrap(ops::where(condition, a, b)));
+  if (a.defined() || b.defined()) fail<TypeError>("where(): input and other are given both or neither");
+  return owned(to_python(ops::unbind(ops::nonzero(ops::atleast(condition, 1)), 1)));
+}
+
+// Of operands that have one dtype.
+Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
+  for (const Tensor* t : {&b, &weight})
+    if (!(*t)->wrapped_number && t->dtype() != a.dtype())
+      fail<RuntimeError>("lerp(): expected dtype %s for `%s` but got dtype %s", name(a.dtype()),
+                         t == &b ? "end" : "weight", name(t->dtype()));
+  // The number, which PyTorch doesn't round to 16 bits.
+  if (weight->wrapped_number && (a.dtype() == DType::f16 || a.dtype() == DType::bf16))
+    return ops::to_dtype(ops::lerp(ops::to_dtype(a, DType::f32), ops::to_dtype(b, DType::f32), weight), a.dtype());
+  return ops::lerp(a, b, weight);
+}
+
+Tensor addcdiv(const Tensor& a, const Tensor& b, const Tensor& c, double value) {
+  if (!is_floating(b.dtype()) && !is_floating(c.dtype()))
+    fail<RuntimeError>("addcdiv(): integers are not divided, got %s and %s; use div() with a rounding mode",
+                       name(b.dtype()), name(c.dtype()));
+  return ops::addcdiv(a, b, c, value);
+}
+
 }  // namespace
 
 void add_arithmetic_rows() {
@@ -85,6 +112,9 @@ void add_arithmetic_rows() {
       HOTLOOP_OP("div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
                  divide,
                  "input / other, broadcast; integers give floating results unless rounded by 'trunc' or 'floor'."),
+      HOTLOOP_METHOD(
+          "__rdiv__(input: Tensor, other: Tensor | Number) -> Tensor",
+          [](const Tensor& a, const Tensor& b) { return ops::div(b, a); }, "other / input."),
       HOTLOOP_METHOD(
           "div_(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor",
           [](const Tensor& a, const Tensor& b, const std::optional<std::string>& rounding) {
@@ -128,22 +158,18 @@ void add_arithmetic_rows() {
           "clamp_max_(input: Tensor, max: Tensor | Number) -> Tensor",
           [](const Tensor& x, const Tensor& max) { ops::clamp_between_(x, Tensor(), max); },
           "In-place form of clamp_max()."),
-      HOTLOOP_OP(
-          "lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor",
-          [](const Tensor& a, const Tensor& b, const Tensor& c) { return ops::lerp(a, b, c); },
-          "input + weight * (end - input)."),
+      HOTLOOP_OP("lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor", lerp,
+                 "input + weight * (end - input)."),
       HOTLOOP_OP(
           "addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
           [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { return ops::addcmul(a, b, c, v); },
           "input + value * tensor1 * tensor2."),
-      HOTLOOP_OP(
-          "addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
-          [](const Tensor& a, const Tensor& b, const Tensor& c, double v) { return ops::addcdiv(a, b, c, v); },
-          "input + value * tensor1 / tensor2."),
+      HOTLOOP_OP("addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor", addcdiv,
+                 "input + value * tensor1 / tensor2."),
       HOTLOOP_METHOD(
           "lerp_(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor",
           [](const Tensor& a, const Tensor& b, const Tensor& c) {
-            ops::assign("lerp_", a, ops::lerp(ops::before_writing(a), b, c));
+            ops::assign("lerp_", a, lerp(ops::before_writing(a), b, c));
           },
           "In-place form of lerp()."),
       HOTLOOP_METHOD(
@@ -155,13 +181,15 @@ void add_arithmetic_rows() {
       HOTLOOP_METHOD(
           "addcdiv_(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1.0) -> Tensor",
           [](const Tensor& a, const Tensor& b, const Tensor& c, double v) {
-            ops::assign("addcdiv_", a, ops::addcdiv(ops::before_writing(a), b, c, v));
+            ops::assign("addcdiv_", a, addcdiv(ops::before_writing(a), b, c, v));
           },
           "In-place form of addcdiv()."),
       HOTLOOP_FUNCTION(
-          "where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor",
-          [](const Tensor& c, const Tensor& a, const Tensor& b) { return ops::where(c, a, b); },
-          "input where condition holds, other elsewhere; broadcast."),
+          "where(condition: Tensor, input: Tensor | Number | None = None, other: Tensor | Number | None = None) "
+          "-> Tensor",
+          where,
+          "input where condition holds, other elsewhere; broadcast. Of a condition alone, where it holds: "
+          "nonzero(condition, as_tuple=True)."),
       HOTLOOP_METHOD(
           "where(input: Tensor, condition: Tensor, other: Tensor | Number) -> Tensor",
           [](const Tensor& a, const Tensor& c, const Tensor& b) { return ops::where(c, a, b); },

@@ -7,6 +7,8 @@
 #include "core/gpu.h"
 #include "core/pinned.h"
 #include "ops/broadcast.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
 #include "ops/shape.h"
 
 namespace hotloop::bindings {
@@ -116,7 +118,7 @@ Tensor sum_to_size(const Tensor& x, const Dims& sizes) {
   if (!fits)
     fail<RuntimeError>("sum_to_size: size %s is not expandable to size %s", to_string(sizes).c_str(),
                        to_string(x.sizes()).c_str());
-  return ops::sum_to(x, sizes);
+  return sizes.n == 0 ? ops::sum(x) : ops::sum_to(x, sizes);
 }
 
 template <DType dtype>
@@ -228,8 +230,12 @@ void add_shape_rows() {
       HOTLOOP_METHOD("copy_(self: Tensor, src: Tensor | Number) -> Tensor", ops::copy_,
                      "Overwrites with src, broadcast and converted."),
       HOTLOOP_METHOD(
-          "fill_(self: Tensor, value: Number) -> Tensor",
-          [](const Tensor& x, const Scalar& value) {
+          "fill_(self: Tensor, value: Tensor | Number) -> Tensor",
+          [](const Tensor& x, const Tensor& given) {
+            if (given.ndim() > 0)
+              fail<RuntimeError>("fill_ only supports 0-dimension value tensor but got tensor with %d dimensions.",
+                                 given.ndim());
+            const Scalar value = ops::item(given);
             value.kind == Scalar::floating ? ops::fill_(x, value.f) : ops::fill_(x, value.i);
           },
           "Overwrites every element with value."),

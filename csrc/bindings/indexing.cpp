@@ -40,7 +40,8 @@ IndexItem item_from(PyObject* o) {
     item.kind = IndexItem::integer;
     item.start = index_value(o);
   } else {
-    const Tensor t = is_tensor(o) ? as_tensor(o) : index_tensor(o);
+    Tensor t = is_tensor(o) ? as_tensor(o) : index_tensor(o);
+    if (t.dtype() == DType::u8) t = ops::to_dtype(t, DType::bool_);  // a mask, in PyTorch from before it had bool
     item.kind = IndexItem::tensor;
     if (t.ndim() == 0 && is_integral(t.dtype())) {
       item.kind = IndexItem::integer;

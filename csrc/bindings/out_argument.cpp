@@ -40,7 +40,7 @@ constexpr Group kGroups[] = {
      "ldexp le less less_equal lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or "
      "logical_xor logit lt maximum minimum mul multiply ne nextafter not_equal outer polygamma pow rad2deg reciprocal "
      "remainder row_stack rsqrt sigmoid sin sinc sinh sqrt square stack sub subtract tan tanh true_divide vstack "
-     "xlogy "
+     "xlog1py xlogy "
      "igamma igammac special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 "
      "special_chebyshev_polynomial_t special_chebyshev_polynomial_u special_chebyshev_polynomial_v "
      "special_chebyshev_polynomial_w special_erfcx special_hermite_polynomial_h special_hermite_polynomial_he "

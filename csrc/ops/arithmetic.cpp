@@ -32,6 +32,12 @@ int64_t integer_bound(DType dtype, const Tensor& bound, int64_t unbounded) {
 
 double bound_or(const Tensor& bound, double unbounded) { return bound.defined() ? item(bound).as_double() : unbounded; }
 
+// A number as an operand of 16-bit floats, rounded as they are.
+double as_operand(const Tensor& x, double p) {
+  const bool narrow = x.dtype() == DType::f16 || x.dtype() == DType::bf16;
+  return narrow ? item(scalar_tensor(p, x.dtype())).as_double() : p;
+}
+
 }  // namespace
 
 Tensor power(const Tensor& base, const Tensor& exponent) {
@@ -46,7 +52,7 @@ Tensor power(const Tensor& base, const Tensor& exponent) {
   if (p == 1) return clone(base);
   if (!whole && p == 0.5) return sqrt(base);
   if (!whole && p == -1) return reciprocal(base);
-  return pow_scalar(base, p);
+  return pow_scalar(base, as_operand(base, p));
 }
 
 void power_(const Tensor& base, const Tensor& exponent) {
@@ -56,7 +62,7 @@ void power_(const Tensor& base, const Tensor& exponent) {
                        name(base.dtype()));
   if (is_integral(base.dtype()) && item(exponent).as_int() < 0)
     fail<RuntimeError>("pow_: Integers to negative integer powers are not allowed.");
-  pow_scalar_(base, item(exponent).as_double());
+  pow_scalar_(base, as_operand(base, item(exponent).as_double()));
 }
 
 Tensor clamp_between(const Tensor& x, const Tensor& min, const Tensor& max) {

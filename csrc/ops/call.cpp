@@ -97,7 +97,7 @@ bool Destination::take(Call& call, const Dims& sizes, DType dtype, bool elementw
 void check_writable(const char* op, const Tensor& out) {
   if (out->storage->read_only())
     fail<ValueError>("%s: the tensor's memory is read-only (it came from a read-only array); clone() it first", op);
-  if (out->contiguous) return;
+  if (out->contiguous || out.numel() == 0) return;
   for (int i = 0; i < out.ndim(); ++i)
     if (out.stride(i) == 0 && out.size(i) > 1)
       fail<RuntimeError>(

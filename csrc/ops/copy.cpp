@@ -211,8 +211,19 @@ void copy_(const Tensor& out, const Tensor& x) {
   call_into(out, copy_op, {overlaps(out, x) ? clone(x) : x});
 }
 
-void fill_(const Tensor& out, double value) { call_into(out, fill_op, {}, Scalar(value)); }
-void fill_(const Tensor& out, int64_t value) { call_into(out, fill_op, {}, Scalar(value)); }
+namespace {
+
+// Elements that share memory are all given the one value: one of them is written.
+Tensor one_of_shared(Tensor out) {
+  for (int d = 0; d < out.ndim(); ++d)
+    if (out.stride(d) == 0 && out.size(d) > 1) out = narrow(out, d, 0, 1);
+  return out;
+}
+
+}  // namespace
+
+void fill_(const Tensor& out, double value) { call_into(one_of_shared(out), fill_op, {}, Scalar(value)); }
+void fill_(const Tensor& out, int64_t value) { call_into(one_of_shared(out), fill_op, {}, Scalar(value)); }
 
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) {
   if (tensors.empty()) fail<ValueError>("cat: expected a non-empty list of Tensors");

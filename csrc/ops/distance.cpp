@@ -36,7 +36,12 @@ Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double ep
 }
 
 Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double eps) {
-  const auto unit = [&](const Tensor& x, const Dims& sizes) {
+  const DType dtype = result_type({&x1, &x2});
+  if (!is_floating(dtype))
+    fail<RuntimeError>("cosine_similarity: expected common dtype to be floating point, yet common dtype is %s",
+                       name(dtype));
+  const auto unit = [&](const Tensor& given, const Dims& sizes) {
+    const Tensor x = given.dtype() == dtype ? given : to_dtype(given, dtype);
     const Tensor wide = x.sizes() == sizes ? x : expand(x, sizes);
     return wide / clamp_min_through(norm(wide, 2, Dims{dim}, true), eps);
   };

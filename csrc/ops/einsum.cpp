@@ -240,6 +240,8 @@ Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands) 
       for (size_t j = i + 1; j < terms.size(); ++j) later |= terms[j].size(d) != 1;
       if (!later && (result.size(d) != 1 || terms[i].size(d) != 1)) ends.push(d);
     }
+    // The sum of one whole number is int64 too.
+    if (terms.size() == 1 && ends.n == 0 && kept < dims && !is_floating(result.dtype())) ends.push(kept);
     if (i > 0)
       result = product_over(result, terms[i], ends);
     else if (ends.n)

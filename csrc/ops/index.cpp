@@ -352,7 +352,9 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   if (value.ndim() != 0)
     fail<RuntimeError>("index_fill_ only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).",
                        value.ndim());
-  const Tensor places = reshape(as_index("index_fill", index), {-1});
+  if (index.dtype() != DType::i64)
+    fail<IndexError>("index_fill_(): Expected dtype int64 for index, got %s", name(index.dtype()));
+  const Tensor places = reshape(index, {-1});
   if (x.ndim() == 0) return reshape(index_fill(reshape(x, {1}), 0, places, value), {});
   Tensor filling = value;
   if (value->wrapped_number) {

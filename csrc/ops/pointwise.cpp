@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "dispatch/pointwise.h"
+#include "ops/arithmetic.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/records.h"
@@ -200,6 +201,9 @@ Tensor cross_entropy_curvature(const Tensor& p, const Tensor& t) {
   return (1.0 - (p - t) * slope / held) / held;
 }
 
+// 1 for 0, whose quotient nothing reads: its own gradient would be infinity times 0.
+Tensor divisor(const Tensor& x) { return where(eq(x, 0.0), 1.0, x); }
+
 // x / (a^2 + b^2), zero at the origin.
 Tensor over_square(const Tensor& x, const Tensor& a, const Tensor& b) {
   const Tensor square = a * a + b * b;
@@ -350,10 +354,33 @@ DType common_dtype(const Row& row, const Tensor& a, const Tensor& b) {
   return result_type({&a, &b});
 }
 
+// A product or quotient of 16-bit floats by a number rounds the result alone, as PyTorch's does: 1e5 is no infinity there,
+// nor 0.1 the float16 next to it. Null for other rows and operands.
+const Row* by_number(const Row& row, DType common, const Tensor& b) {
+  if (!is_sixteen_bits(common) || !b->wrapped_number) return nullptr;
+  return &row == &mul_row ? &mul_number_row : &row == &div_row ? &div_number_row : nullptr;
+}
+
+// The bfloat16 next to x towards b: x and somewhat more than half a unit, rounded. Of subnormal numbers the unit is
+// 2^-133.
+Tensor next_bfloat16(const Tensor& x, const Tensor& b) {
+  const Tensor from = to_dtype(x, DType::f32), to = to_dtype(b, DType::f32);
+  const Tensor at = without_history(from), target = without_history(to);
+  const Tensor unit = maximum(abs(at) * 0x1.02p-8, number(0x1.8p-134));
+  const Tensor step = where(eq(at, target), 0.0, where(lt(at, target), unit, -unit));
+  const Tensor held = where(ne(at, target), minimum(maximum(from, number(-0x1.fep127)), number(0x1.fep127)), from);
+  const Tensor next = where(isinf(at), held, from + step);
+  return to_dtype(where(isnan(target), target, next), DType::bf16);
+}
+
 Tensor binary(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
   const DType common = common_dtype(row, a, b), dtype = settle(row, common);
-  if (dtype == a.dtype() && plain_pair(a, b)) return run_row(row, {a, b}, p0, p1);
-  if (&row == &nextafter_row && is_sixteen_bits(common))
+  if (&row != &add_scaled_row && dtype == a.dtype() && plain_pair(a, b)) return run_row(row, {a, b}, p0, p1);
+  if (const Row* one = by_number(row, common, b)) return run_row(*one, {as(a, dtype)}, item(b).as_double(), 0);
+  if (&row == &mul_row && by_number(row, common, a)) return binary(row, b, a, p0, p1);
+  if (&row == &add_scaled_row && is_sixteen_bits(common)) p0 = item(scalar_tensor(p0, common)).as_double();
+  if (&row == &nextafter_row && common == DType::bf16) return next_bfloat16(a, b);
+  if (&row == &nextafter_row && common == DType::f16)
     fail<DTypeError>("nextafter: not implemented for dtype %s", name(common));
   return as_sixteen_bits(run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1), common);
 }
@@ -365,6 +392,9 @@ void binary_in_place(const Row& row, const Tensor& a, const Tensor& b, double p0
   if (!is_bool && rank(dtype) > rank(a.dtype()))
     fail<RuntimeError>("%s_: result type %s can't be cast to the desired output type %s", row.record.name, name(dtype),
                        name(a.dtype()));
+  if (const Row* one = by_number(row, dtype, b); one && dtype == a.dtype())
+    return run_row_into(a, *one, {a}, item(b).as_double(), 0);
+  if (&row == &nextafter_row && is_sixteen_bits(a.dtype())) return copy_(a, binary(row, a, b, p0, p1));
   if (dtype == a.dtype() && !(is_bool && a.dtype() != DType::bool_))
     return run_row_into(a, row, {a, as(b, dtype)}, p0, p1);
   copy_(a, run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1));
@@ -376,6 +406,7 @@ Tensor ternary(const Row& row, const Tensor& a, const Tensor& b, const Tensor& c
 }
 
 Tensor selection(const Row& row, const Tensor& condition, const Tensor& a, const Tensor& b) {
+  if (condition.dtype() == DType::u8) return selection(row, to_dtype(condition, DType::bool_), a, b);
   if (condition.dtype() != DType::bool_)
     fail<RuntimeError>("%s: expected condition to be a boolean tensor, but got a tensor with dtype %s", row.record.name,
                        name(condition.dtype()));

@@ -54,7 +54,9 @@ Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, double beta, 
     const Tensor pairs = bitwise_and(bitwise_and(unsqueeze(a, 1), unsqueeze(b, 0)), number(alpha != 0));
     return bitwise_or(bitwise_and(input, number(beta != 0)), pairs);
   }
-  return combine(input, outer(a, b), beta, alpha);
+  const DType dtype = promote(input.dtype(), promote(a.dtype(), b.dtype()));
+  const auto in = [&](const Tensor& t) { return t.dtype() == dtype ? t : to_dtype(t, dtype); };
+  return combine(in(input), outer(in(a), in(b)), beta, alpha);
 }
 
 // A sum over the batch is a product whose inner dim is the batch's and the matrices' together.
@@ -171,7 +173,8 @@ Tensor matrix_power(const Tensor& x, int64_t n) {
   if (n < 0) fail<RuntimeError>("linalg.matrix_power: expected a non-negative power, got %lld", ll(n));
   if (n == 0) {
     const int64_t size = x.size(x.ndim() - 1);
-    return clone(expand(eye(size, size, x.dtype(), x.device()), x.sizes()));
+    const Tensor none = zeros(x.sizes(), DType::bool_, x.device());
+    return where(none, x, eye(size, size, x.dtype(), x.device()));  // of which x has a gradient, of zeros
   }
   Tensor square = x, result;
   for (;; square = matmul(square, square)) {

@@ -314,12 +314,24 @@ Tensor argmin(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
   return arg_extreme(argmin_op, x, dim, keepdim);
 }
 
+namespace {
+
+// Over no dims at all: whether each element is nonzero.
+Tensor truths(const Tensor& x) {
+  const Tensor nonzero = ne(x, 0.0);
+  return x.dtype() == DType::u8 ? to_dtype(nonzero, DType::u8) : nonzero;
+}
+
+}  // namespace
+
 Tensor any(const Tensor& x, const OptionalDims& dims, bool keepdim) {
+  if (dims && dims->empty()) return truths(x);
   return reduce(any_op, x, dims, keepdim, x.dtype() == DType::u8 ? DType::u8 : DType::bool_);
 }
 Tensor all(const Tensor& x, const OptionalDims& dims, bool keepdim) {
-  const Tensor truths = reduce(all_op, x, dims, keepdim, DType::bool_);  // of nothing it is 1, in uint8 too
-  return x.dtype() == DType::u8 ? to_dtype(truths, DType::u8) : truths;
+  if (dims && dims->empty()) return truths(x);
+  const Tensor result = reduce(all_op, x, dims, keepdim, DType::bool_);  // of nothing it is 1, in uint8 too
+  return x.dtype() == DType::u8 ? to_dtype(result, DType::u8) : result;
 }
 
 Tensor var(const Tensor& x, const OptionalDims& dims, double correction, bool keepdim) {

@@ -29,6 +29,11 @@ Tensor as_positions(const char* op, const Tensor& index) {
   return index.dtype() == DType::i64 ? index : to_dtype(index, DType::i64);
 }
 
+void require_long(const char* op, const Tensor& index) {
+  if (index.dtype() != DType::i64)
+    fail<RuntimeError>("%s: Expected a long tensor for index, but got %s", op, name(index.dtype()));
+}
+
 }  // namespace
 
 Tensor select_scatter(const Tensor& x, const Tensor& source, int64_t dim, int64_t index) {
@@ -94,15 +99,15 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source)
 }
 
 Tensor take(const Tensor& x, const Tensor& index) {
-  const Tensor positions = as_positions("take()", index);
+  require_long("take()", index);
   if (x.numel() == 0 && index.numel() > 0) fail<IndexError>("take(): tried to take from an empty tensor");
-  const IndexItem item{.kind = IndexItem::tensor, .indices = reshape(positions, {-1})};
+  const IndexItem item{.kind = IndexItem::tensor, .indices = reshape(index, {-1})};
   return reshape(ops::index(reshape(x, {-1}), {&item, 1}), index.sizes());
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_t> dim) {
-  const Tensor given = as_positions("take_along_dim()", index);
-  if (!dim) return gather(reshape(x, {-1}), 0, reshape(given, {-1}));
+  require_long("take_along_dim()", index);
+  if (!dim) return gather(reshape(x, {-1}), 0, reshape(index, {-1}));
   if (x.ndim() != index.ndim())
     fail<RuntimeError>(
         "take_along_dim(): input and indices should have the same number of dimensions, but got %d "
@@ -110,7 +115,7 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_
         x.ndim(), index.ndim());
   const int d = wrap_dim("take_along_dim", *dim, x.ndim());
   const int64_t n = x.ndim() ? x.size(d) : 1;
-  const Tensor positions = where(lt(given, 0.0), given + number(n), given);
+  const Tensor positions = where(lt(index, 0.0), index + number(n), index);
   Dims left = x.sizes(), right = index.sizes();
   left[d] = right[d] = 1;
   Dims array = broadcast_shape("take_along_dim", left, right), places = array;

@@ -83,6 +83,7 @@ ValuesIndices topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
 ValuesIndices kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
   const int d = wrap_dim("kthvalue", dim, x.ndim());
   const int64_t n = x.ndim() ? x.size(d) : 1;
+  if (n == 0) fail<IndexError>("kthvalue(): Expected reduction dim %d to have non-zero size.", d);
   if (k < 1 || k > n)
     fail<RuntimeError>("kthvalue(): selected number k out of range for dimension %d: k %lld, size %lld", d,
                        static_cast<long long>(k), static_cast<long long>(n));

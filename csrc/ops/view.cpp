@@ -335,7 +335,11 @@ Tensor squeeze(const Tensor& x) {
 
 Tensor squeeze(const Tensor& x, const Dims& dims) {
   bool drop[kMaxDims] = {};
-  for (int64_t d : dims) drop[wrap_dim("squeeze", d, x.ndim())] = true;
+  for (int64_t d : dims) {
+    const int at = wrap_dim("squeeze", d, x.ndim());
+    if (drop[at]) fail<RuntimeError>("squeeze: dim %d appears multiple times in the list of dims", at);
+    drop[at] = true;
+  }
   Dims sizes, strides;
   for (int i = 0; i < x.ndim(); ++i) {
     if (drop[i] && x.size(i) == 1) continue;
@@ -368,7 +372,10 @@ Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
   if (sizes.empty()) fail<RuntimeError>("unflatten: sizes must be non-empty");
   int64_t known = 1;
   int unknown = -1;
-  for (int i = 0; i < sizes.n; ++i) (sizes[i] == -1 ? (unknown = i, known) : (known *= sizes[i]));
+  for (int i = 0; i < sizes.n; ++i) {
+    if (sizes[i] == -1 && unknown >= 0) fail<RuntimeError>("unflatten: only one dimension can be inferred");
+    sizes[i] == -1 ? (unknown = i, known) : (known *= sizes[i]);
+  }
   Dims part = sizes;
   if (unknown >= 0 && known > 0) part[unknown] = x.size(at) / known, known *= part[unknown];
   if (known != x.size(at))
@@ -484,6 +491,10 @@ Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
         "movedim: Invalid source or destination dims: source (%s dims) should contain the same number of "
         "dims as destination (%s dims)",
         to_string(source).c_str(), to_string(destination).c_str());
+  if (x.ndim() == 0) {
+    for (int i = 0; i < source.n; ++i) wrap_dim("movedim", source[i], 0), wrap_dim("movedim", destination[i], 0);
+    return permute(x, {});
+  }
   Dims order = Dims::filled(x.ndim(), -1);
   bool moved[kMaxDims] = {};
   for (int i = 0; i < source.n; ++i) {

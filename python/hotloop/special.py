@@ -120,19 +120,19 @@ __all__ = [
 ]
 
 
-def entr(input: Tensor) -> Tensor:
+def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """-x log(x), 0 at zero and -inf below."""
-    return _core.where(input < 0, -math.inf, -xlogy(input, input))
+    return _core.mul(_core.where(input < 0, math.inf, xlogy(input, input)), -1, out=out)
 
 
-def ndtr(input: Tensor) -> Tensor:
+def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The standard normal distribution's area below x."""
-    return 0.5 * erfc(input * -math.sqrt(0.5))
+    return _core.mul(erfc(input * -math.sqrt(0.5)), 0.5, out=out)
 
 
-def ndtri(input: Tensor) -> Tensor:
+def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of ndtr()."""
-    return math.sqrt(2) * erfinv(2.0 * input - 1.0)
+    return _core.mul(erfinv(2.0 * input - 1.0), math.sqrt(2), out=out)
 
 
 def softmax(input: Tensor, dim: int, *, dtype: _core.dtype | None = None) -> Tensor:

@@ -39,7 +39,7 @@ def density(x):
     return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
 
 
-# float32 is within 2.6; the constants of float64 are rounded to it.
+# float32 is within 2, by test_vector_math.py; the constants of float64 are rounded to it.
 def gelu_tanh(x):
     x = np.asarray(x, dtype=np.longdouble)
     return (x * sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))).astype(np.float64)

@@ -210,7 +210,7 @@ def test_lists_arrays_and_scalars_index_as_tensors_do() -> None:
     assert x[True].shape == (1, 3, 4)
     assert x[False].shape == (0, 3, 4)
     assert x[:, [1, 2]].shape == (3, 2)
-    assert x[hotloop.tensor([1, 0, 0], dtype=hotloop.uint8)].shape == (3, 4)  # bytes are positions, as in NumPy
+    assert x[hotloop.tensor([1, 0, 0], dtype=hotloop.uint8)].shape == (1, 4)  # bytes are a mask, as in PyTorch
 
 
 def test_writing_copies_what_it_reads_from_itself() -> None:

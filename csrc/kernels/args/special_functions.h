@@ -311,7 +311,7 @@ HOTLOOP_SPECIAL double hurwitz_zeta(double s, double x) {
   for (; x < 12 + s; x += 1) {
     const double term = Double::pow(x, -s);
     sum += term;
-    if (x > 0 && term < sum * 1e-17) return sum;
+    if (x > 0 && term <= sum * 1e-17) return sum;
   }
   const double power = Double::pow(x, -s);
   sum += power * (x / (s - 1) + 0.5);

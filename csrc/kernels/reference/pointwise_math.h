@@ -60,6 +60,8 @@ double gelu(double a) { return a * normal_cdf(a); }
 double gelu_backward(double grad, double a) {
   return grad * (normal_cdf(a) + (std::isinf(a) ? 0 : a * normal_density(a)));
 }
+double silu(double a) { return (a < 0 ? a * std::exp(a) : a) / (1 + std::exp(-std::fabs(a))); }
+double logit(double a) { return a > 0.25 && a < 0.75 ? 2 * std::atanh(2 * a - 1) : std::log(a / (1 - a)); }
 double silu_backward(double grad, double a) {
   a = a > 800 ? 800 : a < -800 ? -800 : a;  // infinity times 0
   return grad * sigmoid(a) * (1 + a * sigmoid(-a));

@@ -47,6 +47,8 @@ constexpr int kVectorsTogether(PointwiseOp op) {
     case PointwiseOp::sub:
     case PointwiseOp::mul:
     case PointwiseOp::div:
+    case PointwiseOp::mul_number:
+    case PointwiseOp::div_number:
     case PointwiseOp::maximum:
     case PointwiseOp::minimum:
     case PointwiseOp::sign:

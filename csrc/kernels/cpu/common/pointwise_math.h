@@ -114,13 +114,48 @@ inline MishParts<V> mish_parts(V x) {
   const V reciprocal = Element<V>(1) / (w + Element<V>(2));
   return {w * reciprocal, e / (e + Element<V>(1)), Element<V>(4) * (w + Element<V>(1)) * reciprocal * reciprocal};
 }
+// a / (1 + e^-a), where e^-a = 2^n (1 + t) joins the sum before it is rounded, or where it is larger the sum joins it: 2^n (1
+// + (t + 2^-n)). Past 2^64 both sides of the quotient are 2^-64 times what they are, so that neither overflows.
+template <FloatVector V>
+inline V silu(V a) {
+  if constexpr (kSingle<V>) {
+    const V x = max_or_second(constant<V>(-120), a);
+    const auto [n, r] = reduce_exp(clamp_keep_nan(-x, -87, 120));
+    const V t = fma(r * r, exp_tail(r), r);
+    const auto far = n > constant<V>(64);
+    const V power = power_of_two(select<V>(far, n - Element<V>(64), n));
+    const V one = select<V>(far, constant<V>(0x1p-64), constant<V>(1));
+    const auto large = (n > constant<V>(12)) & ~far;
+    const V sum = fma(power, select<V>(large, t + power_of_two(-n), t), select<V>(large, power, power + one));
+    const V y = x / sum * one;
+    return select<V>(a == constant<V>(-__builtin_inf()), constant<V>(__builtin_nan("")), y);
+  } else {
+    return a * sigmoid(a);
+  }
+}
+// grad s + grad s x t with s = sigmoid(x), t = sigmoid(-x).
 template <FloatVector V>
 inline V silu_backward(V grad, V x) {
-  x = clamp_keep_nan(x, -800, 800);  // past which sigmoid is 0 or 1 in f64: infinity times 0 is none
-  const auto [s, t] = sigmoid_pair(x);
-  return grad * s * fma(x, t, constant<V>(1));
+  x = clamp_keep_nan(x, -800, 800);  // infinity times 0 is none
+  const auto [e, y, n] = exp_times_powers(V(-abs(x)), grad);
+  const V q = e / (e + Element<V>(1));
+  const auto negative = x < Element<V>(0);
+  const V held = select<V>(negative, y, grad), grad_s = fma(-held, q, held);
+  const V slope = fma(grad_s, select<V>(negative, fma(-x, q, x), x * q), grad_s);
+  return scale_by_power_of_two(slope, select<V>(negative, n, V{}));
 }
 
+// log(a / (1 - a)), and about 1/2, where that is small, 2 atanh(2a - 1), whose argument is exact there.
+template <FloatVector V>
+inline V logit(V a) {
+  const V z = a + a - Element<V>(1);
+  const V far = log(V(a / (Element<V>(1) - a)));
+  if constexpr (kSingle<V>) {
+    return select<V>(abs(z) < Element<V>(0.5), Element<V>(2) * atanh_near_zero(z), far);
+  } else {
+    return select<V>(abs(z) < Element<V>(0.5), log1p(V((z + z) / (Element<V>(1) - z))), far);
+  }
+}
 template <FloatVector V>
 inline V mish(V x) {
   const V e = exp(clamp_keep_nan(x, -800, 40)), w = fma(e, e, e + e);

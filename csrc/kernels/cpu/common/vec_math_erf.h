@@ -248,11 +248,7 @@ inline V gelu_tanh(V a) {
   const V w = k1 + p, larger = max_or_second(k1, p), smaller = min_or_second(k1, p);
   const V w_low = (smaller - (w - larger)) + (p_low + fma(k3, z_low, fma(k3_low, z, k1_low)));
   const V v = x * w, v_low = fma(x, w_low, product_error(x, w, v));
-  const auto negative = v < Element<V>(0);
-  const auto [e, y] = exp_times(V(-abs(v)), select<V>(negative, v_low, -v_low), x);
-  const V q = e / (e + Element<V>(1)), held = select<V>(negative, y, x);
-  // Minus infinity times 0 is NaN, and minus 0 keeps its sign.
-  return copysign(fma(-held, q, select<V>(negative, y - (a - a), a)), a);
+  return times_sigmoid(a, x, v, v_low);
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

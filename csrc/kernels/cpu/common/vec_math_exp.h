@@ -72,11 +72,41 @@ template <class V>
 inline ExpTimes<V> exp_times(V x, V rest, V times) {
   if constexpr (kSingle<V>) {
     const auto [n, r] = reduce_exp(clamp_keep_nan(x, -120, 89), rest);
-    const V p = fma(r * r, exp_tail(r), r) + Element<V>(1);
-    return {scale_by_power_of_two(p, n), scale_by_power_of_two(V(times * p), n)};
+    const V p = fma(r * r, exp_tail(r), r);  // e^r - 1, which the product takes before it is rounded into e^r
+    return {scale_by_power_of_two(V(p + Element<V>(1)), n), scale_by_power_of_two(fma(times, p, times), n)};
   } else {
     const V y = exp(x), e = fma(y, rest, y);
     return {e, times * e};
+  }
+}
+
+// a sigmoid(v + rest) for a small rest, x being a held where it is large: x / (1 + e^-v) close to 0 on the left, further
+// out x e - x e q with e = e^v and q = e / (1 + e), on the right x - x q with e = e^-v. Each keeps the roundings of e and
+// of 1 + e small beside the result.
+template <class V>
+inline V times_sigmoid(V a, V x, V v, V rest) {
+  const auto left = v < Element<V>(-0.9), right = v >= Element<V>(0);
+  const auto [e, y] = exp_times(select<V>(left, v, -v), select<V>(left, rest, -rest), x);
+  const V q = select<V>(left | right, e, x) / (e + Element<V>(1));
+  // Minus infinity times 0 is NaN.
+  const V far = fma(-select<V>(left, y, x), q, select<V>(left, y - (a - a), a));
+  return copysign(select<V>(left | right, far, q), a);  // minus 0 too
+}
+
+// e^x, and product 2^n = times e^x.
+template <class V>
+struct ExpTimesPower {
+  V e, product, n;
+};
+template <class V>
+inline ExpTimesPower<V> exp_times_powers(V x, V times) {
+  if constexpr (kSingle<V>) {
+    const auto [n, r] = reduce_exp(clamp_keep_nan(x, -120, 89));
+    const V p = fma(r * r, exp_tail(r), r);
+    return {scale_by_power_of_two(V(p + Element<V>(1)), n), fma(times, p, times), n};
+  } else {
+    const V e = exp(x);
+    return {e, times * e, V{}};
   }
 }
 

@@ -183,11 +183,15 @@ inline f32v acosh(f32v x) {
   return narrow({acosh(low), acosh(high)});
 }
 // Up to 1/2 an odd polynomial; from there on 1 - a is exact and the logarithm large.
-inline f32v atanh(f32v x) {
-  const f32v a = abs(x), z = a * a;
+inline f32v atanh_near_zero(f32v x) {
+  const f32v z = x * x;
   const f32v p = polynomial(z, 0.333333, 0.20002544, 0.14222401, 0.11826026, 0.051289752, 0.17676894);
+  return fma(x * z, p, x);
+}
+inline f32v atanh(f32v x) {
+  const f32v a = abs(x);
   const f32v far = log(f32v((a + 1.0f) / (1.0f - a))) * 0.5f;
-  return copysign(select<f32v>(a < 0.5f, fma(a * z, p, a), far), x);
+  return copysign(select<f32v>(a < 0.5f, atanh_near_zero(a), far), x);
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

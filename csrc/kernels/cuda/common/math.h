@@ -139,6 +139,19 @@ __device__ __forceinline__ T gelu_backward(T grad, T a) {
   return grad * (normal_cdf(a) + (is_inf(a) ? T(0) : a * density));
 }
 template <Floating T>
+__device__ __forceinline__ T silu(T a) {
+  const T e = exp(-abs(a));
+  return (a < T(0) ? a * e : a) / (T(1) + e);
+}
+// log(a / (1 - a)). About 1/2, where that is small, the quotient less 1 is made of differences that are exact.
+template <Floating T>
+__device__ __forceinline__ T logit(T a) {
+  const T rest = T(1) - a, twice = a + a - T(1);
+  if (!(abs(twice) <= T(0.5))) return log(a / rest);
+  const T y = log1p(abs(twice) / (a < rest ? a : rest));
+  return twice < T(0) ? -y : y;
+}
+template <Floating T>
 __device__ __forceinline__ T silu_backward(T grad, T a) {
   a = a > T(800) ? T(800) : a < T(-800) ? T(-800) : a;  // infinity times 0
   return grad * sigmoid(a) * (T(1) + a * sigmoid(-a));
