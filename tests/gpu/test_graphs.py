@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,9 @@ OPTIMIZERS = {
     "rmsprop": lambda params, lr: hotloop.optim.RMSprop(params, lr, momentum=0.5, capturable=True),
     "adadelta": lambda params, lr: hotloop.optim.Adadelta(params, lr, capturable=True),
     "lion": lambda params, lr: hotloop.optim.Lion(params, lr),
+    "adagrad": lambda params, lr: hotloop.optim.Adagrad(params, lr, lr_decay=0.3),
+    "asgd": lambda params, lr: hotloop.optim.ASGD(params, lr, lambd=0.1, t0=2, weight_decay=0.01, capturable=True),
+    "adafactor": lambda params, lr: hotloop.optim.Adafactor(params, lr, weight_decay=0.01),
 }
 
 
@@ -107,6 +111,7 @@ def test_a_schedule_reaches_the_replays():
         (hotloop.optim.Adamax, 0),
         (hotloop.optim.NAdam, 1e-6),
         (hotloop.optim.RMSprop, 0),
+        (functools.partial(hotloop.optim.ASGD, lambd=0.1, t0=2), 1e-6),
     ],
 )
 def test_counts_on_the_gpu_give_the_numbers_of_the_hosts(make: Any, digits: float):
@@ -119,6 +124,30 @@ def test_counts_on_the_gpu_give_the_numbers_of_the_hosts(make: Any, digits: floa
         return p.detach().tolist()
 
     assert parameters(capturable=True) == pytest.approx(parameters(), rel=digits or 4e-7, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        functools.partial(hotloop.optim.Adagrad, lr_decay=0.5, initial_accumulator_value=0.1),
+        functools.partial(hotloop.optim.Adafactor, beta2_decay=-0.5, eps=(1e-8, 0.1)),
+    ],
+    ids=["adagrad", "adafactor"],
+)
+def test_rates_made_on_the_gpu_are_the_cpus(make: Any):
+    def parameters(device: str) -> list[float]:
+        p = nn.Parameter(hotloop.linspace(-1, 1, 40, device=device).reshape(5, 8))
+        optimizer = make([p], lr=0.25)
+        for step in range(6):
+            p.grad = (p.detach() * 3 + step).sin()
+            optimizer.step()
+            if step == 3:
+                saved = optimizer.state_dict()
+                optimizer = make([p], lr=0.25)
+                optimizer.load_state_dict(saved)
+        return p.detach().flatten().tolist()
+
+    assert parameters("cuda") == pytest.approx(parameters("cpu"), rel=1e-5, abs=1e-6)
 
 
 def test_counts_on_the_gpu_are_saved_and_restored():
@@ -286,6 +315,13 @@ def test_a_step_that_counts_on_the_host_is_refused():
     optimizer = hotloop.optim.AdamW([nn.Parameter(hotloop.ones(3, device="cuda"))])
     take_step(optimizer)
     with pytest.raises(RuntimeError, match=r"adam_step: .*capturable=True"), cuda.graph(cuda.CUDAGraph()):
+        take_step(optimizer)
+
+
+def test_rates_of_the_host_are_refused():
+    optimizer = hotloop.optim.ASGD([nn.Parameter(hotloop.ones(3, device="cuda"))])
+    take_step(optimizer)
+    with pytest.raises(RuntimeError, match=r"ASGD: .*capturable=True"), cuda.graph(cuda.CUDAGraph()):
         take_step(optimizer)
 
 

@@ -10,7 +10,7 @@ from hotloop import _core
 from hotloop._core import Tensor
 from hotloop._limits import finfo
 from hotloop.autograd import no_grad
-from hotloop.optim.optimizer import Optimizer, check_settings
+from hotloop.optim.optimizer import Optimizer, check_settings, on_gpu, refuse_first_step
 
 
 class Adafactor(Optimizer):
@@ -70,27 +70,31 @@ class Adafactor(Optimizer):
             state = self.state[param]
             grad = -given if group["maximize"] else given
             if not state:
+                refuse_first_step()
                 state["step"] = 0
                 if grad.ndim > 1:
                     state["row_var"] = grad.new_zeros(*grad.shape[:-1], 1)
                     state["col_var"] = grad.new_zeros(*grad.shape[:-2], 1, grad.shape[-1])
                 else:
                     state["variance"] = _core.zeros_like(grad)
+            if param.is_cuda:  # no number comes to the host: a CUDA graph may hold the step
+                on_gpu(state, param, "step")
             state["step"] += 1
             step = state["step"]
             least_square = finfo(param.dtype).eps if group["eps"][0] is None else group["eps"][0]
-            size = max(group["eps"][1], param.norm().item() / math.sqrt(param.numel()))
-            alpha = size * min(group["lr"], 1 / math.sqrt(step))
+            size = _at_least(_root_mean_square(param), group["eps"][1])
+            alpha = size * _at_most(step**-0.5, group["lr"])
             if group["weight_decay"] != 0:
                 param.mul_(1 - group["lr"] * group["weight_decay"])
             update = grad * self._mean_squares(state, grad, step ** group["beta2_decay"], least_square).rsqrt()
-            excess = max(1.0, update.norm().item() / (math.sqrt(update.numel()) * group["d"]))
+            excess = _at_least(_root_mean_square(update) / group["d"], 1.0)
             param.sub_(update * (alpha / excess))
 
     @staticmethod
-    def _mean_squares(state: dict[str, Any], grad: Tensor, share: float, least: float) -> Tensor:
+    def _mean_squares(state: dict[str, Any], grad: Tensor, share: float | Tensor, least: float) -> Tensor:
         """The averaged mean squares of the gradient (of its shape), with this one's taken in."""
         squares = grad.square()
+        share = share.to(grad.dtype) if isinstance(share, Tensor) else share
         if grad.ndim > 1:
             rows: Tensor = state["row_var"].lerp_(squares.mean(-1, keepdim=True), share)
             columns: Tensor = state["col_var"].lerp_(squares.mean(-2, keepdim=True), share)
@@ -98,3 +102,22 @@ class Adafactor(Optimizer):
         else:
             estimate = state["variance"].lerp_(squares, share)
         return estimate.clamp(min=least * least)
+
+
+# Numbers of a step: the host's, or 0-d float64 tensors of the GPU.
+_Number = Any
+
+
+def _root_mean_square(x: Tensor) -> _Number:
+    norm = x.norm().double() if x.is_cuda else x.norm().item()
+    return norm / math.sqrt(x.numel())
+
+
+def _at_least(x: _Number, low: float) -> _Number:
+    return x.clamp(min=low) if isinstance(x, Tensor) else max(low, x)
+
+
+def _at_most(x: _Number, high: float | Tensor) -> _Number:
+    if isinstance(x, Tensor):
+        return x.minimum(high.double()) if isinstance(high, Tensor) else x.clamp(max=high)
+    return min(high, x)

@@ -72,6 +72,10 @@ class Adagrad(CountedOptimizer):
             for param in group["params"]:
                 self.state[param] = self._start(param, group)
 
+    @staticmethod
+    def _counts_on_gpu(group: dict[str, Any]) -> bool:
+        return bool(group["lr_decay"] != 0)
+
     def _start(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0, "sum": _core.full_like(param.detach(), group["initial_accumulator_value"])}
 
@@ -80,9 +84,8 @@ class Adagrad(CountedOptimizer):
     ) -> None:
         rate = group["lr"]
         if group["lr_decay"] != 0:
-            if _core._cuda_is_capturing():
-                raise RuntimeError("Adagrad: a step with lr_decay can't be captured in a CUDA graph")
-            rate = rate / (1 + (step - 1) * group["lr_decay"])
+            made = step.double() if isinstance(step, Tensor) else step - 1
+            rate = rate / (1 + made * group["lr_decay"])
         _core.adagrad_step(
             params,
             grads,

@@ -25,6 +25,7 @@ __all__ = [
     "check_settings",
     "fresh_state",
     "of_all",
+    "on_gpu",
     "refuse_first_step",
     "register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook",
@@ -232,7 +233,7 @@ class CountedOptimizer(Optimizer):
                 if not state:
                     state.update(self._start(param, group))  # all or nothing: memory may run out in between
             keys = [self._key(state) for state in states]
-        if group.get("capturable") and params[0].is_cuda:
+        if params[0].is_cuda and self._counts_on_gpu(group):
             keys = self._counted_on_gpu(params, states)
         if keys.count(keys[0]) == len(keys):
             self._launch(group, params, grads, states)
@@ -259,6 +260,10 @@ class CountedOptimizer(Optimizer):
         for state in states:  # only now: a step that memory ran out in is a step still to make
             state["step"] = step
 
+    @staticmethod
+    def _counts_on_gpu(group: dict[str, Any]) -> bool:
+        return bool(group.get("capturable"))
+
     def _counted_on_gpu(self, params: list[Tensor], states: list[dict[str, Any]]) -> list[Any]:
         """Brings the host's numbers to the parameters. Returns what is one for parameters that are updated together."""
         placed: dict[Any, dict[str, Tensor]] = {}
@@ -267,6 +272,7 @@ class CountedOptimizer(Optimizer):
                 continue
             key = param.device, self._key(state)
             if key not in placed:
+                refuse_first_step()
                 placed[key] = {
                     name: _core.tensor(float(state[name]), dtype=dtype, device=param.device)
                     for name, dtype in (("step", _core.float32), ("mu_product", _core.float64))
@@ -302,6 +308,14 @@ def fresh_state(param: Tensor, *names: str) -> dict[str, Any]:
     """No steps made, and zeros under these names."""
     refuse_first_step()
     return {"step": 0, **{name: _core.zeros_like(param.detach()) for name in names}}
+
+
+def on_gpu(state: dict[str, Any], param: Tensor, *names: str) -> None:
+    """Brings numbers of a state to the GPU that its parameter is on, as 0-d float64 tensors."""
+    for name in names:
+        if not isinstance(state[name], Tensor):
+            refuse_first_step()
+            state[name] = _core.tensor(float(state[name]), dtype=_core.float64, device=param.device)
 
 
 def refuse_first_step() -> None:

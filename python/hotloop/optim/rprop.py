@@ -8,7 +8,7 @@ from typing import Any
 from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.autograd import no_grad
-from hotloop.optim.optimizer import Optimizer, check_settings, fresh_state
+from hotloop.optim.optimizer import Optimizer, check_settings, fresh_state, on_gpu
 
 
 class Rprop(Optimizer):
@@ -77,8 +77,9 @@ class ASGD(Optimizer):
         t0: the step at which averaging begins.
         weight_decay: factor of the L2 penalty.
         maximize: go up.
-        foreach, capturable: taken for PyTorch's sake.
+        foreach: taken for PyTorch's sake.
         differentiable: must be false.
+        capturable: keep the step's number and the rates on the parameters' GPU, so that a CUDA graph may hold the step.
     """
 
     def __init__(
@@ -102,23 +103,33 @@ class ASGD(Optimizer):
             "t0": t0,
             "weight_decay": weight_decay,
             "maximize": maximize,
+            "capturable": capturable,
         }
         super().__init__(params, defaults)
 
     @no_grad()
     def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
-        if _core._cuda_is_capturing():
-            raise RuntimeError("ASGD: a step can't be captured in a CUDA graph, because its rates are the host's")
-        lr, lambd = float(group["lr"]), group["lambd"]
+        captured = group["capturable"] and params[0].is_cuda
+        if _core._cuda_is_capturing() and not captured:
+            raise RuntimeError("ASGD: the rates are the host's: make the optimizer with capturable=True")
+        lr, lambd = group["lr"], group["lambd"]
+        lr = lr if captured else float(lr)
         for param, given in zip(params, grads, strict=True):
             state = self.state[param]
             if not state:
-                state.update(fresh_state(param, "ax"), eta=lr, mu=1.0)
+                state.update(fresh_state(param, "ax"), eta=float(lr), mu=1.0)
+            if captured:
+                on_gpu(state, param, "step", "eta", "mu")
             grad = -given if group["maximize"] else given
             if group["weight_decay"] != 0:
                 grad = grad + param * group["weight_decay"]
             param.mul_(1 - lambd * state["eta"]).sub_(grad * state["eta"])
-            state["ax"].lerp_(param.detach(), state["mu"])
+            mu = state["mu"].to(param.dtype) if captured else state["mu"]
+            state["ax"].lerp_(param.detach(), mu)
             state["step"] += 1
-            state["eta"] = lr / (1 + lambd * lr * state["step"]) ** group["alpha"]
-            state["mu"] = 1 / max(1, state["step"] - group["t0"])
+            eta = lr / (1 + lambd * lr * state["step"]) ** group["alpha"]
+            if captured:
+                state["eta"].copy_(eta)
+                state["mu"].copy_((state["step"] - group["t0"]).clamp(min=1).reciprocal())
+            else:
+                state["eta"], state["mu"] = eta, 1 / max(1, state["step"] - group["t0"])
