@@ -105,6 +105,7 @@ struct TreeOp {
   void (*row_blocks)(const A* p, int64_t row_stride, int count, const A* c, A* out);  // of kTreeRows outputs
   void (*column_group)(A* acc, bool first, const A* p, int64_t row_stride, int rows, const A* c, int width);
   void (*merge)(A* into, const A* earlier, int64_t width);  // into = combine(earlier, into)
+  A (*narrow_block)(const float* p, int count);             // as row_block, of f32; null where A or the op has none
   A identity;
   bool uses_constant;
 };
@@ -169,6 +170,30 @@ A reduce_block(const A* p, int count, A constant) {
   int i = 0;
   for (; i + kTreeGroup <= count; i += kTreeGroup) add_group<Op>(acc, p + i, c);
   if (i < count) add_tail<Op>(acc, p + i, count - i, c, broadcast(Op::pad(constant)));
+  return fold_lanes<Op>(acc);
+}
+
+// The same of f32 in f64, widened on the way: a block written out in f64 first is two thirds of an L1.
+template <class Op>
+double reduce_narrow_block(const float* p, int count) {
+  constexpr int L = kLanes<float>;
+  TreeLanes<double> acc;
+  for (f64v& v : acc.v) v = broadcast(Op::identity());
+  const auto of_four = [](f64v a, f64v b, f64v c, f64v d)
+                           __attribute__((always_inline)) { return Op::combine(Op::combine(a, b), Op::combine(c, d)); };
+  int i = 0;
+  for (; i + kTreeGroup <= count; i += kTreeGroup) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kTreeLanes / L; ++j) {
+      const float* q = p + i + j * L;
+      const Widened a = widen(load(q)), b = widen(load(q + 16)), c = widen(load(q + 32)), d = widen(load(q + 48));
+      acc.v[2 * j] = Op::combine(acc.v[2 * j], of_four(a.low, b.low, c.low, d.low));
+      acc.v[2 * j + 1] = Op::combine(acc.v[2 * j + 1], of_four(a.high, b.high, c.high, d.high));
+    }
+  }
+  double rest[kTreeGroup];
+  for (int k = i; k < count; ++k) rest[k - i] = double(p[k]);
+  if (i < count) add_tail<Op>(acc, rest, count - i, f64v{}, broadcast(Op::pad(0)));
   return fold_lanes<Op>(acc);
 }
 
@@ -244,8 +269,10 @@ void merge_strips(A* __restrict__ into, const A* __restrict__ earlier, int64_t w
 
 template <class Op, class A>
 constexpr TreeOp<A> tree_op() {
-  return {reduce_block<Op, A>, reduce_blocks<Op, A>, reduce_column_group<Op, A>,
-          merge_strips<Op, A>, Op::identity(),       Op::kUsesConstant};
+  TreeOp<A> op{reduce_block<Op, A>, reduce_blocks<Op, A>, reduce_column_group<Op, A>, merge_strips<Op, A>, nullptr,
+               Op::identity(),      Op::kUsesConstant};
+  if constexpr (__is_same(Op, Prod<double>)) op.narrow_block = reduce_narrow_block<Op>;
+  return op;
 }
 
 // The pairwise tree over a sequence of strips of `width` values, as a binary counter: after k pushes the stack

@@ -48,6 +48,9 @@ struct ReduceSource {
   int outer_count;
 
   const char* at(const char* in, int64_t elements) const { return in + elements * itemsize; }
+  bool narrow() const {
+    return !same_type && stride == 1 && itemsize == int64_t(sizeof(float));
+  }                                                           // f32, where A is f64
   bool in_place() const { return same_type && stride == 1; }  // as rows are read
   // `count` elements from position `start` of the innermost reduced dim, contiguous.
   const A* block(const char* in, int64_t start, int64_t count, A* buffer) const {
@@ -80,7 +83,10 @@ A reduce_row_span(const TreeOp<A>& op, const ReduceSource<A>& source, const char
   }
   for (; i < count; i += kTreeBlock) {
     const int size = int(smaller<int64_t>(count - i, kTreeBlock));
-    *tree.next() = op.row_block(source.block(in, start + i, size, buffer), size, c);
+    if (op.narrow_block && source.narrow())
+      *tree.next() = op.narrow_block(reinterpret_cast<const float*>(source.at(in, (start + i) * source.stride)), size);
+    else
+      *tree.next() = op.row_block(source.block(in, start + i, size, buffer), size, c);
     tree.push();
   }
   return *tree.result();
