@@ -146,17 +146,32 @@ void moments_of_row(const A* x, int64_t n, A& mean, A& squares) {
 }
 
 // Of a block: sums of g, and of g times x less its mean.
+template <int kRows, class A>
+[[gnu::always_inline]] inline void add_sums(const Block<A>& x, const Block<A>& g, int r, int64_t width, const A* mean,
+                                            A* sum, A* product) {
+  for_vectors<A>(width, [&](int64_t j, int count) __attribute__((always_inline)) {
+    const Vec<A> shift = load_some(mean + j, count);
+    Vec<A> of_g[kRows], of_gx[kRows];
+#pragma GCC unroll 4
+    for (int k = 0; k < kRows; ++k) {
+      of_g[k] = load_some(g.p + (r + k) * g.stride + j, count);
+      of_gx[k] = of_g[k] * (load_some(x.p + (r + k) * x.stride + j, count) - shift);
+    }
+#pragma GCC unroll 2
+    for (int half = kRows / 2; half > 0; half /= 2)
+#pragma GCC unroll 2
+      for (int k = 0; k < half; ++k) of_g[k] += of_g[k + half], of_gx[k] += of_gx[k + half];
+    store_some<A>(sum + j, load_some(sum + j, count) + of_g[0], count);
+    store_some<A>(product + j, load_some(product + j, count) + of_gx[0], count);
+  });
+}
 template <class A>
 void sums_of_columns(const Block<A>& x, const Block<A>& g, int64_t width, const A* mean, A* sum, A* product) {
   __builtin_memset(sum, 0, size_t(width) * sizeof(A));
   __builtin_memset(product, 0, size_t(width) * sizeof(A));
-  add_columns<A>(product, x.rows, width, [&](int r, int64_t j, int count) __attribute__((always_inline)) {
-    return load_some(g.p + r * g.stride + j, count) *
-           (load_some(x.p + r * x.stride + j, count) - load_some(mean + j, count));
-  });
-  add_columns<A>(sum, x.rows, width, [&](int r, int64_t j, int count) __attribute__((always_inline)) {
-    return load_some(g.p + r * g.stride + j, count);
-  });
+  int r = 0;
+  for (; r + 4 <= x.rows; r += 4) add_sums<4>(x, g, r, width, mean, sum, product);
+  for (; r < x.rows; ++r) add_sums<1>(x, g, r, width, mean, sum, product);
 }
 template <class A>
 void sums_of_row(const A* x, const A* g, int64_t n, A mean, A& sum, A& product) {
