@@ -42,7 +42,16 @@ FUNCTIONS = {
     "sigmoid": (hotloop.sigmoid, special.expit),
     "rsqrt": (hotloop.rsqrt, lambda x: 1 / np.sqrt(x)),
     "gelu": (F.gelu, lambda x: x * special.erfc(-x / math.sqrt(2)) / 2),
+    "gelu_tanh": (
+        lambda x: F.gelu(x, approximate="tanh"),
+        lambda x: x * special.expit(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)),
+    ),
     "silu": (F.silu, lambda x: x * special.expit(x)),
+    # SciPy's own loses digits next to 1/2.
+    "logit": (
+        hotloop.logit,
+        lambda x: np.where(np.abs(x - 0.5) < 0.25, 2 * np.arctanh(2 * x - 1), np.log(x / (1 - x))),
+    ),
     # A number as exponent is rounded to float32, as in PyTorch.
     "pow": (lambda x: x**EXPONENT, lambda x: x ** np.float64(EXPONENT)),
 }
