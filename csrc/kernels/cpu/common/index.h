@@ -161,9 +161,10 @@ void move_run(const IndexArgs& args, const IndexRun& run) {
     const IndexTensor& tensor = args.tensors[0];
     const bool plain =
         tensor.array_stride == 1 && run.array_step == 0 && run.index_steps[0] == 1 && run.values_step == 1;
-    if (!plain) return move_elements<Op, IndexPath::strided>(args, run);
-    return tensor.wrap ? move_elements<Op, IndexPath::wrapped>(args, run)
-                       : move_elements<Op, IndexPath::plain>(args, run);
+    if (plain && !tensor.wrap) return move_elements<Op, IndexPath::plain>(args, run);
+    if constexpr (Op::kMoves)
+      if (plain) return move_elements<Op, IndexPath::wrapped>(args, run);
+    return move_elements<Op, IndexPath::strided>(args, run);
   }
   T* array = reinterpret_cast<T*>(run.array);
   T* values = reinterpret_cast<T*>(run.values);

@@ -46,20 +46,31 @@ struct MultiplyStep {
   static A step(A state, A x) { return state * x; }
 };
 
-// Lines c = 0 ... width - 1 from x + c * step; an element of a line is `stride` from the next. kWidth: width, or 0.
+// Calls body(c) for the lines of a strip: a constant number of them without a loop, so that their states stay in registers.
+template <int kWidth, class F>
+[[gnu::always_inline]] inline void for_lines(int64_t width, F body) {
+  if constexpr (kWidth != 0) {
+#pragma GCC unroll 8
+    for (int64_t c = 0; c < kWidth; ++c) body(c);
+  } else {
+    for (int64_t c = 0; c < width; ++c) body(c);
+  }
+}
+
+// Lines c = 0 ... width - 1 from x + c * step; an element of a line is `stride` from the next. kWidth: width; or 0 for any,
+// with a step of 1.
 template <class Step, int kWidth, class T, class Out>
 void scan_strip(const T* __restrict__ x, Out* __restrict__ out, int64_t stride, int64_t step, int64_t n,
                 int64_t width) {
-  if (kWidth) width = kWidth;
   using A = typename Step::A;
-  A state[kScanStrip];
-  for (int64_t c = 0; c < width; ++c) state[c] = Step::first;
+  A state[kWidth ? kWidth : kScanStrip];
+  for_lines<kWidth>(width, [&](int64_t c) { state[c] = Step::first; });
   for (int64_t i = 0; i < n; ++i, x += stride, out += stride)
-#pragma GCC unroll 8
-    for (int64_t c = 0; c < width; ++c) {
-      state[c] = Step::step(state[c], scan_widen<A>(x[c * step]));
-      out[c * step] = scan_narrow<Out>(state[c]);
-    }
+    for_lines<kWidth>(width, [=, &state](int64_t c) {
+      const int64_t at = kWidth ? c * step : c;
+      state[c] = Step::step(state[c], scan_widen<A>(x[at]));
+      out[at] = scan_narrow<Out>(state[c]);
+    });
 }
 
 // Runs body(offset of the strip's first element, its lines) for all lines; lines of a strip are `step` apart.
@@ -116,24 +127,23 @@ void scan_sums(const ScanArgs& args) {
 template <class A, bool kMax, int kWidth, class T>
 void extreme_strip(const T* __restrict__ x, T* __restrict__ out, int64_t* __restrict__ indices, int64_t stride,
                    int64_t step, int64_t n, int64_t width) {
-  if (kWidth) width = kWidth;
-  A best[kScanStrip];
-  int64_t index[kScanStrip];
-  for (int64_t c = 0; c < width; ++c) {
-    best[c] = scan_widen<A>(x[c * step]);
+  A best[kWidth ? kWidth : kScanStrip];
+  int64_t index[kWidth ? kWidth : kScanStrip];
+  for_lines<kWidth>(width, [&](int64_t c) {
+    best[c] = scan_widen<A>(x[kWidth ? c * step : c]);
     index[c] = 0;
-  }
+  });
   for (int64_t i = 0; i < n; ++i, x += stride, out += stride, indices += stride)
-#pragma GCC unroll 8
-    for (int64_t c = 0; c < width; ++c) {
-      const A v = scan_widen<A>(x[c * step]);
+    for_lines<kWidth>(width, [=, &best, &index](int64_t c) {
+      const int64_t at = kWidth ? c * step : c;
+      const A v = scan_widen<A>(x[at]);
       // True where v is NaN, false where only best is.
       const bool take = v != v || (kMax ? v >= best[c] : v <= best[c]);
       best[c] = take ? v : best[c];
       index[c] = take ? i : index[c];
-      out[c * step] = scan_narrow<T>(best[c]);
-      indices[c * step] = index[c];
-    }
+      out[at] = scan_narrow<T>(best[c]);
+      indices[at] = index[c];
+    });
 }
 
 template <class A, bool kMax, class T>
