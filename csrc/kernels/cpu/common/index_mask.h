@@ -87,9 +87,18 @@ void mask_nonzero(const MaskArgs& args) {
   const int64_t chunks = (count + kMaskChunk - 1) / kMaskChunk;
   if (chunks == 0) return;
   for_chunks(chunks, [&](int64_t chunk) {
+    const int64_t length = args.sizes[ndim - 1];
+    int64_t line = 0, line_end = 0;  // flat positions of the line that the element before was in
     for (int64_t k = chunk * kMaskChunk; k < smaller((chunk + 1) * kMaskChunk, count); ++k) {
       int64_t* row = args.indices + k * ndim;
       int64_t position = row[ndim - 1];
+      if (position < line_end) {  // no division
+        for (int d = 0; d < ndim - 1; ++d) row[d] = row[d - ndim];
+        row[ndim - 1] = position - line;
+        continue;
+      }
+      line = position / length * length;
+      line_end = line + length;
       for (int d = ndim - 1; d > 0; --d) {
         row[d] = position % args.sizes[d];
         position /= args.sizes[d];
