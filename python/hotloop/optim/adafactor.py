@@ -80,7 +80,7 @@ class Adafactor(Optimizer):
             if param.is_cuda:  # no number comes to the host: a CUDA graph may hold the step
                 on_gpu(state, param, "step")
             state["step"] += 1
-            step = state["step"]
+            step = state["step"].double() if param.is_cuda else state["step"]
             least_square = finfo(param.dtype).eps if group["eps"][0] is None else group["eps"][0]
             size = _at_least(_root_mean_square(param), group["eps"][1])
             alpha = size * _at_most(step**-0.5, group["lr"])

@@ -311,11 +311,12 @@ def fresh_state(param: Tensor, *names: str) -> dict[str, Any]:
 
 
 def on_gpu(state: dict[str, Any], param: Tensor, *names: str) -> None:
-    """Brings numbers of a state to the GPU that its parameter is on, as 0-d float64 tensors."""
+    """Brings numbers of a state to the GPU of its parameter, as 0-d tensors: steps in float32, rates in float64."""
     for name in names:
         if not isinstance(state[name], Tensor):
             refuse_first_step()
-            state[name] = _core.tensor(float(state[name]), dtype=_core.float64, device=param.device)
+            dtype = _core.float32 if name == "step" else _core.float64
+            state[name] = _core.tensor(float(state[name]), dtype=dtype, device=param.device)
 
 
 def refuse_first_step() -> None:

@@ -127,9 +127,10 @@ class ASGD(Optimizer):
             mu = state["mu"].to(param.dtype) if captured else state["mu"]
             state["ax"].lerp_(param.detach(), mu)
             state["step"] += 1
-            eta = lr / (1 + lambd * lr * state["step"]) ** group["alpha"]
+            step = state["step"].double() if captured else state["step"]
+            eta = lr / (1 + lambd * lr * step) ** group["alpha"]
             if captured:
                 state["eta"].copy_(eta)
-                state["mu"].copy_((state["step"] - group["t0"]).clamp(min=1).reciprocal())
+                state["mu"].copy_((step - group["t0"]).clamp(min=1).reciprocal())
             else:
-                state["eta"], state["mu"] = eta, 1 / max(1, state["step"] - group["t0"])
+                state["eta"], state["mu"] = eta, 1 / max(1, step - group["t0"])
