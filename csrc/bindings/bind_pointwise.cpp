@@ -23,12 +23,13 @@ bool bound_elsewhere(const std::string& name) {
     if (name.find(part) != std::string::npos) return true;
   // These in both forms.
   static const std::set<std::string> others = {
-      "add",       "sub",         "div",      "pow",       "clamp",       "lerp",         "addcmul",    "addcdiv",
-      "where",     "round",       "gelu",     "softplus",  "log_sigmoid", "elu",          "celu",       "mish",
-      "hardswish", "hardsigmoid", "hardtanh", "threshold", "hardshrink",  "softshrink",   "leaky_relu", "logit",
-      "polygamma", "i1",          "fmax",     "fmin",      "pow_scalar",  "clamp_scalar", "square"};
+      "add",        "sub",          "div",       "pow",         "clamp",       "lerp",        "addcmul",
+      "addcdiv",    "where",        "round",     "gelu",        "softplus",    "log_sigmoid", "elu",
+      "celu",       "mish",         "hardswish", "hardsigmoid", "hardtanh",    "threshold",   "hardshrink",
+      "softshrink", "leaky_relu",   "logit",     "polygamma",   "i1",          "fmax",        "fmin",
+      "pow_scalar", "clamp_scalar", "square",    "prelu_slope", "sigmoid_gate"};
   if (others.count(name.back() == '_' ? name.substr(0, name.size() - 1) : name)) return true;
-  for (const char* part : {"_backward", "gelu_tanh", "add_scaled", "_error", "_through"})
+  for (const char* part : {"_backward", "gelu_tanh", "add_scaled", "_number", "_error", "_through"})
     if (name.find(part) != std::string::npos) return true;
   return false;
 }

@@ -235,6 +235,7 @@ void add_shape_rows() {
             if (given.ndim() > 0)
               fail<RuntimeError>("fill_ only supports 0-dimension value tensor but got tensor with %d dimensions.",
                                  given.ndim());
+            if (!given->wrapped_number) return ops::copy_(x, given);
             const Scalar value = ops::item(given);
             value.kind == Scalar::floating ? ops::fill_(x, value.f) : ops::fill_(x, value.i);
           },

@@ -48,9 +48,8 @@ struct ReduceSource {
   int outer_count;
 
   const char* at(const char* in, int64_t elements) const { return in + elements * itemsize; }
-  bool narrow() const {
-    return !same_type && stride == 1 && itemsize == int64_t(sizeof(float));
-  }                                                           // f32, where A is f64
+  // f32 in a row, where A is f64.
+  bool narrow() const { return !same_type && stride == 1 && itemsize == int64_t(sizeof(float)); }
   bool in_place() const { return same_type && stride == 1; }  // as rows are read
   // `count` elements from position `start` of the innermost reduced dim, contiguous.
   const A* block(const char* in, int64_t start, int64_t count, A* buffer) const {
