@@ -183,7 +183,10 @@ Tensor clone(const Tensor& x) { return call(clone_op, {x}); }
 
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : call(contiguous_op, {x}); }
 
-Tensor to_dtype(const Tensor& x, DType dtype) { return call(to_op, {x}, dtype); }
+Tensor to_dtype(const Tensor& x, DType dtype) {
+  // A number becomes a tensor like others, whatever its dtype.
+  return x.dtype() == dtype && !x->wrapped_number ? x : call(to_op, {x}, dtype);
+}
 
 Tensor to_device(const Tensor& x, Device device, bool waits) {
   if (x.device() == device) return x;

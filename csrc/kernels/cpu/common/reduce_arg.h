@@ -50,6 +50,7 @@ IndexedValue<A> find_extreme(const ReduceSource<A>& source, const char* in, int6
 
 template <bool kMax, class A>
 IndexedValue<A> find_extreme_of_row(const ReduceSource<A>& source, const char* in) {
+  if (source.outer == 1 && source.n < 2 * kSplitWork) return find_extreme<kMax>(source, in, 0, source.n);
   const bool split = source.outer * source.n >= 2 * kSplitWork;
   const SplitPlan plan = split ? plan_split(source.n, source.outer, 1) : SplitPlan{source.n, 1, source.outer, 1};
   const int64_t items = plan.spans * plan.runs;
