@@ -134,6 +134,8 @@ constexpr bool has_own_kernel(PointwiseOp op) {
     // Others whose registers would be everybody's.
     case PointwiseOp::pow_scalar:
     case PointwiseOp::sin:
+    case PointwiseOp::sinc:
+    case PointwiseOp::logit:
     case PointwiseOp::cos: return true;
     default: return is_long(op);
   }
