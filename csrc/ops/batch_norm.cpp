@@ -156,7 +156,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     if (t.numel() != channels)
       fail<RuntimeError>("batch_norm: %s should contain %lld elements not %lld", which, (long long)channels,
                          (long long)t.numel());
-    const Tensor same = t.dtype() == dtype ? t : to_dtype(t, dtype);
+    const Tensor same = to_dtype(t, dtype);
     return contiguous(same.ndim() == 1 ? same : reshape(same, {channels}));
   };
   const Tensor w = per_channel("weight", weight), b = per_channel("bias", bias);

@@ -41,7 +41,7 @@ Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double
     fail<RuntimeError>("cosine_similarity: expected common dtype to be floating point, yet common dtype is %s",
                        name(dtype));
   const auto unit = [&](const Tensor& given, const Dims& sizes) {
-    const Tensor x = given.dtype() == dtype ? given : to_dtype(given, dtype);
+    const Tensor x = to_dtype(given, dtype);
     const Tensor wide = x.sizes() == sizes ? x : expand(x, sizes);
     return wide / clamp_min_through(norm(wide, 2, Dims{dim}, true), eps);
   };

@@ -203,8 +203,7 @@ Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, LossRed
     fail<RuntimeError>("%s: inconsistent target size: %s for input of size: %s", op, to_string(target.sizes()).c_str(),
                        to_string(input.sizes()).c_str());
   const int64_t classes = x.size(1);
-  const Tensor list = batched(op, target),
-               named = contiguous(list.dtype() == DType::i64 ? list : to_dtype(list, DType::i64));
+  const Tensor named = contiguous(to_dtype(batched(op, target), DType::i64));
   const auto [least, most] = range_of(named);
   if (least < -1 || most >= classes)
     fail<RuntimeError>("%s: target must be -1 or classes 0 to %lld, got %lld to %lld", op,

@@ -14,6 +14,14 @@ namespace hotloop::ops {
 
 namespace {
 
+MaskArgs chosen_by(const Tensor& mask, const Tensor& offsets) {
+  MaskArgs args{};
+  args.mask = mask.data<bool>();
+  args.n = mask.numel();
+  args.offsets = offsets.data<int64_t>();
+  return args;
+}
+
 // Set elements before each chunk of a contiguous mask, and of all of them.
 struct Counted {
   Tensor offsets;
@@ -23,25 +31,13 @@ struct Counted {
 Counted counted(const Tensor& mask) {
   const int64_t chunks = (mask.numel() + kMaskChunk - 1) / kMaskChunk;
   const Tensor offsets = empty({chunks + 1}, DType::i64, mask.device());
-  MaskArgs args{};
-  args.mask = mask.data<bool>();
-  args.n = mask.numel();
-  args.offsets = offsets.data<int64_t>();
-  dispatch::count_mask(mask.device(), args);
+  dispatch::count_mask(mask.device(), chosen_by(mask, offsets));
   return {offsets, item(select(offsets, 0, chunks)).as_int()};
 }
 
 struct Count {
   int64_t n;
 };
-
-MaskArgs chosen_by(const Tensor& mask, const Tensor& offsets) {
-  MaskArgs args{};
-  args.mask = mask.data<bool>();
-  args.n = mask.numel();
-  args.offsets = offsets.data<int64_t>();
-  return args;
-}
 
 // (mask, offsets) -> (count, ndim of mask)
 const OpRecord nonzero_op{.name = "nonzero",

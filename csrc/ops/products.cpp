@@ -55,8 +55,7 @@ Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, double beta, 
     return bitwise_or(bitwise_and(input, number(beta != 0)), pairs);
   }
   const DType dtype = promote(input.dtype(), promote(a.dtype(), b.dtype()));
-  const auto in = [&](const Tensor& t) { return t.dtype() == dtype ? t : to_dtype(t, dtype); };
-  return combine(in(input), outer(in(a), in(b)), beta, alpha);
+  return combine(to_dtype(input, dtype), outer(to_dtype(a, dtype), to_dtype(b, dtype)), beta, alpha);
 }
 
 // A sum over the batch is a product whose inner dim is the batch's and the matrices' together.

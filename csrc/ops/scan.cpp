@@ -130,8 +130,7 @@ Tensor scan_in(const OpRecord& op, const Tensor& x, int64_t dim, std::optional<D
   // The sums are in f64 as it is.
   if (&op == &cumsum_op && x.dtype() == DType::f32 && *dtype == DType::f64)
     return call(op, {contiguous(x)}, Along{d, *dtype});
-  const Tensor result = scan(op, *dtype == x.dtype() ? x : to_dtype(x, *dtype), d);
-  return result.dtype() == *dtype ? result : to_dtype(result, *dtype);
+  return to_dtype(scan(op, to_dtype(x, *dtype), d), *dtype);
 }
 
 std::tuple<Tensor, Tensor> scan_extreme(const OpRecord& op, const Tensor& x, int64_t dim) {
