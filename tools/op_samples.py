@@ -268,6 +268,8 @@ _OTHERS: dict[str, Sample] = {
     # distance.cpp, embedding_bag.cpp
     "cdist": lambda t: hotloop.cdist(t(), t(2.0, 4.0), 1.0),
     "cdist_backward": _with_leaf(lambda x, t: hotloop.cdist(x, t(2.0, 4.0), 3.0)),
+    "pdist": lambda t: F.pdist(t()),
+    "pdist_backward": _with_leaf(lambda x, t: F.pdist(x, 3.0)),
     "embedding_bag": lambda t: F.embedding_bag(t.below(t.rows, (t.rows, 4)), t()),
     "embedding_bag_backward": _with_leaf(lambda x, t: F.embedding_bag(t.below(t.rows, (t.rows, 4)), x)),
     "embedding_bag_factors_backward": _factors_gradient,

@@ -1,5 +1,5 @@
-// Distances: cdist has a kernel each way (kernels/args/distance.h), whose twin, for gradients that are themselves
-// differentiated, is made of plain ops as the other distances are.
+// Distances: cdist and pdist have a kernel each way (kernels/args/distance.h), whose twin, for gradients that are
+// themselves differentiated, is made of plain ops as the other distances are.
 #include "ops/distance.h"
 
 #include "core/error.h"
@@ -9,6 +9,7 @@
 #include "ops/index.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
+#include "ops/rearrange.h"
 #include "ops/records.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
@@ -89,26 +90,33 @@ const OpRecord cdist_backward_op{
     .cost = [](const Call& c) { return distance_cost(c.in(2), c.in(3)); },
     .attributes_bytes = sizeof(DistanceSlope)};
 
-// The gradients made of plain ops: of x1 and x2, where they are asked for.
+// Of differences `apart` (..., k), how the distances `out` (...) change with each element, times grad; made of plain ops.
+Tensor slopes_of_ops(double p, bool records, const Tensor& grad, const Tensor& out, const Tensor& apart) {
+  const Tensor flat = eq(out, 0.0);
+  const Tensor divisor = records ? where(flat, 1.0, out) : out;  // no infinite slope beside what is not taken
+  const auto along = [](const Tensor& distances) { return unsqueeze(distances, -1); };
+  if (p == 2) return along(where(flat, 0.0, grad / divisor)) * apart;
+  const Tensor side = sign(apart);
+  if (p == 1) return along(grad) * side;
+  if (p == kInfinity) return where(eq(abs(apart), along(out)), along(grad) * side, 0.0);
+  return along(where(flat, 0.0, grad / pow_scalar(divisor, p - 1))) * side * power_above_zero(abs(apart), p - 1);
+}
+
+// The gradients of cdist's x1 and x2, where they are asked for.
 void cdist_gradient_of_ops(Gradient& g) {
   const double p = g.attrs<Distance>().p;
-  const Tensor x1 = g.in(0), x2 = g.in(1), out = g.out(0), grad = g.grad(0), flat = eq(out, 0.0);
-  const Tensor divisor = g.records() ? where(flat, 1.0, out) : out;  // no infinite slope beside what is not taken
-  if (p == 2) {
-    const Tensor ratio = where(flat, 0.0, grad / divisor);
+  const Tensor x1 = g.in(0), x2 = g.in(1), out = g.out(0), grad = g.grad(0);
+  if (p == 2) {  // by products, without the differences
+    const Tensor flat = eq(out, 0.0);
+    const Tensor ratio = where(flat, 0.0, grad / (g.records() ? where(flat, 1.0, out) : out));
     if (g.needs(0)) g.set(0, baddbmm(x1 * sum(ratio, Dims{2}, true), ratio, x2, 1, -1));
     const Tensor turned = transpose(ratio, 1, 2);
     if (g.needs(1)) g.set(1, baddbmm(x2 * sum(turned, Dims{2}, true), turned, x1, 1, -1));
     return;
   }
-  const Tensor apart = unsqueeze(x1, 2) - unsqueeze(x2, 1), side = sign(apart);  // (batch, n, m, k)
-  Tensor slope = unsqueeze(grad, 3) * side;
-  if (p == kInfinity) slope = where(eq(abs(apart), unsqueeze(out, 3)), slope, 0.0);
-  if (p != 1 && p != kInfinity)
-    slope =
-        unsqueeze(where(flat, 0.0, grad / pow_scalar(divisor, p - 1)), 3) * side * power_above_zero(abs(apart), p - 1);
-  if (g.needs(0)) g.set(0, sum(slope, Dims{2}));
-  if (g.needs(1)) g.set(1, -sum(slope, Dims{1}));
+  const Tensor slopes = slopes_of_ops(p, g.records(), grad, out, unsqueeze(x1, 2) - unsqueeze(x2, 1));
+  if (g.needs(0)) g.set(0, sum(slopes, Dims{2}));
+  if (g.needs(1)) g.set(1, -sum(slopes, Dims{1}));
 }
 
 // x1 (batch, n, k), x2 (batch, m, k) -> (batch, n, m)
@@ -137,6 +145,56 @@ const OpRecord cdist_op{
         },
     .saves = Saves::of(0b11, 1),
     .cost = [](const Call& c) { return distance_cost(c.in(0), c.in(1)); },
+    .attributes_bytes = sizeof(Distance)};
+
+int64_t pair_count(int64_t n) { return n * (n - 1) / 2; }
+
+Cost pairs_cost(const Tensor& x) {
+  const double pairs = double(pair_count(x.size(0)));
+  return {3 * pairs * double(x.size(1)), (pairs + double(x.numel())) * double(itemsize(x.dtype()))};
+}
+
+// Inputs: grad and distances (n (n - 1) / 2), x (n, k).
+const OpRecord pdist_backward_op{.name = "pdist_backward",
+                                 .shape = [](Call& c) { c.output(0, c.in(2).sizes(), c.in(2).dtype()); },
+                                 .kernel = every_device([](Call& c) {
+                                   const Tensor& x = c.in(2);
+                                   if (x.numel() == 0) return;
+                                   const int64_t n = x.size(0), k = x.size(1);
+                                   dispatch::cdist_backward(
+                                       c.device, {x.dtype(), c.attrs<Distance>().p, 1, n, n, k, x.data(), x.data(),
+                                                  c.in(1).data(), c.in(0).data(), 0, 0, c.outputs[0].data(), true});
+                                 }),
+                                 .cost = [](const Call& c) { return pairs_cost(c.in(2)); },
+                                 .attributes_bytes = sizeof(Distance)};
+
+// x (n, k) -> of each pair of rows i < j the distance, (n (n - 1) / 2)
+const OpRecord pdist_op{
+    .name = "pdist",
+    .shape = [](Call& c) { c.output(0, {pair_count(c.in(0).size(0))}, c.in(0).dtype()); },
+    .kernel = every_device([](Call& c) {
+      const Tensor &x = c.in(0), &out = c.outputs[0];
+      if (out.numel() == 0) return;
+      const int64_t n = x.size(0);
+      dispatch::cdist(c.device, {x.dtype(), c.attrs<Distance>().p, false, 1, n, n, x.size(1), x.data(), x.data(),
+                                 out.data(), true});
+    }),
+    .gradient =
+        [](Gradient& g) {
+          if (!g.grad(0).defined()) return;
+          const Distance& d = g.attrs<Distance>();
+          const Tensor& grad = g.grad(0);
+          const Tensor nothing = zeros(g.in_sizes(0), g.in_dtype(0), grad.device());
+          if (d.p == 0) return g.set(0, nothing);
+          const Tensor x = g.in(0);
+          if (!g.records()) return g.set(0, call(pdist_backward_op, {contiguous(grad), g.out(0), x}, d));
+          const Tensor rows = triangle_indices("pdist", x.size(0), x.size(0), 1, DType::i64, false, x.device());
+          const Tensor i = select(rows, 0, 0), j = select(rows, 0, 1);
+          const Tensor slopes = slopes_of_ops(d.p, true, grad, g.out(0), index_select(x, 0, i) - index_select(x, 0, j));
+          g.set(0, index_add(index_add(nothing, 0, i, slopes), 0, j, -slopes));
+        },
+    .saves = Saves::of(0b1, 1),
+    .cost = [](const Call& c) { return pairs_cost(c.in(0)); },
     .attributes_bytes = sizeof(Distance)};
 
 // (..., rows, k) as (batch, rows, k), broadcast to the batch.
@@ -180,15 +238,9 @@ Tensor pdist(const Tensor& x, double p) {
   if (!is_floating(x.dtype())) fail<RuntimeError>("pdist only supports floating-point dtypes, got %s", name(x.dtype()));
   if (!(p >= 0)) fail<RuntimeError>("pdist only supports non-negative p values, got %g", p);
   if (itemsize(x.dtype()) == 2) return to_dtype(pdist(to_dtype(x, DType::f32), p), x.dtype());
-  const int64_t n = x.size(0);
-  const Tensor rows = contiguous(unsqueeze(x, 0)), all = call(cdist_op, {rows, rows}, Distance{p, false});
-  const Tensor places = empty({n * (n - 1) / 2}, DType::i64, Device{});
-  int64_t* place = places.data<int64_t>();
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = i + 1; j < n; ++j) *place++ = i * n + j;
-  return index_select(reshape(all, {n * n}), 0, to_device(places, x.device()));
+  return call(pdist_op, {contiguous(x)}, Distance{p, false});
 }
 
-Records distance_records() { return {&cdist_backward_op, &cdist_op}; }
+Records distance_records() { return {&cdist_backward_op, &cdist_op, &pdist_backward_op, &pdist_op}; }
 
 }  // namespace hotloop::ops

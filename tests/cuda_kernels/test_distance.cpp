@@ -70,7 +70,34 @@ void check_distance(DType dtype, const Shape& s, double p) {
   }
 }
 
+void check_pairs(DType dtype, int64_t n, int64_t k, double p) {
+  const Shape s{1, n, n, k};
+  const Elements x = points(dtype, n * k, 1);
+  const Elements out(dtype, n * (n - 1) / 2), want(dtype, out.size()), grad = points(dtype, out.size(), 3);
+  DistanceArgs args{dtype, p, false, 1, n, n, k, x.data(), x.data(), out.data(), true};
+  sm80::cdist(args, nullptr);
+  args.out = want.data();
+  reference::cdist(args);
+  check_near("distances of pairs", s, p, out, want, p == 0.5 ? double(k * k) : 8);
+  if (p == 0) return;
+  const Elements slope(dtype, x.size()), want_slope(dtype, x.size());
+  DistanceBackwardArgs back{dtype,        p,   1, n, n, k, x.data(), x.data(), want.data(), grad.data(), 0, 0,
+                            slope.data(), true};
+  sm80::cdist_backward(back, nullptr);
+  back.grad_x = want_slope.data();
+  reference::cdist_backward(back);
+  check_near("slopes of pairs", s, p, slope, want_slope, p == 0.5 ? double(k) * 16 : 8);
+}
+
 }  // namespace
+
+TEST(distance, of_pairs) {
+  for (DType dtype : {DType::f32, DType::f64})
+    for (double p : kPowers) {
+      check_pairs(dtype, 2, 1, p);
+      check_pairs(dtype, 35, 40, p);
+    }
+}
 
 TEST(distance, all_norms) {
   for (DType dtype : {DType::f32, DType::f64})

@@ -77,6 +77,40 @@ def test_cdist(kernels, name, shape, p):
 
 
 @pytest.mark.parametrize("p", POWERS)
+@pytest.mark.parametrize("shape", [(2, 1), (7, 3), (65, 5), (130, 16), (203, 33), (3, 70)], ids=str)
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_pdist(kernels, name, shape, p):
+    """The bits of cdist's distances of i < j, and slopes along both rows."""
+    n, k = shape
+    a = numbers(shape, name)
+    a[-1] = a[0]  # rows that are equal, and elements of others
+    a[n // 2, : (k + 1) // 2] = a[0, : (k + 1) // 2]
+    x, above = tensor(a, name).requires_grad_(), np.triu_indices(n, 1)
+    got = hotloop.pdist(x, p)
+    kernels.ran()
+    if p == 2 and k >= 32 and n > 25:  # cdist's come from products
+        assert_close(values(got), distances(a[None], a[None], p)[0][above], name, reduction_length=k, ulps=4)
+    else:
+        assert (values(got) == values(hotloop.cdist(x.detach(), x.detach(), p))[above]).all()
+
+    grad = numbers(got.shape, name, "grad")
+    got.backward(tensor(grad, name))
+    if p > 0:
+        kernels.ran()
+    both = np.zeros((n, n))
+    both[above] = grad
+    each = (both + both.T)[..., None] * slopes(a[None], a[None], p)[0]
+    sizes = np.abs(each) * (8 + 4 * abs(p - 1 if p < np.inf else 0) * k)
+    assert_close(values(x.grad), each.sum(1), name, reduction_length=max(n, 4), magnitude=sizes.sum(1), ulps=4)
+
+
+@pytest.mark.parametrize("p", POWERS[1:])
+def test_second_gradients_of_pdist(p):
+    x = tensor(numbers((5, 3), "float64"), "float64").requires_grad_()
+    assert hotloop.autograd.gradgradcheck(lambda x: hotloop.pdist(x, p), (x,))
+
+
+@pytest.mark.parametrize("p", POWERS)
 def test_rows_that_are_equal_have_no_distance_and_no_slope(kernels, p):
     for k in (3, 40):
         x = tensor(numbers((30, k), "float32"), "float32").requires_grad_()
@@ -102,6 +136,8 @@ def test_no_elements(kernels):
     assert values(hotloop.cdist(hotloop.ones(3, 0), hotloop.ones(4, 0))).tolist() == [[0.0] * 4] * 3
     kernels.ran()
     assert hotloop.cdist(hotloop.ones(0, 5), hotloop.ones(4, 5)).shape == (0, 4)
+    assert hotloop.pdist(hotloop.ones(1, 5)).shape == (0,)
+    assert values(hotloop.pdist(hotloop.ones(3, 0))).tolist() == [0.0] * 3
     x = hotloop.ones(3, 5, requires_grad=True)
     hotloop.cdist(x, hotloop.ones(0, 5), 1.0).sum().backward()
     assert not values(x.grad).any()
@@ -126,5 +162,7 @@ def test_bits_do_not_depend_on_batch_or_threads(vectors, p):
         vectors.ran()
         assert bits(hotloop.cdist(x[3:40], y, p)) == bits(whole[3:40])
         for_each_thread_count(vectors, lambda x=x, y=y: hotloop.cdist(x, y, p).detach())
+        for_each_thread_count(vectors, lambda x=x: hotloop.pdist(x, p).detach())
+        for_each_thread_count(vectors, lambda x=x: hotloop.autograd.grad(hotloop.pdist(x, p).sum(), x)[0])
         if k == 5:
             for_each_thread_count(vectors, lambda x=x, y=y: hotloop.autograd.grad(hotloop.cdist(x, y, p).sum(), x)[0])

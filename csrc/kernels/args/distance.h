@@ -1,5 +1,8 @@
 // Distances between the rows of two matrices: out[b, i, j] = |x1[b, i] - x2[b, j]|_p, and their gradient. All operands
 // are contiguous but for what says otherwise.
+//
+// Of pairs, one matrix is both (batch = 1, m = n), and only distances j > i are made or read, of which the rows lie one
+// behind the other: (i, j) at i * (2 * n - i - 3) / 2 + j - 1.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +20,8 @@ struct DistanceArgs {
   int64_t batch, n, m, k;
   const void* x1;  // (batch, n, k)
   const void* x2;  // (batch, m, k)
-  void* out;       // (batch, n, m)
+  void* out;       // (batch, n, m), or pairs
+  bool pairs = false;
 };
 
 // grad_x[b, i] = the sum over j, in order, of grad[b, i, j] times the slope of out[b, i, j] in x[b, i]. There is no slope
@@ -31,8 +35,9 @@ struct DistanceBackwardArgs {
   const void* other;  // (batch, m, k)
   const void* out;    // the distances, element (b, i, j) at b * n * m + i * row + j * column; grad as well
   const void* grad;
-  int64_t row, column;  // (m, 1) or (1, n)
+  int64_t row, column;  // (m, 1) or (1, n); of pairs without meaning
   void* grad_x;         // (batch, n, k)
+  bool pairs = false;
 };
 
 }  // namespace hotloop

@@ -21,14 +21,17 @@ static double norm(double p, int64_t n, D d) {
   return p == 2 ? std::sqrt(sum) : p == 0 || p == 1 || std::isinf(p) ? sum : std::pow(sum, 1 / p);
 }
 
+static int64_t pair_place(int64_t n, int64_t i, int64_t j) { return i * (2 * n - i - 3) / 2 + j - 1; }
+
 void cdist(const DistanceArgs& args) {
   for (int64_t at = 0; at < args.batch * args.n * args.m; ++at) {
     const int64_t b = at / (args.n * args.m), i = at / args.m % args.n, j = at % args.m;
+    if (args.pairs && j <= i) continue;
     const double distance = norm(args.p, args.k, [&](int64_t k) {
       return get(args.x1, args.dtype, (b * args.n + i) * args.k + k) -
              get(args.x2, args.dtype, (b * args.m + j) * args.k + k);
     });
-    put(args.out, args.dtype, at, distance);
+    put(args.out, args.dtype, args.pairs ? pair_place(args.n, i, j) : at, distance);
   }
 }
 
@@ -37,7 +40,9 @@ void cdist_backward(const DistanceBackwardArgs& args) {
     const int64_t b = at / (args.n * args.k), i = at / args.k % args.n, k = at % args.k;
     double sum = 0;
     for (int64_t j = 0; j < args.m; ++j) {
-      const int64_t pair = b * args.n * args.m + i * args.row + j * args.column;
+      if (args.pairs && i == j) continue;
+      const int64_t pair = args.pairs ? pair_place(args.n, std::min(i, j), std::max(i, j))
+                                      : b * args.n * args.m + i * args.row + j * args.column;
       const double distance = get(args.out, args.dtype, pair), grad = get(args.grad, args.dtype, pair);
       const double d = get(args.x, args.dtype, at) - get(args.other, args.dtype, (b * args.m + j) * args.k + k);
       if (distance == 0 || d == 0) continue;

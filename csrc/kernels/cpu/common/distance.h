@@ -23,6 +23,8 @@ constexpr int64_t kDistanceBlock = 192;  // rows that use a panel once it is tra
 constexpr int64_t kSlopeBlock = 12;      // rows whose coefficients are made together: of some, a line of cache
 constexpr int64_t kDistanceChunkWork = 256 * 1024;  // steps of one element; about 10 us
 
+inline int64_t pair_place(int64_t n, int64_t i, int64_t j) { return i * (2 * n - i - 3) / 2 + j - 1; }
+
 // What an element adds to a sum, of a and b at k.
 struct ByProduct {
   template <class V>
@@ -155,15 +157,25 @@ struct DistanceProblem {
     for (int t = 0; t < rows; ++t) r[t] = static_cast<const T*>(args.x1) + (b * args.n + i + t) * args.k;
     alignas(64) T sums[kMostSums];
     tiles.tile[rows > 1][vectors > 1](r, panel, args.k, T(args.p), sums);
-    T* out = static_cast<T*>(args.out) + (b * args.n + i) * args.m + j;
-    for (int t = 0; t < rows; ++t, out += args.m)
+    for (int t = 0; t < rows; ++t) {
+      T* out =
+          static_cast<T*>(args.out) + (args.pairs ? pair_place(args.n, i + t, j) : (b * args.n + i + t) * args.m + j);
+      const int first =
+          args.pairs ? int(larger<int64_t>(i + t + 1 - j, 0)) : 0;  // the columns before it are not wanted
 #pragma GCC unroll 1
-      for (int v = 0; v < width; v += L) {
+      for (int v = first / L * L; v < width; v += L) {
         const Vec<T> x =
             distance(load(sums + t * vectors * L + v), norms ? norms[b * args.n + i + t] : T(0), column_norms + v);
         const int lanes = smaller(width - v, L);
-        lanes == L ? store(out + v, x) : store_partial(out + v, x, lanes);
+        if (v < first) {
+          alignas(64) T part[L];
+          store(part, x);
+          for (int lane = first - v; lane < lanes; ++lane) out[v + lane] = part[lane];
+        } else {
+          lanes == L ? store(out + v, x) : store_partial(out + v, x, lanes);
+        }
       }
+    }
   }
 
   // Rows [begin, end) of x1 against columns [j, j + width) of x2, which are transposed into `packed`.
@@ -174,6 +186,7 @@ struct DistanceProblem {
     for (int v = 0; v < vectors * L; v += L)
       transpose_rows(columns + smaller(v, width - 1) * args.k, args.k, larger(smaller(width - v, L), 0), packed + v,
                      vectors * L, column_norms + v);
+    if (args.pairs) end = smaller(end, j + width - 1);
     int64_t i = begin;
     for (; i + tiles.rows <= end; i += tiles.rows) run_tile(b, i, tiles.rows, packed, column_norms, j, width);
     for (; i < end; ++i) run_tile(b, i, 1, packed, column_norms, j, width);
@@ -201,6 +214,7 @@ struct DistanceProblem {
       Workspace packed(size_t(tiles.vectors * L * k) * sizeof(T));
       for (int64_t i = chunk * per_chunk; i < smaller((chunk + 1) * per_chunk, items); ++i) {
         const int64_t b = i / (blocks * panels), begin = i / panels % blocks * kDistanceBlock, j = i % panels * width;
+        if (args.pairs && begin >= j + width - 1) continue;
         run_panel(b, begin, smaller(begin + kDistanceBlock, args.n), j, int(smaller(width, args.m - j)),
                   static_cast<T*>(packed.data()));
       }
@@ -318,22 +332,37 @@ struct SlopeProblem {
   const DistanceBackwardArgs& args;
   const SlopeTiles<T> tiles;
 
+  // to (rows, m) = rows [i, i + rows) of batch b of grad or of the distances; nothing is between a row and itself.
+  void take_rows(const T* from, int64_t b, int64_t i, int rows, T* to) const {
+    const int64_t m = args.m;
+    const auto take_columns = [&](const T* column, int64_t j) {
+      for (int r = 0; r < rows; ++r) to[r * m + j] = column[r];
+    };
+    if (args.pairs) {
+      for (int64_t j = 0; j < i; ++j) take_columns(from + pair_place(m, j, i), j);
+      for (int r = 0; r < rows; ++r) {
+        T* row = to + r * m;
+        for (int64_t j = i; j < i + r; ++j) row[j] = from[pair_place(m, j, i + r)];
+        row[i + r] = T(0);
+        const int64_t next = i + r + 1;
+        __builtin_memcpy(row + next, from + pair_place(m, i + r, next), size_t(m - next) * sizeof(T));
+      }
+      return;
+    }
+    from += b * args.n * m + i * args.row;
+    if (args.column == 1) {
+      __builtin_memcpy(to, from, size_t(rows * m) * sizeof(T));
+    } else {
+      for (int64_t j = 0; j < m; ++j) take_columns(from + j * args.column, j);
+    }
+  }
+
   // Of rows [i, i + rows) of batch b: coefficients and distances, (rows, m).
   void make_coefficients(int64_t b, int64_t i, int rows, T* c, T* distances) const {
     constexpr int L = kLanes<T>;
-    const int64_t m = args.m, first = b * args.n * m + i * args.row;
-    const T* grad = static_cast<const T*>(args.grad) + first;
-    const T* out = static_cast<const T*>(args.out) + first;
-    if (args.column == 1) {
-      __builtin_memcpy(c, grad, size_t(rows * m) * sizeof(T));
-      __builtin_memcpy(distances, out, size_t(rows * m) * sizeof(T));
-    } else {
-      for (int64_t j = 0; j < m; ++j)
-        for (int r = 0; r < rows; ++r) {
-          c[r * m + j] = grad[r + j * args.column];
-          distances[r * m + j] = out[r + j * args.column];
-        }
-    }
+    const int64_t m = args.m;
+    take_rows(static_cast<const T*>(args.grad), b, i, rows, c);
+    take_rows(static_cast<const T*>(args.out), b, i, rows, distances);
     if (args.p == 1 || __builtin_isinf(args.p)) return;
     for (int64_t j = 0; j < rows * m; j += L) {
       const int lanes = int(smaller<int64_t>(L, rows * m - j));

@@ -31,12 +31,17 @@ void with_norm(double p, F&& f) {
   p < __builtin_inf() ? f(NormOf<Norm::power>{}) : f(NormOf<Norm::largest>{});
 }
 
+__device__ __forceinline__ int64_t pair_place(int64_t n, int64_t i, int64_t j) {
+  return i * (2 * n - i - 3) / 2 + j - 1;
+}
+
 template <Norm norm, class T>
 __global__ void __launch_bounds__(kSide* kSide, 1) cdist_tiles(DistanceArgs args) {
   SHARED(T[kSide * (kDepth + 1)], a);
   SHARED(T[kSide * (kDepth + 1)], b);
   const int64_t tiles = (args.m + kSide - 1) / kSide;
   const int64_t i0 = blockIdx.x / tiles * kSide, j0 = blockIdx.x % tiles * kSide;
+  if (args.pairs && j0 + kSide - 1 <= i0) return;
   const T p = T(args.p);
   for (int64_t batch = blockIdx.y; batch < args.batch; batch += gridDim.y) {
     const T* x1 = static_cast<const T*>(args.x1) + batch * args.n * args.k;
@@ -67,7 +72,9 @@ __global__ void __launch_bounds__(kSide* kSide, 1) cdist_tiles(DistanceArgs args
     if (i0 + threadIdx.y >= args.n || j0 + threadIdx.x >= args.m) continue;
     if (norm == Norm::root) sum = math::sqrt(sum);
     if (norm == Norm::power) sum = math::pow(sum, T(1) / p);
-    static_cast<T*>(args.out)[(batch * args.n + i0 + threadIdx.y) * args.m + j0 + threadIdx.x] = sum;
+    const int64_t i = i0 + threadIdx.y, j = j0 + threadIdx.x;
+    if (args.pairs && j <= i) continue;
+    static_cast<T*>(args.out)[args.pairs ? pair_place(args.n, i, j) : (batch * args.n + i) * args.m + j] = sum;
   }
 }
 
@@ -87,8 +94,13 @@ __global__ void __launch_bounds__(kRows* kWide, 1) cdist_backward_tiles(Distance
       const int count = args.m - j0 < kWide ? int(args.m - j0) : kWide, mine = threadIdx.y * kWide + threadIdx.x;
       __syncthreads();  // the last coefficients have been read
       if (i < args.n && int(threadIdx.x) < count) {
-        const int64_t at = batch * args.n * args.m + i * args.row + (j0 + threadIdx.x) * args.column;
-        const T d = static_cast<const T*>(args.out)[at], grad = static_cast<const T*>(args.grad)[at];
+        const int64_t j = j0 + threadIdx.x;
+        const bool self = args.pairs && i == j;  // nothing is between a row and itself
+        const int64_t at = self         ? 0
+                           : args.pairs ? pair_place(args.n, i < j ? i : j, i < j ? j : i)
+                                        : batch * args.n * args.m + i * args.row + j * args.column;
+        const T d = self ? T(0) : static_cast<const T*>(args.out)[at];
+        const T grad = self ? T(0) : static_cast<const T*>(args.grad)[at];
         distances[mine] = d;
         c[mine] = norm == Norm::sum || norm == Norm::largest ? grad
                   : d == T(0)                                ? T(0)
