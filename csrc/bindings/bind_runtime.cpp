@@ -10,10 +10,12 @@
 #include "core/checksum.h"
 #include "core/cpu_features.h"
 #include "core/device.h"
+#include "core/error.h"
 #include "core/host_lock.h"
 #include "core/memory.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "dispatch/matmul.h"
 #include "dispatch/pointwise.h"
 #include "ops/pointwise.h"
 #include "ops/records.h"
@@ -62,6 +64,16 @@ DType dtype_named(py::handle object) {
   throw py::type_error("expected a dtype or its name");
 }
 
+constexpr const char* kFloat32Precisions[] = {"highest", "high", "medium"};  // in the enum's order
+
+void set_float32_matmul_precision(const std::string& precision) {
+  for (int i = 0; i < 3; ++i)
+    if (precision == kFloat32Precisions[i])
+      return dispatch::set_float32_matmul_precision(dispatch::Float32Precision(i));
+  fail<ValueError>("set_float32_matmul_precision: precision must be 'highest', 'high' or 'medium', got '%s'",
+                   precision.c_str());
+}
+
 void bind_machine(py::module_& m) {
   m.def("active_isa", [] { return name(active_isa()); }, "The instruction set whose kernels run now.");
   m.def("detected_isa", [] { return name(detected_isa()); }, "The best instruction set that this machine has.");
@@ -72,6 +84,11 @@ void bind_machine(py::module_& m) {
   m.def("last_kernel", &dispatch::last_kernel, "The kernel that dispatch chose last in this thread.");
   m.def("get_num_threads", &num_threads, "Threads that parallel kernels use.");
   m.def("set_num_threads", &set_num_threads, py::arg("count"), "Sets how many threads parallel kernels use.");
+  m.def(
+      "get_float32_matmul_precision", [] { return kFloat32Precisions[int(dispatch::float32_matmul_precision())]; },
+      "What f32 matrix products on a GPU may be computed by: 'highest', 'high' or 'medium'.");
+  m.def("set_float32_matmul_precision", &set_float32_matmul_precision, py::arg("precision"),
+        "Lets f32 matrix products on a GPU round their operands to tf32 ('high', 'medium') or not ('highest').");
   m.def(
       "build_info",
       [] {

@@ -1,5 +1,6 @@
 #include "dispatch/matmul.h"
 
+#include <atomic>
 #include <utility>
 
 #include "core/memory.h"
@@ -34,6 +35,7 @@ void matmul_pack(const PackArgs&);
 namespace reference {
 void matmul(const MatmulArgs&);
 }
+HOTLOOP_GPU_KERNEL(matmul_tf32, MatmulArgs)
 HOTLOOP_GPU_KERNEL(matmul, MatmulArgs)
 
 }  // namespace hotloop
@@ -42,6 +44,9 @@ namespace hotloop::dispatch {
 namespace {
 
 constexpr DTypeSet kBf16 = 1u << int(DType::bf16);
+constexpr DTypeSet kF32 = 1u << int(DType::f32);
+
+std::atomic<Float32Precision> float32_precision = Float32Precision::highest;
 
 // One row block of f32 stays in L2 beside B up to here; larger products earn packing and threads.
 constexpr int64_t kSmallWork = 4 << 20;
@@ -119,7 +124,14 @@ constexpr Candidate<MatmulArgs> kCandidates[] = {
         HOTLOOP_MATMUL_CANDIDATES(baseline){"matmul_reference", Isa::reference, kAllDTypes, nullptr, reference::matmul},
 };
 
-constexpr GpuCandidate<MatmulArgs> kGpuCandidates[] = {HOTLOOP_GPU_CANDIDATE(matmul, kAllDTypes, nullptr)};
+const char* refuse_tf32(const MatmulArgs&) {
+  return float32_matmul_precision() == Float32Precision::highest ? "f32 matmul precision is 'highest'" : nullptr;
+}
+
+constexpr GpuCandidate<MatmulArgs> kGpuCandidates[] = {
+    HOTLOOP_GPU_CANDIDATE(matmul_tf32, kF32, refuse_tf32),
+    HOTLOOP_GPU_CANDIDATE(matmul, kAllDTypes, nullptr),
+};
 
 bool empty(const MatmulArgs& args) {
   bool none = args.m == 0 || args.n == 0;
@@ -141,6 +153,11 @@ MatmulArgs transposed(MatmulArgs args) {
 }
 
 }  // namespace
+
+void set_float32_matmul_precision(Float32Precision precision) {
+  float32_precision.store(precision, std::memory_order_relaxed);
+}
+Float32Precision float32_matmul_precision() { return float32_precision.load(std::memory_order_relaxed); }
 
 void matmul(Device device, const MatmulArgs& args) {
   if (empty(args)) [[unlikely]]

@@ -10,6 +10,16 @@ namespace hotloop::dispatch {
 // Empty products do nothing; k == 0 gives the epilogue of zeros. The contract: kernels/args/matmul.h.
 void matmul(Device device, const MatmulArgs& args);
 
+// What f32 products on a GPU may take their operands for, in the whole process; read at each product. Products on the
+// CPU, and all that is not f32, know no difference.
+enum class Float32Precision : uint8_t {
+  highest,  // f32
+  high,     // tf32, 10 bits of fraction, on the tensor cores
+  medium,   // the same
+};
+void set_float32_matmul_precision(Float32Precision precision);
+Float32Precision float32_matmul_precision();
+
 // A matrix B (k, n) packed once for the instruction set that is active, to be multiplied many times.
 class PackedMatrix {
  public:

@@ -54,12 +54,14 @@ class Target:
 MUTANTS = HERE / "mutants"
 SM80 = CSRC / "kernels" / "cuda" / "sm80"
 # One tile and one dtype where the library has several: the code is the same.
-ONE_MMA: Cut = (
+SMALL_MMA: Cut = (
     (
         "  if (args.m * args.n >= kLargeFrom && args.m >= 64 && args.n >= 64) "
         "return run_layout<T, Large>(args, stream);\n",
         "",
     ),
+)
+F16_MMA: Cut = (
     (
         "if (args.dtype == DType::f16) return run_size<half_t>(args, stream);\n  run_size<bfloat16_t>(args, stream);",
         "run_size<half_t>(args, stream);",
@@ -107,7 +109,13 @@ TARGETS = {
     "matmul": Target(MUTANTS / "matmul.cu", (MUTANTS / "check_matmul.cpp",)),
     "argmax": Target(MUTANTS / "argmax.cu", (MUTANTS / "check_argmax.cpp",)),
     "block": Target(COMMON / "block.h", (HERE / "test_block.cpp",), program_is_kernel=True),
-    "mma": Target(SM80 / "matmul_mma.cu", (MUTANTS / "check_sm80_matmul_mma.cpp",), cut=ONE_MMA, needs_runtime=True),
+    "mma": Target(
+        SM80 / "matmul_mma.h",
+        (MUTANTS / "check_sm80_matmul_mma.cpp",),
+        kernels=((SM80 / "matmul_mma.cu", F16_MMA), (SM80 / "matmul_tf32.cu", ())),
+        cut=SMALL_MMA,
+        needs_runtime=True,
+    ),
     "simt": Target(SM80 / "matmul.cu", (MUTANTS / "check_sm80_matmul_simt.cpp",), cut=TWO_SIMT, needs_runtime=True),
     "place": Target(
         SM80 / "matmul.h",
@@ -141,10 +149,10 @@ EQUIVALENT = {
     ("argmax.cu", "< for <=", "a.at < b.at"): "no two of them are at one place",
     ("matmul.cu", "no condition", "begin + kTile < k"): "copies a tile of zeros that nobody reads",
     ("matmul.cu", "< for <=", "begin + kTile < k"): "copies a tile of zeros that nobody reads",
-    ("matmul_mma.cu", ">= for >", "left >= kVector ? 16"): "of 0 elements nothing is copied either way",
-    ("matmul_mma.cu", "> for >=", "left >= kVector ? 16"): "8 elements are 16 bytes either way",
-    ("matmul_mma.cu", "no condition", "if (step < steps)"): "copies tiles of zeros that nobody reads",
-    ("matmul_mma.cu", "< for <=", "if (step < steps)"): "copies a tile of zeros that nobody reads",
+    ("matmul_mma.h", ">= for >", "left >= kCount ? 16"): "of 0 elements nothing is copied either way",
+    ("matmul_mma.h", "> for >=", "left >= kCount ? 16"): "as many elements are 16 bytes either way",
+    ("matmul_mma.h", "no condition", "if (step < steps)"): "copies tiles of zeros that nobody reads",
+    ("matmul_mma.h", "< for <=", "if (step < steps)"): "copies a tile of zeros that nobody reads",
     ("matmul.cu", "no condition", "if (step < steps)"): "copies a tile of zeros that nobody reads",
     ("matmul.cu", "< for <=", "if (step < steps)"): "copies a tile of zeros that nobody reads",
     ("matmul.h", "< for <=", "kTileRowsTogether < tile_rows"): "where they are equal, so are both heights",

@@ -8,8 +8,18 @@
 
 #include "core/dtype.h"
 #include "core/error.h"
+#include "core/gpu.h"
 #include "emulated.h"
 #include "kernels/reference/scalar.h"
+
+// Declares a kernel of the GPU and its reference.
+#define HOTLOOP_TESTED_KERNEL(kernel, Args) \
+  namespace hotloop::sm80 {                 \
+  void kernel(const Args&, GpuStream);      \
+  }                                         \
+  namespace hotloop::reference {            \
+  void kernel(const Args&);                 \
+  }
 
 namespace kernels {
 

@@ -43,13 +43,22 @@ def compiled(folder: Path, text: str) -> tuple[str, subprocess.CompletedProcess[
     return ptx[0].read_text() if ptx else "", done
 
 
-MATMUL = instance(
-    "matmul_mma.cu",
-    "bool aligned(",
-    "using Small = Tile<32, 32, 16, 16>;\n"
-    "template __global__ void matmul_mma_kernel<half_t, Small, true, false>(\n"
-    "    const __grid_constant__ MatmulArgs, bool, bool);",
-)
+def matmul(dtype: str) -> str:
+    return (
+        '#include "kernels/cuda/sm80/matmul_mma.h"\n'
+        "namespace hotloop::sm80 {\nnamespace {\n"
+        f"template __global__ void matmul_mma_kernel<{dtype}, Small, true, false>(\n"
+        "    const __grid_constant__ MatmulArgs, bool, bool);\n"
+        "}  // namespace\n}  // namespace hotloop::sm80\n"
+    )
+
+
+CP_ASYNC = [
+    r"cp\.async\.cg\.shared\.global[^;]*, 16,",
+    r"cp\.async\.commit_group",
+    r"cp\.async\.wait_group",
+]
+LDMATRIX = r"ldmatrix\.sync\.aligned\.m8n8\.x4\.shared"
 STEP = instance(
     "optimizer.cu",
     "template <template <class> class Rule, class Args>",
@@ -63,19 +72,27 @@ STEP = instance(
     ("text", "instructions"),
     [
         (
-            MATMUL,
+            matmul("half_t"),
             [
                 r"mma\.sync\.aligned\.m16n8k16\.row\.col\.f32\.f16\.f16\.f32",
-                r"ldmatrix\.sync\.aligned\.m8n8\.x4\.shared",
+                LDMATRIX,
                 r"ldmatrix\.sync\.aligned\.m8n8\.x4\.trans\.shared",
-                r"cp\.async\.cg\.shared\.global[^;]*, 16,",
-                r"cp\.async\.commit_group",
-                r"cp\.async\.wait_group",
+                *CP_ASYNC,
+            ],
+        ),
+        (
+            matmul("float"),
+            [
+                r"mma\.sync\.aligned\.m16n8k8\.row\.col\.f32\.tf32\.tf32\.f32",
+                r"cvt\.rna\.tf32\.f32",
+                LDMATRIX,
+                r"cp\.async\.ca\.shared\.global[^;]*, 4,",
+                *CP_ASYNC,
             ],
         ),
         (STEP, [r"ld\.global(?:\.nc)?(?:\.L\w+)*\.v4", r"st\.global\.v4", r"sqrt\.rn\.f32"]),
     ],
-    ids=["matmul_mma", "optimizer"],
+    ids=["matmul_mma", "matmul_tf32", "optimizer"],
 )
 def test_kernels_have_their_instructions_and_spill_nothing(tmp_path: Path, text: str, instructions: list[str]) -> None:
     ptx, done = compiled(tmp_path, text)

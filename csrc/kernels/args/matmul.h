@@ -18,6 +18,8 @@
 //   - baseline, without fused multiply-add, rounds the product too.
 // The epilogue works in the chain's type: t = alpha * sum, or fma(alpha, sum, bias); t = activation(t);
 // out = t, or fma(beta, residual, t). It reads bias and residual only where their pointers are set.
+// GPUs: one sum over k in ascending steps of the tensor cores' depth, rounded as they do, for f16, bf16, and f32 where
+// tf32 is allowed (dispatch/matmul.h), whose operands are rounded to 10 bits of fraction; else the one chain.
 // The reference sums f32, bf16 and f16 in double, and is the only kernel of integers.
 //
 // Kernels take scratch memory from Workspace; they split work by shape alone.

@@ -1,0 +1,5 @@
+"""Settings of a backend, by PyTorch's names."""
+
+from hotloop.backends import cuda
+
+__all__ = ["cuda"]
