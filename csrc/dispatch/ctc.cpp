@@ -10,13 +10,15 @@ HOTLOOP_KERNEL(ctc_loss_backward, CtcBackwardArgs)
 namespace hotloop::dispatch {
 
 static const DTypeSet kCtcDTypes = set_of(DType::f32) | set_of(DType::f64);
-static const Candidate<CtcArgs> kCtcLoss[] = {HOTLOOP_CANDIDATES(ctc_loss, kCtcDTypes, nullptr)};
-static const Candidate<CtcBackwardArgs> kCtcLossBackward[] = {
-    HOTLOOP_CANDIDATES(ctc_loss_backward, kCtcDTypes, nullptr)};
+static const Candidate<CtcArgs> kForward[] = {HOTLOOP_CANDIDATES(ctc_loss, kCtcDTypes, nullptr)};
+static const GpuCandidate<CtcArgs> kGpuForward[] = {HOTLOOP_GPU_CANDIDATE(ctc_loss, kCtcDTypes, nullptr)};
+static const Candidate<CtcBackwardArgs> kBackward[] = {HOTLOOP_CANDIDATES(ctc_loss_backward, kCtcDTypes, nullptr)};
+static const GpuCandidate<CtcBackwardArgs> kGpuBackward[] = {
+    HOTLOOP_GPU_CANDIDATE(ctc_loss_backward, kCtcDTypes, nullptr)};
 
-void ctc_loss(const CtcArgs& args) { run("ctc_loss", kCtcLoss, args.dtype, args); }
-void ctc_loss_backward(const CtcBackwardArgs& args) {
-  run("ctc_loss_backward", kCtcLossBackward, args.forward.dtype, args);
+void ctc_loss(Device device, const CtcArgs& args) { run("ctc_loss", kForward, kGpuForward, device, args.dtype, args); }
+void ctc_loss_backward(Device device, const CtcBackwardArgs& args) {
+  run("ctc_loss_backward", kBackward, kGpuBackward, device, args.forward.dtype, args);
 }
 
 }  // namespace hotloop::dispatch

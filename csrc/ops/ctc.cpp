@@ -1,5 +1,6 @@
 // The CTC loss (kernels/args/ctc.h). The gradient reads the saved alpha; it has no derivative of its own, as in PyTorch.
 #include "dispatch/ctc.h"
+#include "core/capture.h"
 #include "core/error.h"
 #include "ops/call.h"
 #include "ops/loss.h"
@@ -20,8 +21,9 @@ struct Ctc {
 };
 
 // Inputs, for both directions: log_probs (T, N, C), targets (all labels in a row), spans (N, 3: CtcSpan).
-CtcArgs arguments(const Tensor& log_probs, const Tensor& targets, const Tensor& spans, const Tensor& alpha,
-                  const Ctc& ctc) {
+CtcArgs arguments(const Call& c, const Tensor& log_probs, const Tensor& targets, const Tensor& spans,
+                  const Tensor& alpha) {
+  const Ctc& ctc = c.attrs<Ctc>();
   CtcArgs args{};
   args.dtype = log_probs.dtype();
   args.steps = log_probs.size(0);
@@ -34,6 +36,7 @@ CtcArgs arguments(const Tensor& log_probs, const Tensor& targets, const Tensor& 
   args.spans = spans.data<CtcSpan>();
   args.alpha = alpha.data<double>();
   args.zero_infinity = ctc.zero_infinity;
+  args.gpu_fault = fault_slot(c.device);
   return args;
 }
 
@@ -46,10 +49,10 @@ Cost ctc_cost(const Tensor& log_probs, int64_t labels) {
 const OpRecord ctc_loss_backward_op{
     .name = "ctc_loss_backward",
     .shape = [](Call& c) { c.output(0, c.in(1).sizes(), c.in(1).dtype()); },
-    .kernel = {[](Call& c) {
+    .kernel = every_device([](Call& c) {
       dispatch::ctc_loss_backward(
-          {arguments(c.in(1), c.in(2), c.in(3), c.in(4), c.attrs<Ctc>()), c.in(0).data(), c.outputs[0].data()});
-    }},
+          c.device, {arguments(c, c.in(1), c.in(2), c.in(3), c.in(4)), c.in(0).data(), c.outputs[0].data()});
+    }),
     .gradient = [](Gradient&) { fail<RuntimeError>("ctc_loss: the derivative of its gradient is not implemented"); },
     .cost = [](const Call& c) { return ctc_cost(c.in(1), c.attrs<Ctc>().labels); },
     .attributes_bytes = sizeof(Ctc)};
@@ -63,11 +66,11 @@ const OpRecord ctc_loss_op{
           c.output(0, {x.size(1)}, x.dtype());
           c.output(1, {x.size(1), x.size(0), 2 * c.attrs<Ctc>().labels + 1}, DType::f64);
         },
-    .kernel = {[](Call& c) {
-      CtcArgs args = arguments(c.in(0), c.in(1), c.in(2), c.outputs[1], c.attrs<Ctc>());
+    .kernel = every_device([](Call& c) {
+      CtcArgs args = arguments(c, c.in(0), c.in(1), c.in(2), c.outputs[1]);
       args.loss = c.outputs[0].data();
-      dispatch::ctc_loss(args);
-    }},
+      dispatch::ctc_loss(c.device, args);
+    }),
     .gradient =
         [](Gradient& g) {
           if (g.grad(0).defined())
@@ -87,8 +90,17 @@ void check_lengths(const char* which, const std::vector<int64_t>& lengths, int64
                          ll(most), ll(length));
 }
 
+// What the host knows of the samples, where the kernels read it; a captured graph keeps it.
+Tensor moved(const Tensor& numbers, Device device) {
+  if (device == numbers.device()) return numbers;
+  Tensor there = empty(numbers.sizes(), numbers.dtype(), device);
+  gpu::copy_constant(there.data(), numbers.data(), size_t(numbers.numel()) * itemsize(numbers.dtype()), device.index);
+  return there;
+}
+
 }  // namespace
 
+// On a GPU, targets may lie there, and are then not looked at by the host, or on the CPU.
 Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const std::vector<int64_t>& input_lengths,
                 const std::vector<int64_t>& target_lengths, int64_t blank, LossReduction reduction,
                 bool zero_infinity) {
@@ -97,8 +109,10 @@ Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const std::vecto
                        to_string(log_probs.sizes()).c_str());
   if (log_probs.dtype() != DType::f32 && log_probs.dtype() != DType::f64)
     fail<DTypeError>("ctc_loss: not implemented for dtype %s", name(log_probs.dtype()));
-  if (log_probs.device().type != DeviceType::cpu)
-    fail<RuntimeError>("ctc_loss: no kernel for device %s", to_string(log_probs.device()).c_str());
+  const Device device = log_probs.device();
+  if (targets.device().type != DeviceType::cpu && !(targets.device() == device))
+    fail<RuntimeError>("ctc_loss: expected targets on %s, where log_probs are, got %s", to_string(device).c_str(),
+                       to_string(targets.device()).c_str());
   const bool batched = log_probs.ndim() == 3;
   const Tensor x = contiguous(batched ? log_probs : unsqueeze(log_probs, 1));
   const int64_t batch = x.size(1), classes = x.size(2);
@@ -114,6 +128,7 @@ Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const std::vecto
     fail<RuntimeError>("ctc_loss: expected targets of shape (%lld, S) or (sum of target_lengths), got %s", ll(batch),
                        to_string(targets.sizes()).c_str());
   const Tensor labels = contiguous(to_dtype(targets, DType::i64));
+  const bool seen = labels.device().type == DeviceType::cpu;
   check_lengths("input_lengths", input_lengths, batch, x.size(0));
   check_lengths("target_lengths", target_lengths, batch, padded ? targets.size(1) : targets.numel());
   const Tensor spans = empty({batch, 3}, DType::i64);
@@ -124,7 +139,7 @@ Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const std::vecto
     spans.data<CtcSpan>()[n] = {input_lengths[size_t(n)], length, padded ? n * targets.size(1) : start};
     start += length;
     if (length > most) most = length;
-    for (int64_t i = spans.data<CtcSpan>()[n].start, left = length; left > 0 && i < labels.numel(); ++i, --left)
+    for (int64_t i = spans.data<CtcSpan>()[n].start, left = length; seen && left > 0 && i < labels.numel(); ++i, --left)
       if (const int64_t label = labels.data<int64_t>()[i]; label < 0 || label >= classes)
         fail<OutOfRangeError>("ctc_loss: targets must be classes 0 to %lld, got %lld", ll(classes - 1), ll(label));
     const double divisor = length > 0 ? double(length) : 1;
@@ -134,9 +149,10 @@ Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const std::vecto
     fail<RuntimeError>("ctc_loss: Expected targets to have size %lld, the sum of target_lengths, but got size %lld",
                        ll(start), ll(targets.numel()));
 
-  const Tensor loss = call(ctc_loss_op, {x, labels, spans}, Ctc{blank, most, zero_infinity});
+  const Tensor loss =
+      call(ctc_loss_op, {x, to_device(labels, device), moved(spans, device)}, Ctc{blank, most, zero_infinity});
   if (reduction == LossReduction::none) return batched ? loss : squeeze(loss, {0});
-  return reduced(reduction == LossReduction::mean ? loss / lengths : loss, reduction);
+  return reduced(reduction == LossReduction::mean ? loss / moved(lengths, device) : loss, reduction);
 }
 
 Records ctc_records() { return {&ctc_loss_op, &ctc_loss_backward_op}; }

@@ -12,6 +12,10 @@
 
 namespace hotloop {
 
+namespace gpu {
+struct Fault;
+}
+
 struct CtcSpan {
   int64_t steps;   // at most CtcArgs::steps
   int64_t labels;  // 2 labels + 1 <= CtcArgs::states
@@ -27,6 +31,8 @@ struct CtcArgs {
   double* alpha;         // (batch, steps, states); what is beyond a sample's steps and states is left as it is
   void* loss;            // (batch): minus the log-likelihood; 0 of no labels in no steps
   bool zero_infinity;    // loss and gradient of a sample without any alignment are 0, not infinity and NaN
+  gpu::Fault* gpu_fault =
+      nullptr;  // GPU: where the forward kernel reports a label that is no class; it counts as blank
 };
 
 // grad[t][n][c] = grad_loss[n] (exp(log_probs[t][n][c]) - the probability of being at c in step t, given the labels): the
