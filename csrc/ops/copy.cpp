@@ -162,7 +162,8 @@ const OpRecord cat_op{.name = "cat",
                           },
                       .attributes_bytes = sizeof(int)};
 
-// Do the elements of a and b share memory other than one by one?
+}  // namespace
+
 bool overlaps(const Tensor& a, const Tensor& b) {
   if (!(a->storage == b->storage) || a.numel() == 0 || b.numel() == 0) return false;
   if (a.data() == b.data() && a.strides() == b.strides() && a.sizes() == b.sizes()) return false;
@@ -176,8 +177,6 @@ bool overlaps(const Tensor& a, const Tensor& b) {
   const auto [b_low, b_high] = span(b);
   return a_low < b_high && b_low < a_high;
 }
-
-}  // namespace
 
 Tensor clone(const Tensor& x) { return call(clone_op, {x}); }
 

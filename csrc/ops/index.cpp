@@ -445,7 +445,17 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {
 Tensor one_hot(const Tensor& index, int64_t classes) {
   if (index.dtype() != DType::i64)
     fail<RuntimeError>("one_hot is only applicable to index tensor of type int64, got %s", name(index.dtype()));
-  if (index.numel() > 0) {
+  const int64_t n = index.numel();
+  Dims sizes = index.sizes();
+  // A GPU is asked for the number of classes alone: where it is given, scatter finds what is no class.
+  if (index.device().type != DeviceType::cpu && n > 0 && classes > 0) {
+    sizes.push(classes);
+    const Tensor one = full({}, int64_t(1), DType::i64, index.device());
+    return view(
+        scatter(zeros({n, classes}, DType::i64, index.device()), 1, reshape(index, {n, 1}), expand(one, {n, 1})),
+        sizes);
+  }
+  if (n > 0) {
     if (item(amin(index)).as_int() < 0) fail<RuntimeError>("one_hot: Class values must be non-negative.");
     const int64_t largest = item(amax(index)).as_int();
     if (classes == -1) classes = largest + 1;
@@ -455,8 +465,6 @@ Tensor one_hot(const Tensor& index, int64_t classes) {
   } else if (classes <= 0) {
     fail<RuntimeError>("one_hot: Can not infer total number of classes from empty tensor.");
   }
-  const int64_t n = index.numel();
-  Dims sizes = index.sizes();
   sizes.push(classes);
   const Tensor row = arange(int64_t(0), n * classes, classes, DType::i64, index.device());
   const Tensor one = expand(full({}, int64_t(1), DType::i64, index.device()), {n});

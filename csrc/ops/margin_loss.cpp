@@ -29,11 +29,10 @@ Tensor batched(const char* op, const Tensor& input) {
   return input.ndim() < 2 ? view(contiguous(input), {1, input.numel()}) : input;
 }
 
-// The least and the largest of int64 numbers, 0 and -1 of none. A GPU is waited for.
+// The least and the largest of int64 numbers, 0 and -1 of none; also of a GPU's, whose kernel looks itself.
 std::pair<int64_t, int64_t> range_of(const Tensor& numbers) {
   const int64_t n = numbers.numel();
-  if (n == 0) return {0, -1};
-  if (numbers.device().type != DeviceType::cpu) return {item(amin(numbers)).as_int(), item(amax(numbers)).as_int()};
+  if (n == 0 || numbers.device().type != DeviceType::cpu) return {0, -1};
   const auto [least, most] = std::minmax_element(numbers.data<int64_t>(), numbers.data<int64_t>() + n);
   return {*least, *most};
 }
@@ -46,6 +45,8 @@ Tensor reduced_rows(const Tensor& rows, const Tensor& input, LossReduction reduc
 struct Margin {
   double margin;
   bool squared;
+  const char* op;  // the function's name
+  int64_t least;   // that a target may be
 };
 
 MarginLossArgs margin_args(const Call& c, const Tensor& x, const Tensor& target) {
@@ -59,6 +60,9 @@ MarginLossArgs margin_args(const Call& c, const Tensor& x, const Tensor& target)
   args.margin = m.margin;
   args.x = x.data();
   args.target = target.data<int64_t>();
+  args.gpu_fault = fault_slot(c.device);
+  args.op = m.op;
+  args.least = m.least;
   return args;
 }
 
@@ -189,7 +193,7 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
     fail<OutOfRangeError>("%s: target must be classes 0 to %lld, got %lld to %lld", op,
                           static_cast<long long>(classes - 1), static_cast<long long>(least),
                           static_cast<long long>(most));
-  Tensor loss = call(margin_loss_op, {contiguous(x), y}, Margin{margin, p == 2});
+  Tensor loss = call(margin_loss_op, {contiguous(x), y}, Margin{margin, p == 2, op, 0});
   if (weight.defined()) loss = loss * index_select(weight, 0, reshape(y, {rows}));
   return reduced_rows(loss, input, reduction);
 }
@@ -209,7 +213,7 @@ Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, LossRed
     fail<RuntimeError>("%s: target must be -1 or classes 0 to %lld, got %lld to %lld", op,
                        static_cast<long long>(classes - 1), static_cast<long long>(least),
                        static_cast<long long>(most));
-  return reduced_rows(call(margin_loss_op, {contiguous(x), named}, Margin{1, false}), input, reduction);
+  return reduced_rows(call(margin_loss_op, {contiguous(x), named}, Margin{1, false, op, -1}), input, reduction);
 }
 
 Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, const Tensor& weight,

@@ -395,8 +395,10 @@ void binary_in_place(const Row& row, const Tensor& a, const Tensor& b, double p0
   if (const Row* one = by_number(row, dtype, b); one && dtype == a.dtype())
     return run_row_into(a, *one, {a}, item(b).as_double(), 0);
   if (&row == &nextafter_row && is_sixteen_bits(a.dtype())) return copy_(a, binary(row, a, b, p0, p1));
-  if (dtype == a.dtype() && !(is_bool && a.dtype() != DType::bool_))
-    return run_row_into(a, row, {a, as(b, dtype)}, p0, p1);
+  if (dtype == a.dtype() && !(is_bool && a.dtype() != DType::bool_)) {
+    const Tensor other = as(b, dtype);
+    return run_row_into(a, row, {a, overlaps(a, other) ? clone(other) : other}, p0, p1);
+  }
   copy_(a, run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1));
 }
 

@@ -62,7 +62,10 @@ void check_margin_loss(DType dtype, const Shape& s, bool squared) {
                       target.data<int64_t>(),
                       wanted_loss.data(),
                       grad.data(),
-                      wanted_grad_x.data()};
+                      wanted_grad_x.data(),
+                      gpu::fault_slot(0),
+                      "margin_loss",
+                      -1};
   reference::margin_loss(args);
   reference::margin_loss_backward(args);
   args.loss = loss.data();
@@ -79,6 +82,33 @@ TEST(margin_loss, forward_and_backward) {
   for (DType dtype : kFloatDTypes)
     for (const Shape& s : kShapes)
       for (bool squared : {false, true}) check_margin_loss(dtype, s, squared);
+}
+
+TEST(margin_loss, a_target_out_of_range_is_a_fault) {
+  for (int64_t least : {-1, 0}) {
+    for (int64_t wrong : {least - 1, int64_t(7), INT64_MAX}) {
+      const Elements x = values(DType::f32, 3 * 7, 1), out(DType::f32, 3), grad_x(DType::f32, 3 * 7);
+      const Array<int64_t> target(6, [&](int64_t i) { return i == 3 ? wrong : i; });
+      const MarginLossArgs args{DType::f32,
+                                3,
+                                7,
+                                2,
+                                false,
+                                1,
+                                x.data(),
+                                target.data(),
+                                out.data(),
+                                out.data(),
+                                grad_x.data(),
+                                gpu::fault_slot(0),
+                                "multi",
+                                least};
+      sm80::margin_loss(args, nullptr);
+      sm80::margin_loss_backward(args, nullptr);
+      const std::string text = check::message_of<IndexError>([] { gpu::synchronize(0); });
+      CHECK(text.find("multi: Target " + std::to_string(wrong)) != std::string::npos);
+    }
+  }
 }
 
 TEST(margin_loss, under_each_schedule) {

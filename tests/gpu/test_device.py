@@ -48,6 +48,35 @@ def test_numpy_takes_no_gpu_memory():
     np.testing.assert_array_equal(x.numpy(force=True), [1.0, 1.0])
 
 
+def test_what_overlaps_is_read_before_it_is_written():
+    x = hotloop.arange(300, device="cuda")
+    x[1:].add_(x[:-1])
+    assert x.tolist() == [0, *range(1, 599, 2)]
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda F, x, y: F.multi_margin_loss(x, y), "multi_margin_loss: Target 4 is out of bounds"),
+        (lambda F, x, y: F.multilabel_margin_loss(x, y.expand(4, 3).t()), "multilabel_margin_loss: Target 4"),
+        (lambda F, x, y: F.one_hot(y, 4), "scatter: index 4 is out of bounds for dimension 1 with size 4"),
+    ],
+    ids=["multi_margin", "multilabel_margin", "one_hot"],
+)
+def test_targets_are_looked_at_by_the_gpu(act, message):
+    x, y = hotloop.randn(3, 4, device="cuda"), hotloop.tensor([1, 0, 3], device="cuda")
+    graph = cuda.CUDAGraph()
+    with cuda.graph(graph):  # in which the host can't look
+        captured = act(nn.functional, x, y)
+    graph.replay()
+    cuda.synchronize()
+    assert captured.cpu().equal(act(nn.functional, x, y).cpu())
+    y[2] = 4
+    act(nn.functional, x, y)
+    with pytest.raises(IndexError, match=message):
+        cuda.synchronize()
+
+
 def test_mixed_devices_are_refused_by_name():
     with pytest.raises(RuntimeError, match="add: all tensors must be on one device, got cuda:0 and cpu"):
         hotloop.ones(2, device="cuda") + hotloop.ones(2, device="cpu")

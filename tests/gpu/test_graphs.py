@@ -354,3 +354,26 @@ def test_the_wrong_use_of_a_graph_is_told():
             cuda.CUDAGraph().capture_begin()
         graph.capture_end()
     graph.replay()
+
+
+@pytest.mark.parametrize("bags", [False, True])
+def test_embeddings_that_are_scaled_are_captured(bags: bool):
+    layer = nn.EmbeddingBag if bags else nn.Embedding
+    table: Any = layer(7, 4, max_norm=1.0, scale_grad_by_freq=True, padding_idx=2).to("cuda")
+    start, index = table.weight.detach().clone(), hotloop.tensor([[1, 1, 2], [5, 1, 6]], device="cuda")
+
+    def step() -> Any:
+        table.weight.grad = None
+        table(index).square().sum().backward()
+        return table.weight.grad
+
+    eager = step().tolist()
+    lengths = table.weight.norm(dim=1).tolist()
+    assert all(lengths[row] <= 1 + 1e-6 for row in (1, 5, 6))
+    assert table.weight[2].tolist() == start[2].tolist()
+    table.weight.detach().copy_(start)
+    graph = cuda.CUDAGraph()
+    with cuda.graph(graph):
+        captured = step()
+    graph.replay()
+    assert captured.tolist() == eager

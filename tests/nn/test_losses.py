@@ -265,7 +265,7 @@ def test_refusals() -> None:
         (lambda: F.triplet_margin_loss(x, x, x, margin=0.0), ValueError, "margin must be greater than 0"),
         (lambda: F.triplet_margin_loss(x, x[0], x), RuntimeError, "expected to have the same number of dimensions"),
         (lambda: F.multi_margin_loss(x, i, p=3), ValueError, "only p == 1 and p == 2 supported"),
-        (lambda: F.multi_margin_loss(x, i + 2), IndexError, "target must be classes 0 to 2, got 2 to 3"),
+        (lambda: F.multi_margin_loss(host, i.cpu() + 2), IndexError, "target must be classes 0 to 2, got 2 to 3"),
         (lambda: F.multi_margin_loss(x, i[:1]), RuntimeError, "inconsistent target size"),
         (lambda: F.multilabel_margin_loss(x, i), RuntimeError, "inconsistent target size"),
         (lambda: F.kl_div(x, x, reduction="max"), ValueError, "max is not a valid value for reduction"),

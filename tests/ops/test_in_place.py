@@ -81,6 +81,13 @@ def test_an_operand_may_be_the_tensor_itself_or_overlap_it() -> None:
     m = hotloop.arange(9, dtype=hotloop.float32).reshape(3, 3)
     m.add_(m.t())
     assert m.tolist() == [[0, 4, 8], [4, 8, 12], [8, 12, 16]]
+    x = hotloop.arange(1000)  # of several vectors
+    x[1:].add_(x[:-1])
+    assert x.equal(hotloop.arange(1000) * 2 - (hotloop.arange(1000) > 0).long())
+    m = hotloop.arange(70 * 70).reshape(70, 70)
+    wanted = m - m.t()
+    m.sub_(m.t())
+    assert m.equal(wanted)
 
 
 def test_gradients_go_through_an_in_place_op() -> None:

@@ -8,6 +8,10 @@
 
 namespace hotloop {
 
+namespace gpu {
+struct Fault;
+}
+
 struct MarginLossArgs {
   DType dtype;                   // of x, loss and their gradients
   int64_t rows, classes, named;  // classes > 0
@@ -18,6 +22,10 @@ struct MarginLossArgs {
   void* loss;             // (rows); forward alone
   const void* grad_loss;  // (rows); backward alone, as the next
   void* grad_x;           // (rows, classes), overwritten
+  // GPU: where a target is reported, in the name of `op`, that is below `least` or no class; it ends its row's list.
+  gpu::Fault* gpu_fault;
+  const char* op;
+  int64_t least;  // 0, or -1 where lists may end
 };
 
 }  // namespace hotloop

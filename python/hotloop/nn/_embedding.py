@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from hotloop import _core
 from hotloop._core import Tensor
 from hotloop.autograd import no_grad
@@ -38,7 +36,7 @@ def embedding(
         if not -count <= padding_idx < count:
             raise ValueError(f"embedding: padding_idx must lie within the {count} rows of weight, got {padding_idx}")
         rows = _core.embedding(weight, input, padding_idx % count)
-    return _by_frequency(rows, input) if scale_grad_by_freq else rows
+    return _by_frequency(rows, input, weight.shape[0]) if scale_grad_by_freq else rows
 
 
 def embedding_bag(
@@ -67,33 +65,31 @@ def embedding_bag(
         padding_idx: a row that takes no part.
     """
     if max_norm is not None:
-        _renormalize(weight, _looked_up(input, weight, padding_idx), max_norm, norm_type)
+        _renormalize(weight, input, max_norm, norm_type, padding_idx)
     return _core.embedding_bag(
         weight, input, offsets, mode, per_sample_weights, include_last_offset, padding_idx, scale_grad_by_freq
     )
 
 
-def _beside(tensor: Tensor, values: np.ndarray) -> Tensor:
-    """An array on a tensor's device."""
-    return _core.from_numpy(np.ascontiguousarray(values)).to(tensor.device)
+# On a GPU neither asks the host: a training step with them is captured.
 
 
-def _looked_up(input: Tensor, weight: Tensor, padding_idx: int | None) -> Tensor:
-    """The indices of input but padding."""
-    return input if padding_idx is None else input[input != padding_idx % weight.shape[0]]
-
-
-def _renormalize(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
-    index = _beside(weight, np.unique(input.detach().cpu().numpy().astype(np.int64)))
+def _renormalize(
+    weight: Tensor, input: Tensor, max_norm: float, norm_type: float, padding_idx: int | None = None
+) -> None:
+    index = input.detach().flatten().long()
     with no_grad():
         rows = weight.detach()[index]
         lengths = rows.norm(norm_type, 1, keepdim=True)
-        scale = _core.where(lengths > max_norm, max_norm / (lengths + 1e-7), _core.ones_like(lengths))
-        weight[index] = rows * scale
+        scale = _core.where(lengths > max_norm, max_norm / (lengths + 1e-7), 1.0)
+        if padding_idx is not None:
+            scale = _core.where((index == padding_idx % weight.shape[0]).unsqueeze(1), 1.0, scale)
+        weight[index] = rows * scale  # a row that occurs again is given the same
 
 
-def _by_frequency(rows: Tensor, input: Tensor) -> Tensor:
-    _, inverse, counts = np.unique(input.detach().cpu().numpy(), return_inverse=True, return_counts=True)
-    share = _beside(rows, 1.0 / counts[inverse].reshape(*input.shape, 1)).to(rows.dtype)
-    scaled = rows * share
+def _by_frequency(rows: Tensor, input: Tensor, count: int) -> Tensor:
+    index = input.detach().flatten().long()
+    ones = _core.ones(index.numel(), dtype=_core.float64, device=rows.device)
+    counts = _core.zeros(count, dtype=_core.float64, device=rows.device).index_add(0, index, ones)
+    scaled = rows * counts[index].reciprocal().to(rows.dtype).reshape(*input.shape, 1)
     return rows.detach() + (scaled - scaled.detach())  # the value of rows, the gradient of what is scaled

@@ -3,6 +3,7 @@
 // classes ask for. Bound by arithmetic, classes x named. Called by dispatch/margin_loss.cpp. Never run on a GPU yet.
 #include "kernels/args/margin_loss.h"
 
+#include "kernels/cuda/common/fault.h"
 #include "kernels/cuda/common/host.h"
 #include "kernels/cuda/common/launch.h"
 #include "kernels/cuda/common/math.h"
@@ -30,7 +31,7 @@ struct MarginRow {
         named(0),
         squared(args.squared),
         margin(C(args.margin)) {
-    while (named < args.named && target[named] >= 0) ++named;
+    while (named < args.named && target[named] >= 0 && target[named] < args.classes) ++named;
   }
   __device__ __forceinline__ bool names(int64_t c) const {
     bool found = false;
@@ -53,6 +54,9 @@ __global__ void __launch_bounds__(kThreads, 1) margin_rows(MarginLossArgs args) 
   using C = Compute<T>;
   const int64_t r = blockIdx.x;
   const MarginRow<T> row(args, r);
+  for (int64_t j = threadIdx.x; j < args.named; j += kThreads)
+    if (row.target[j] < args.least || row.target[j] >= args.classes)
+      raise_fault(args.gpu_fault, args.op, -1, row.target[j], args.classes);
   C loss = 0;
   for (int64_t c = threadIdx.x; c < args.classes; c += kThreads) {
     if (row.names(c)) continue;
