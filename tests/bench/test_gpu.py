@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -13,6 +15,7 @@ import pytest
 
 from hotloop import cuda
 from hotloop.bench import gpu
+from hotloop.bench.accuracy import Accuracy
 from hotloop.bench.session import Options
 
 needs_gpu = pytest.mark.skipif(not cuda.is_available(), reason=f"no GPU: {cuda.why_not()}")
@@ -51,8 +54,8 @@ def test_a_run_checks_every_family(tmp_path):
 @needs_gpu
 def test_rows_are_named_and_chosen():
     assert [case.name for case in gpu.select(["matmul"], "bfloat16/NN", "standard")] != []
-    with pytest.raises(ValueError, match="select: family is 'optimizer'; on a GPU, one of matmul"):
-        gpu.select(["optimizer"], "", "quick")
+    with pytest.raises(ValueError, match="select: family is 'scaling'; on a GPU, one of matmul"):
+        gpu.select(["scaling"], "", "quick")
     with pytest.raises(ValueError, match="no row of this run matches 'nothing'"):
         gpu.run(Options(pattern="nothing", device="cuda"), io.StringIO())
 
@@ -96,3 +99,35 @@ def test_samples_come_from_events_of_every_library():
     assert all(sample > 0 for samples in found.values() for sample in samples)
     assert calls == ["a0", "a1", "b0", "a0", "b0", "b0", "a1", "a0", "b0"]  # warmed up, then turn by turn
     assert len(flushed) == 6
+
+
+@pytest.mark.every_device
+@needs_gpu
+def test_small_work_is_timed_call_after_call():
+    calls: list[str] = []
+    found = gpu.timed_by_host({"a": [lambda: calls.append("a")], "b": [lambda: calls.append("b")]}, 3)
+    assert {name: len(samples) for name, samples in found.items()} == {"a": 3, "b": 3}
+    assert all(sample > 0 for samples in found.values() for sample in samples)
+    turns = [(name, len(list(run))) for name, run in itertools.groupby(calls)]
+    assert turns == [("b", 20), ("a", 40), ("b", 40), ("a", 40), ("b", 20)]  # of four rounds, the first to warm up
+
+
+@pytest.mark.every_device
+@needs_gpu
+@pytest.mark.parametrize("family", ["optimizer", "small"])
+def test_what_is_wrong_in_the_end_is_flagged(family):
+    case = next(case for case in gpu.select([family], "adamw|train_step", "quick"))
+    ceilings = gpu.Ceilings(1e9, dict.fromkeys(("float32", "float64"), 1e9))
+    loaded = gpu.load(())
+    right = gpu.measure(case, loaded, 2, ceilings, lambda: None)
+    assert not right.wrong
+    assert right.time is not None
+
+    def prepared(loaded: Any) -> Any:
+        ((name, trial),) = case.prepare(loaded).items()
+        assert trial.check_timed is not None
+        return {name: dataclasses.replace(trial, check_timed=lambda _: Accuracy(1.0, 2.0))}
+
+    wrong = gpu.measure(dataclasses.replace(case, prepare=prepared), loaded, 2, ceilings, lambda: None)
+    assert wrong.wrong
+    assert "WRONG" in gpu.line(wrong)

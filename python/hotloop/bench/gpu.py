@@ -1,8 +1,9 @@
 """A run on a GPU: every library's results checked, then their kernels timed in turn by events of the device.
 
 Each sample finds the caches of the device full of something else, and the next of several input sets; while a buffer is
-written for that, the host runs ahead, so that what events enclose is the device's work alone. Ceilings are measured in
-the run: a copy's bytes a second, and the multiply-adds a second of the fastest large product that any library here
+written for that, the host runs ahead, so that what events enclose is the device's work alone. Small work is bound by
+the host and timed by its clock, call after call with warm caches, as a training loop makes them. Ceilings are measured
+in the run: a copy's bytes a second, and the multiply-adds a second of the fastest large product that any library here
 makes. On the emulator shapes are tiny and no speed is shown: it would say nothing of a GPU.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -23,14 +25,14 @@ from hotloop.bench import libraries
 from hotloop.bench.accuracy import Accuracy
 from hotloop.bench.case import TIERS, Case, Trial
 from hotloop.bench.document import commit, write
-from hotloop.bench.families import matmul, tensors
+from hotloop.bench.families import matmul, optimizer, small, tensors
 from hotloop.bench.libraries import Library
 from hotloop.bench.report import seconds
 from hotloop.bench.session import EXIT_WRONG, Options
 from hotloop.bench.statistics import Estimate, estimate, geometric_mean, ratio
 from hotloop.bench.timing import Call
 
-FAMILIES = ("matmul", "pointwise", "softmax", "reduction", "transpose", "layernorm")
+FAMILIES = ("matmul", "small", "pointwise", "softmax", "reduction", "transpose", "layernorm", "optimizer")
 ROUNDS = {"quick": 15, "standard": 41, "full": 101}
 _FLUSH_BYTES = 256 << 20  # more than twice any L2 cache
 _COPY_BYTES = 512 << 20
@@ -38,6 +40,8 @@ _PEAK_SIDE = 4096
 # (rows, columns) of tensors, and sides of products: on a GPU beyond its caches, on the emulator past a tile's edge.
 _SIZES = {False: ((4092, 4096), (512, 1024, 2048, 4096)), True: ((24, 40), (33,))}
 _DTYPES = ("float32", "bfloat16", "float64")
+_EMULATED_FLOPS = 1e6  # the most that a small case may have there
+_CALLS = 20  # of small work, in a sample
 
 
 @dataclass
@@ -87,13 +91,27 @@ def select(families: Iterable[str], pattern: str, tier: str) -> list[Case]:
     (rows, columns), sides = _SIZES[is_emulated()]
     cases = []
     for family in wanted:
-        if family != "matmul":
-            cases += [case for case in tensors.sized(family, rows, columns) if case.within(tier)]
-            continue
-        layouts = ("NN",) if tier == "quick" else ("NN", "NT", "TN", "TT")
-        for dtype in _DTYPES if tier == "full" else _DTYPES[:2]:
-            cases += [matmul.square(side, dtype, layout, "square") for layout in layouts for side in sides]
-    return [case for case in cases if re.search(pattern, case.name)]
+        if family == "matmul":
+            layouts = ("NN",) if tier == "quick" else ("NN", "NT", "TN", "TT")
+            for dtype in _DTYPES if tier == "full" else _DTYPES[:2]:
+                cases += [matmul.square(side, dtype, layout, "square") for layout in layouts for side in sides]
+        elif family == "optimizer":
+            cases += _optimizer_cases()
+        elif family == "small":
+            most = _EMULATED_FLOPS if is_emulated() else np.inf
+            cases += [case for case in small.gpu_cases() if case.work.flops <= most]
+        else:
+            cases += tensors.sized(family, rows, columns)
+    return [case for case in cases if re.search(pattern, case.name) and (case.family == "matmul" or case.within(tier))]
+
+
+def _optimizer_cases() -> list[Case]:
+    if is_emulated():
+        return [optimizer.step(3, 17, "quick", "several tensors of an odd size")]
+    return [
+        optimizer.step(12, 2048, "quick", "50 million parameters: beyond every cache"),
+        optimizer.step(12, 4096, "standard", "200 million parameters: those of a language model"),
+    ]
 
 
 def load(names: Iterable[str]) -> dict[str, Library]:
@@ -128,6 +146,24 @@ def timed(calls: Mapping[str, Sequence[Call]], rounds: int, flush: Call | None =
     return {name: [max(a.elapsed_time(b) * 1e-3, 1e-9) for a, b in marks[name]] for name in names}
 
 
+def timed_by_host(calls: Mapping[str, Sequence[Call]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each library's call in each round, by the host's clock: of calls in a row, until all is done."""
+    names = list(calls)
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for r in range(-1, rounds):  # the first warms up
+        for i in range(len(names)):
+            name = names[(r + i) % len(names)]
+            of_name = calls[name]
+            cuda.synchronize()
+            start = time.perf_counter()
+            for k in range(_CALLS):
+                of_name[k % len(of_name)]()
+            cuda.synchronize()
+            if r >= 0:
+                found[name].append((time.perf_counter() - start) / _CALLS)
+    return found
+
+
 def measure_ceilings(loaded: Mapping[str, Library], rounds: int) -> Ceilings:
     """A copy's rate, and that of the fastest large product of each dtype."""
     source = hotloop.rand(_COPY_BYTES // 4, device="cuda")
@@ -156,7 +192,17 @@ def measure(case: Case, loaded: Mapping[str, Library], rounds: int, ceilings: Ce
             del trials[name]
     if row.wrong or ceilings is None:
         return row
-    found_seconds = timed({name: trial.calls for name, trial in trials.items()}, rounds, flush)
+    calls = {name: trial.calls for name, trial in trials.items()}
+    found_seconds = timed_by_host(calls, rounds) if case.family == "small" else timed(calls, rounds, flush)
+    for name, trial in trials.items():  # what goes on from call to call has gone on rightly
+        late = None if trial.check_timed is None else trial.check_timed(trial.calls[0]())
+        if late is None or not late.wrong:
+            continue
+        if name == "hotloop":
+            row.wrong, row.error, row.error_of_bound = True, late.error, late.of_bound
+            return row
+        row.wrong_peers.append(name)
+        del found_seconds[name]
     own = found_seconds.pop("hotloop")
     row.time = estimate(own)
     least = ceilings.least_seconds(case)

@@ -110,9 +110,11 @@ def adamw_step(p: Any, g: Any, m: Any, v: Any, t: int) -> None:
     p -= LEARNING_RATE * (m / (1 - BETA1**t)) / (np.sqrt(v / (1 - BETA2**t)) + EPSILON)
 
 
-def adamw(library: Library, parameters: Any) -> Any:
+def adamw(library: Library, parameters: Any, capturable: bool = False) -> Any:
     """The library's own AdamW, at its best setting."""
     best = {"fused": True} if library.name == "torch" else {}
+    if capturable:
+        best["capturable"] = True
     return library.module.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, **best)
 
 
@@ -128,15 +130,15 @@ def model(library: Library, problem: Problem) -> Any:
             f"{2 * i}.weight": library.array(weight.copy()),
             f"{2 * i}.bias": library.array(bias.copy()),
         }
-    network = nn.Sequential(*modules[:-1])
+    network = nn.Sequential(*modules[:-1]).to(library.device)
     network.load_state_dict(state)
     return network
 
 
-def training_step(library: Library, problem: Problem) -> Callable[[], object]:
+def training_step(library: Library, problem: Problem, capturable: bool = False) -> Callable[[], object]:
     """One step of training, as users write it; the call returns the loss."""
     network = model(library, problem)
-    optimizer = adamw(library, network.parameters())
+    optimizer = adamw(library, network.parameters(), capturable)
     cross_entropy = library.module.nn.functional.cross_entropy
     x, target = library.array(problem.x), library.array(problem.target)
 
@@ -145,6 +147,31 @@ def training_step(library: Library, problem: Problem) -> Callable[[], object]:
         loss = cross_entropy(network(x), target)
         loss.backward()
         optimizer.step()
+        return loss
+
+    return step
+
+
+def captured_training_step(library: Library, problem: Problem) -> Callable[[], object]:
+    """The same step on a GPU: the first call does it as it is, the second captures it, all from then on replay it."""
+    cuda = library.module.cuda
+    eager, side = training_step(library, problem, capturable=True), cuda.Stream()
+    graph: Any = None
+    loss: object = None
+
+    def step() -> object:
+        nonlocal graph, loss
+        if loss is None:  # aside, as PyTorch asks for what is captured next
+            side.wait_stream(cuda.current_stream())
+            with cuda.stream(side):
+                loss = eager()
+            cuda.current_stream().wait_stream(side)
+            return loss
+        if graph is None:
+            graph = cuda.CUDAGraph()
+            with cuda.graph(graph):
+                loss = eager()
+        graph.replay()
         return loss
 
     return step

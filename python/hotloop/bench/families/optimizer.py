@@ -15,13 +15,19 @@ from hotloop.bench.families.mlp import LEARNING_RATE, adamw, adamw_step
 from hotloop.bench.libraries import Library, float64
 from hotloop.bench.roofline import Work
 
-_CHECK_EVERY = 4099  # elements; a prime, so that every lane and tensor is met
+_CHECK_EVERY = 4099  # elements of a large tensor; a prime, so that every lane is met
+_CHECK_ALL = 1 << 16  # elements, up to which all are
 _FLOPS = 15.0  # a parameter
 
 
 def cases() -> list[Case]:
     """The shared cases of the optimizer step."""
     return [_case(entry) for entry in case_file("optimizer")["cases"]]
+
+
+def step(tensors: int, side: int, tier: str, reason: str) -> Case:
+    """A step over so many square matrices."""
+    return _case({"tensors": tensors, "side": side, "quick_run": tier == "quick", "targets": {}, "reason": reason})
 
 
 def _case(entry: Mapping[str, Any]) -> Case:
@@ -52,6 +58,10 @@ def _prepare(tensors: int, side: int, libraries: Mapping[str, Library]) -> dict[
     return {name: _Steps(libraries[name], tensors, side).trial() for name in ("hotloop", "torch") if name in libraries}
 
 
+def _stride(elements: int) -> int:
+    return 1 if elements <= _CHECK_ALL else _CHECK_EVERY
+
+
 class _Steps:
     """Parameters with constant gradients, and how many steps they have taken."""
 
@@ -79,17 +89,17 @@ class _Steps:
 
     @staticmethod
     def _checked(values: NDArray[Any]) -> NDArray[np.float64]:
-        return values.reshape(-1)[::_CHECK_EVERY].astype(np.float64)
+        return values.reshape(-1)[:: _stride(values.size)].astype(np.float64)
 
     def _check(self, _: object) -> Accuracy:
-        """Every 4099th parameter against all steps so far in float64."""
+        """Parameters against all steps so far in float64."""
         error = 0.0
         for parameter, start, grad in zip(self._parameters, self._start, self._grads, strict=True):
             expected = start.copy()
             first, second = np.zeros_like(expected), np.zeros_like(expected)
             for t in range(1, self._steps + 1):
                 adamw_step(expected, grad, first, second, t)
-            got = float64(parameter.detach().reshape(-1)[::_CHECK_EVERY])
+            got = float64(parameter.detach().reshape(-1)[:: _stride(parameter.numel())])
             error = max(error, float(np.abs(got - expected).max()))
         # Each step may err by a thousandth of its length and by a rounding of the parameter.
         return Accuracy(error, error / (self._steps * (1e-3 * LEARNING_RATE + 2.0**-22)))

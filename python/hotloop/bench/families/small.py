@@ -15,12 +15,19 @@ from hotloop.bench.libraries import Library, float64
 from hotloop.bench.roofline import Work
 
 _CHECKED_STEPS = 5
+_WITHOUT_LAYERS = ("numpy", "cupy")
 _LOSS_TOLERANCE = 1e-3
 
 
 def cases() -> list[Case]:
     """The shared cases of small work."""
     return [_case(entry) for entry in case_file("small")["cases"]]
+
+
+def gpu_cases() -> list[Case]:
+    """The same on a GPU, and the training steps as graphs besides."""
+    steps = [entry for entry in case_file("small")["cases"] if entry["op"] == "train_step"]
+    return cases() + [_case(entry | {"op": "captured_train_step"}) for entry in steps]
 
 
 def _case(entry: Mapping[str, Any]) -> Case:
@@ -57,17 +64,19 @@ def _network(op: str, problem: mlp.Problem) -> tuple[Work, Callable[[Mapping[str
     # AdamW reads the parameters, gradients and both moments and writes all but the gradients.
     state = 3 * parameter_bytes
     work = Work(problem.step_flops, 4 * parameter_bytes, state, "float32", in_place=state)
-    return work, partial(_prepare_training, problem)
+    return work, partial(_prepare_training, problem, op == "captured_train_step")
 
 
-def _prepare_training(problem: mlp.Problem, libraries: Mapping[str, Library]) -> dict[str, Trial]:
+def _prepare_training(problem: mlp.Problem, captured: bool, libraries: Mapping[str, Library]) -> dict[str, Trial]:
     judge = mlp.Float64Network(problem)
     losses = [judge.step() for _ in range(_CHECKED_STEPS)]
     trials = {}
     for library in libraries.values():
-        if library.name == "numpy":
+        if library.name in _WITHOUT_LAYERS:
             continue
-        make = mlp.jax_training_step if library.name == "jax" else mlp.training_step
+        make = mlp.captured_training_step if captured else mlp.training_step
+        if library.name == "jax":
+            make = mlp.jax_training_step
         step = make(library, problem)
         trials[library.name] = Trial([step], [partial(_check_losses, losses, step)], partial(_check_trained, losses[0]))
     return trials
@@ -91,7 +100,7 @@ def _prepare_inference(problem: mlp.Problem, packed: bool, libraries: Mapping[st
     reference = Reference(expected, "float32", max(problem.widths), magnitude=np.abs(expected).max())
     trials = {}
     for library in libraries.values():
-        if library.name != "numpy":
+        if library.name not in _WITHOUT_LAYERS:
             make = mlp.jax_inference if library.name == "jax" else partial(mlp.inference, packed=packed)
             trials[library.name] = Trial([make(library, problem)], [reference.compare])
     return trials
@@ -142,6 +151,7 @@ def _prepare_relu_linear(problem: mlp.Problem, libraries: Mapping[str, Library])
     return {
         library.name: Trial([_relu_linear_call(library, problem)], [reference.compare])
         for library in libraries.values()
+        if library.name != "cupy"
     }
 
 
