@@ -151,14 +151,17 @@ void pool_release(void* pointer, size_t, int, GpuStream) {
   Py_XDECREF(done);
 }
 
-// Once, before the first tensor on a GPU: memory goes back to the pool that it came from.
+// While no tensor is on a GPU, since memory goes back to the pool that it came from. None and None: CUDA's own pool.
 void set_python_pool(const py::object& allocate, const py::object& release) {
   for (int device = 0; device < gpu::device_count(); ++device)
     if (gpu::memory_stats(device).allocated_bytes)
-      fail<RuntimeError>("use_cupy_pool: cuda:%d has tensors already; choose the pool before the first of them",
+      fail<RuntimeError>("use_cupy_pool: cuda:%d has tensors; the pool can be chosen while there are none",
                          device);
+  const PythonPool before = python_pool;
   python_pool = {allocate.inc_ref().ptr(), release.inc_ref().ptr()};
-  gpu::set_memory_pool({pool_allocate, pool_release});
+  gpu::set_memory_pool(allocate.is_none() ? gpu::MemoryPool{} : gpu::MemoryPool{pool_allocate, pool_release});
+  Py_XDECREF(before.allocate);
+  Py_XDECREF(before.release);
 }
 
 }  // namespace

@@ -231,30 +231,42 @@ def reset_peak_memory_stats(device: _Device = None) -> None:
     _core._cuda_reset_peak_memory_stats(_index(device))
 
 
+_cupy_pool: Any = None  # where memory is taken from, if not from CUDA's own pool
+
+
 def empty_cache(device: _Device = None) -> None:
     """Gives memory that no tensor holds back to the driver; waits for the GPU."""
     _core._cuda_empty_cache(_index(device))
+    if _cupy_pool is not None:
+        _cupy_pool.free_all_blocks()
 
 
-def use_cupy_pool() -> None:
+def use_cupy_pool(use: bool = True) -> None:
     """Takes all GPU memory from CuPy's pool from now on, so that both libraries share what is free.
 
-    To be called before the first tensor on a GPU. Raises ImportError without CuPy.
+    To be called while no tensor is on a GPU; ``use_cupy_pool(False)`` goes back to CUDA's own pool. What graphs are
+    captured with stays theirs. Raises ImportError without CuPy.
     """
+    global _cupy_pool
+    if not use:
+        _core._cuda_set_pool(None, None)
+        _cupy_pool = None
+        return
     try:
         import cupy
     except ImportError as e:
         raise ImportError("use_cupy_pool() needs CuPy: pip install cupy-cuda13x") from e
 
-    held: dict[int, Any] = {}
+    pool, held = cupy.get_default_memory_pool(), dict[int, Any]()
 
     def allocate(size: int, device: int, stream: int) -> int:
         try:
             with cupy.cuda.Device(device), cupy.cuda.ExternalStream(stream):
-                memory = cupy.get_default_memory_pool().malloc(size)
+                memory = pool.malloc(size)
         except cupy.cuda.memory.OutOfMemoryError:
             return 0
         held[memory.ptr] = memory
         return int(memory.ptr)
 
     _core._cuda_set_pool(allocate, held.pop)
+    _cupy_pool = pool
