@@ -7,6 +7,7 @@
 
 #include "core/cpu_features.h"
 #include "core/memory.h"
+#include "core/parallel.h"
 #include "kernels/cpu/common/chunks.h"
 #include "kernels/cpu/common/matmul_pack.h"
 #include "kernels/cpu/common/matmul_product.h"
@@ -185,15 +186,6 @@ struct Block {
   bool far_out;
 };
 
-// Fetches rows of out that will be written; by the last bytes of lines, for those before are the last tile's.
-template <class T>
-inline void fetch_rows(const T* out, int64_t out_row, int64_t rows, int64_t columns) {
-  constexpr int64_t kLine = 64 / int64_t(sizeof(T));
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = kLine - 1; j < columns; j += kLine) __builtin_prefetch(out + i * out_row + j, 1);
-  }
-}
-
 // Lines to fetch while tiles run: one a step of k, for the first `tiles` tiles.
 struct Ahead {
   const char* line;
@@ -205,10 +197,15 @@ template <class S, class O>
 Ahead next_panel(const Product<S>& p, const Block<O>& w, int64_t v, int64_t steps) {
   constexpr int64_t kLine = 64, L = kLanes<O>;
   constexpr int64_t kPanelLines = kTileVectors * kVectorBytes / kLine;  // a step
-  if (w.b_side == BSide::packed) return {(const char*)(w.b + v * L * steps), kLine, steps * kLine, kPanelLines};
+  if (w.b_side == BSide::packed) {  // evenly over the tiles, which meet a line several times then
+    const int64_t tiles = ceil_div(w.rows, kTileRows), step = ceil_div(kPanelLines * kLine, tiles);
+    return {(const char*)(w.b + v * L * steps), step, steps * step, tiles};
+  }
   if (w.b_side == BSide::in_place) return {};
   const S* b = p.b + w.k * p.b_k + (w.pass + v) * L * p.b_col;
   const int64_t row_bytes = p.b_k * kStep<O> * int64_t(sizeof(S));
+  // Rows a multiple of 2 KB apart share so few sets of L2 that they would throw each other out.
+  if (p.b_col == 1 && row_bytes % 2048 == 0) return {};
   if (p.b_col == 1)
     return {(const char*)b, row_bytes, kLine, (kTileVectors * L * int64_t(sizeof(S)) + kLine - 1) / kLine};
   // Columns that follow each other without gaps are one run.
@@ -234,6 +231,7 @@ void run_block(const Product<S>& p, const Block<O>& w) {
   t.depth = steps;
   t.resume = w.k > 0;
   t.rounded = nullptr;
+  t.far_bytes = 0;
   t.rounded_row = p.out_row;
   const bool rounded = __is_same(O, Pair) && last_block && p.epilogue.plain() && !p.out_transposed;
   const bool adjacent = w.a_packed || w.a_row == 1;
@@ -289,7 +287,7 @@ void run_block(const Product<S>& p, const Block<O>& w) {
         if (w.plain) {
           t.c = p.out + (w.row + r) * p.out_row + column;
           t.c_row = p.out_row;
-          if (w.far_out) fetch_rows(t.c, t.c_row, rows, columns);
+          t.far_bytes = w.far_out ? columns * int64_t(sizeof(T)) : 0;
           run(t);
           continue;
         }
@@ -417,7 +415,9 @@ void blocked_product(const Product<S>& p) {
             pack_rows_of_a(tiles + begin * steps, p, first_row + begin, smaller(block_rows, rows - begin), k, depth);
         }
         const int64_t work = rows * smaller(width, p.n - pass * L) * larger<int64_t>(depth, 1);
-        const int64_t wanted = work < 4 * kChunkWork ? 1 : smaller<int64_t>(64, work / kChunkWork);
+        // One thread goes through all panels, and fetches each before it gets there.
+        const int64_t wanted =
+            work < 4 * kChunkWork || num_threads() == 1 ? 1 : smaller<int64_t>(4 * num_threads(), work / kChunkWork);
         const int64_t group =
             shallow ? kShallowPanels : ceil_div(panels, smaller(panels, ceil_div(wanted, row_blocks)));
         const int64_t groups = ceil_div(panels, group);

@@ -42,10 +42,11 @@ struct TileArgs {
   bool resume;
   const char* ahead;   // one line is fetched into L2 per step, from here on: the next panel of B
   int64_t ahead_step;  // bytes
+  int64_t far_bytes;   // of a row of the tile, where c is past L2; 0: it is near
 };
 
-// Steps of k by which a tile that packs fetches ahead: some 500 cycles.
-constexpr int64_t kTileAhead = 40;
+// Steps of k by which a tile that packs fetches ahead from L2. Few, for rows a power of two apart share few lines of L1.
+constexpr int64_t kTileAhead = 10;
 // The same for adjacent elements of A, which come from L2.
 constexpr int64_t kTileAheadA = 8;
 
@@ -86,6 +87,12 @@ class BReader {
   }
 };
 
+// Fetches a row of out that will be written; by the last bytes of lines, for those before are the last tile's.
+inline void fetch_row(const void* row, int64_t bytes) {
+  const char* line = static_cast<const char*>(row) + 63;
+  for (const char* end = line + bytes; line < end; line += 64) __builtin_prefetch(line, 1);
+}
+
 template <class O, class S, int ROWS, int NV, ASide SIDE, BRead READ>
 void tile(const TileArgs<O>& t) {
   using T = Sum<O>;
@@ -107,25 +114,47 @@ void tile(const TileArgs<O>& t) {
   const O* a = t.a;
   int64_t a_k = t.a_k;
   asm("" : "+r"(a_k));  // no second copy of the loop for a stride of one
+  // Rows of A by four registers: an offset for each row would take all that there are.
+  int64_t row_bytes = a_row * int64_t(sizeof(O)), row_bytes_3 = 3 * row_bytes;
+  const O* a_high = ROWS > 4 ? a + 4 * a_row : a;
+  asm("" : "+r"(row_bytes), "+r"(row_bytes_3), "+r"(a_high));
+  const auto element = [&](int i) {
+    if constexpr (SIDE == ASide::adjacent) return a[i];
+    const auto* base = reinterpret_cast<const char*>(i < 4 ? a : a_high);
+    return *reinterpret_cast<const O*>(base + (i % 4 == 3 ? row_bytes_3 : i % 4 * row_bytes));
+  };
   BReader<O, S, NV, READ> b(t);
   const char* ahead = t.ahead;
   const int64_t ahead_step = t.ahead_step;
-  for (int64_t k = t.depth; k > 0; --k) {
-    Vec<O> bv[NV];
-    b.next(bv);
+  // A far tile is fetched while it is computed, a row in each of ROWS pieces of k: the lines of all rows at once would
+  // take the places that B's lines need on their way from L2.
+  const TileArgs<O>* args = &t;
+  int64_t k = t.depth;
+  for (int row = 0; k > 0; ++row) {
+    int64_t stop = 0;
+    asm("" : "+r"(args));  // read again here, not kept in registers
+    if (args->far_bytes > 0) {
+      fetch_row(args->c + row * args->c_row, args->far_bytes);
+      if (row < ROWS - 1) stop = larger<int64_t>(0, k - (args->depth + ROWS - 1) / ROWS);
+    }
+    do {
+      Vec<O> bv[NV];
+      b.next(bv);
 #pragma GCC unroll 8
-    for (int i = 0; i < ROWS; ++i) {
-      const Vec<O> av = broadcast_operand(a[i * a_row]);
+      for (int i = 0; i < ROWS; ++i) {
+        const Vec<O> av = broadcast_operand(element(i));
 #pragma GCC unroll 3
-      for (int j = 0; j < NV; ++j) acc[i][j] = multiply_add(av, bv[j], acc[i][j]);
-    }
-    if constexpr (READ == BRead::whole || READ == BRead::masked) {
-      __builtin_prefetch(ahead, 0, 2);
-      ahead += ahead_step;
-    }
-    // Here every step is a line of its own, and all its broadcasts would wait for it.
-    if constexpr (SIDE == ASide::adjacent) __builtin_prefetch(a + kTileAheadA * a_k);
-    a += a_k;
+        for (int j = 0; j < NV; ++j) acc[i][j] = multiply_add(av, bv[j], acc[i][j]);
+      }
+      if constexpr (READ == BRead::whole || READ == BRead::masked) {
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += ahead_step;
+      }
+      // Here every step is a line of its own, and all its broadcasts would wait for it.
+      if constexpr (SIDE == ASide::adjacent) __builtin_prefetch(a + kTileAheadA * a_k);
+      a += a_k;
+      if constexpr (SIDE == ASide::strided && ROWS > 4) a_high += a_k;
+    } while (--k > stop);
   }
   if constexpr (__is_same(O, Pair)) {
     if (t.rounded) {
