@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cmath>
+#include <cstdarg>
+#include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/dtype.h"
@@ -12,10 +15,13 @@
 #include "emulated.h"
 #include "kernels/reference/scalar.h"
 
-// Declares a kernel of the GPU and its reference.
+// Declares a kernel of the GPU and those that judge it: its reference or, bit by bit, the CPU's.
 #define HOTLOOP_TESTED_KERNEL(kernel, Args) \
   namespace hotloop::sm80 {                 \
   void kernel(const Args&, GpuStream);      \
+  }                                         \
+  namespace hotloop::baseline {             \
+  void kernel(const Args&);                 \
   }                                         \
   namespace hotloop::reference {            \
   void kernel(const Args&);                 \
@@ -87,6 +93,15 @@ class Numbers {
   uint64_t state_;
 };
 
+inline std::string text(const char* format, ...) {
+  char all[400];
+  std::va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(all, sizeof all, format, arguments);
+  va_end(arguments);
+  return all;
+}
+
 inline bool is_float(DType dtype) { return dtype >= DType::f16; }
 // A unit in the last place of 1.
 inline double epsilon(DType dtype) {
@@ -95,6 +110,22 @@ inline double epsilon(DType dtype) {
     case DType::bf16: return 0x1p-7;
     case DType::f32: return 0x1p-23;
     default: return 0x1p-52;
+  }
+}
+// The same of what f16, bf16 and f32 are computed in.
+inline double arithmetic(DType dtype) { return epsilon(dtype == DType::f64 ? DType::f64 : DType::f32); }
+
+// Reports the first element that is off by more than its last rounding and `lost`, what arithmetic may lose before it.
+inline void check_near(const std::string& what, const Elements& got, const Elements& want, double lost) {
+  const DType dtype = got.dtype();
+  const double smallest = dtype == DType::f16 ? 0x1p-24 : 0;
+  for (int64_t i = 0; i < got.size(); ++i) {
+    const double bound = epsilon(dtype) * std::fabs(want[i]) + lost + smallest;
+    const bool same = got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]));
+    if (same || std::fabs(got[i] - want[i]) <= bound) continue;
+    return check::report(__FILE__, __LINE__,
+                         text("%s %s: at %lld got %.17g, want %.17g, bound %.3g", what.c_str(), name(dtype),
+                              (long long)i, got[i], want[i], bound));
   }
 }
 

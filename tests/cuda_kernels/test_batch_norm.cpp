@@ -3,18 +3,8 @@
 #include "kernels.h"
 #include "kernels/args/batch_norm.h"
 
-#include "core/gpu.h"
-
-namespace hotloop {
-namespace sm80 {
-void batch_norm(const BatchNormArgs&, GpuStream);
-void batch_norm_backward(const BatchNormBackwardArgs&, GpuStream);
-}  // namespace sm80
-namespace reference {
-void batch_norm(const BatchNormArgs&);
-void batch_norm_backward(const BatchNormBackwardArgs&);
-}  // namespace reference
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(batch_norm, BatchNormArgs)
+HOTLOOP_TESTED_KERNEL(batch_norm_backward, BatchNormBackwardArgs)
 
 using namespace hotloop;
 using namespace kernels;
@@ -46,18 +36,10 @@ Elements values(DType dtype, int64_t n, uint64_t seed, double low, double high) 
 }
 
 void check_near(const char* what, const Case& c, const Elements& got, const Elements& want, double scale) {
-  const double exact = c.dtype == DType::f64 ? 0x1p-52 : 0x1p-23;
-  for (int64_t i = 0; i < got.size(); ++i) {
-    const double bound = epsilon(got.dtype()) * std::fabs(want[i]) +
-                         exact * (16 + std::sqrt(double(c.s.samples * c.s.inner))) * scale +
-                         (got.dtype() == DType::f16 ? 0x1p-24 : 0);
-    if (std::fabs(got[i] - want[i]) <= bound) continue;
-    char text[300];
-    std::snprintf(text, sizeof text, "%s %s (%lld, %lld, %lld) %s: at %lld got %.9g, want %.9g, bound %.3g", what,
-                  name(c.dtype), (long long)c.s.samples, (long long)c.s.channels, (long long)c.s.inner, c.s.reason,
-                  (long long)i, got[i], want[i], bound);
-    return check::report(__FILE__, __LINE__, text);
-  }
+  const double lost = arithmetic(c.dtype) * (16 + std::sqrt(double(c.s.samples * c.s.inner))) * scale;
+  check_near(text("%s (%lld, %lld, %lld) %s", what, (long long)c.s.samples, (long long)c.s.channels,
+                  (long long)c.s.inner, c.s.reason),
+             got, want, lost);
 }
 
 void check_batch_norm(const Case& c) {

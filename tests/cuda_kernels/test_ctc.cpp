@@ -39,15 +39,7 @@ std::vector<int64_t> labels_of(const Case& c, Numbers& numbers) {
 
 // A step's probabilities are of f32 or f64; everything between is in f64 on both sides.
 void check_near(const char* what, const Case& c, const Elements& got, const Elements& want) {
-  for (int64_t i = 0; i < got.size(); ++i) {
-    const double bound = epsilon(got.dtype()) * std::fabs(want[i]) + 1e-12 * double(c.steps);
-    const bool same = got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]));
-    if (same || std::fabs(got[i] - want[i]) <= bound) continue;
-    char text[200];
-    std::snprintf(text, sizeof text, "%s %s (%s): at %lld got %.17g, want %.17g", what, name(got.dtype()), c.reason,
-                  (long long)i, got[i], want[i]);
-    return check::report(__FILE__, __LINE__, text);
-  }
+  check_near(text("%s of %s", what, c.reason), got, want, 1e-12 * double(c.steps));
 }
 
 void check_ctc(DType dtype, const Case& c) {

@@ -2,18 +2,8 @@
 #include "kernels.h"
 #include "kernels/args/distance.h"
 
-#include "core/gpu.h"
-
-namespace hotloop {
-namespace sm80 {
-void cdist(const DistanceArgs&, GpuStream);
-void cdist_backward(const DistanceBackwardArgs&, GpuStream);
-}  // namespace sm80
-namespace reference {
-void cdist(const DistanceArgs&);
-void cdist_backward(const DistanceBackwardArgs&);
-}  // namespace reference
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(cdist, DistanceArgs)
+HOTLOOP_TESTED_KERNEL(cdist_backward, DistanceBackwardArgs)
 
 using namespace hotloop;
 using namespace kernels;
@@ -34,15 +24,9 @@ Elements points(DType dtype, int64_t n, uint64_t seed) {
 }
 
 void check_near(const char* what, const Shape& s, double p, const Elements& got, const Elements& want, double scale) {
-  const double bound = scale * epsilon(got.dtype()) * double(16 + s.k + s.n + s.m);
-  for (int64_t i = 0; i < got.size(); ++i) {
-    if (std::fabs(got[i] - want[i]) <= bound) continue;
-    char text[300];
-    std::snprintf(text, sizeof text, "%s %s (%lld, %lld, %lld, %lld), p = %g: at %lld got %.9g, want %.9g", what,
-                  name(got.dtype()), (long long)s.batch, (long long)s.n, (long long)s.m, (long long)s.k, p,
-                  (long long)i, got[i], want[i]);
-    return check::report(__FILE__, __LINE__, text);
-  }
+  check_near(text("%s (%lld, %lld, %lld, %lld), p = %g", what, (long long)s.batch, (long long)s.n, (long long)s.m,
+                  (long long)s.k, p),
+             got, want, scale * epsilon(got.dtype()) * double(16 + s.k + s.n + s.m));
 }
 
 void check_distance(DType dtype, const Shape& s, double p) {

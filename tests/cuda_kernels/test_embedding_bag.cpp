@@ -2,20 +2,9 @@
 #include "kernels.h"
 #include "kernels/args/embedding_bag.h"
 
-#include "core/gpu.h"
-
-namespace hotloop {
-namespace sm80 {
-void embedding_bag(const EmbeddingBagArgs&, GpuStream);
-void embedding_bag_backward(const EmbeddingBagArgs&, GpuStream);
-void embedding_bag_factors_backward(const EmbeddingBagArgs&, GpuStream);
-}  // namespace sm80
-namespace reference {
-void embedding_bag(const EmbeddingBagArgs&);
-void embedding_bag_backward(const EmbeddingBagArgs&);
-void embedding_bag_factors_backward(const EmbeddingBagArgs&);
-}  // namespace reference
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(embedding_bag, EmbeddingBagArgs)
+HOTLOOP_TESTED_KERNEL(embedding_bag_backward, EmbeddingBagArgs)
+HOTLOOP_TESTED_KERNEL(embedding_bag_factors_backward, EmbeddingBagArgs)
 
 using namespace hotloop;
 using namespace kernels;
@@ -85,15 +74,11 @@ void check_bags(const Bags& b) {
   run(reference::embedding_bag, reference::embedding_bag_backward, reference::embedding_bag_factors_backward, want,
       want_largest, want_slope, want_factor_slope);
 
-  const double arithmetic = double(kCount) * (b.dtype == DType::f64 ? 0x1p-52 : 0x1p-23);  // of terms up to 1
-  const auto near = [&](const Elements& got, const Elements& wanted) {
-    for (int64_t i = 0; i < got.size(); ++i)
-      CHECK(std::fabs(got[i] - wanted[i]) <= epsilon(b.dtype) * std::fabs(wanted[i]) + arithmetic);
-  };
-  near(out, want);
-  near(slope, want_slope);
+  const double lost = double(kCount) * arithmetic(b.dtype);  // of terms up to 1
+  check_near("out", out, want, lost);
+  check_near("slope", slope, want_slope, lost);
   if (b.mode == BagMode::max) CHECK_EQUAL(largest.differences(want_largest), 0);
-  if (b.mode == BagMode::sum) near(factor_slope, want_factor_slope);
+  if (b.mode == BagMode::sum) check_near("factor_slope", factor_slope, want_factor_slope, lost);
 }
 
 }  // namespace

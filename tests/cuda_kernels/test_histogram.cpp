@@ -2,16 +2,7 @@
 #include "kernels.h"
 #include "kernels/args/histogram.h"
 
-#include "core/gpu.h"
-
-namespace hotloop {
-namespace sm80 {
-void histogram(const HistogramArgs&, GpuStream);
-}
-namespace reference {
-void histogram(const HistogramArgs&);
-}
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(histogram, HistogramArgs)
 
 using namespace hotloop;
 using namespace kernels;

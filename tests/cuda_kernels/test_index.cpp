@@ -1,28 +1,14 @@
 // Indexed reading and writing, selection by mask, against the reference: the same bits.
-#include "core/gpu.h"
 #include "kernels.h"
 #include "kernels/args/index.h"
 
-namespace hotloop {
-namespace sm80 {
-void index_read(const IndexArgs&, void*);
-void index_write(const IndexArgs&, void*);
-void index_add(const IndexArgs&, void*);
-void index_combine(const IndexArgs&, void*);
-void count_mask(const MaskArgs&, void*);
-void mask_select(const MaskArgs&, void*);
-void mask_nonzero(const MaskArgs&, void*);
-}  // namespace sm80
-namespace reference {
-void index_read(const IndexArgs&);
-void index_write(const IndexArgs&);
-void index_add(const IndexArgs&);
-void index_combine(const IndexArgs&);
-void count_mask(const MaskArgs&);
-void mask_select(const MaskArgs&);
-void mask_nonzero(const MaskArgs&);
-}  // namespace reference
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(index_read, IndexArgs)
+HOTLOOP_TESTED_KERNEL(index_write, IndexArgs)
+HOTLOOP_TESTED_KERNEL(index_add, IndexArgs)
+HOTLOOP_TESTED_KERNEL(index_combine, IndexArgs)
+HOTLOOP_TESTED_KERNEL(count_mask, MaskArgs)
+HOTLOOP_TESTED_KERNEL(mask_select, MaskArgs)
+HOTLOOP_TESTED_KERNEL(mask_nonzero, MaskArgs)
 
 using namespace hotloop;
 using namespace kernels;

@@ -2,18 +2,8 @@
 #include "kernels.h"
 #include "kernels/args/margin_loss.h"
 
-#include "core/gpu.h"
-
-namespace hotloop {
-namespace sm80 {
-void margin_loss(const MarginLossArgs&, GpuStream);
-void margin_loss_backward(const MarginLossArgs&, GpuStream);
-}  // namespace sm80
-namespace reference {
-void margin_loss(const MarginLossArgs&);
-void margin_loss_backward(const MarginLossArgs&);
-}  // namespace reference
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(margin_loss, MarginLossArgs)
+HOTLOOP_TESTED_KERNEL(margin_loss_backward, MarginLossArgs)
 
 using namespace hotloop;
 using namespace kernels;
@@ -30,18 +20,6 @@ Elements values(DType dtype, int64_t n, uint64_t seed) {
   Numbers numbers(seed);
   for (int64_t i = 0; i < n; ++i) x.set(i, numbers.uniform(-1, 1));
   return x;
-}
-
-void check_near(const char* what, DType dtype, const Elements& got, const Elements& want, double scale) {
-  const double exact = dtype == DType::f64 ? 0x1p-52 : 0x1p-23;
-  for (int64_t i = 0; i < got.size(); ++i) {
-    const double bound = epsilon(dtype) * std::fabs(want[i]) + exact * 32 * scale + (dtype == DType::f16 ? 0x1p-24 : 0);
-    if (std::fabs(got[i] - want[i]) <= bound) continue;
-    char text[200];
-    std::snprintf(text, sizeof text, "%s %s: at %lld got %.9g, want %.9g, bound %.3g", what, name(dtype), (long long)i,
-                  got[i], want[i], bound);
-    return check::report(__FILE__, __LINE__, text);
-  }
 }
 
 void check_margin_loss(DType dtype, const Shape& s, bool squared) {
@@ -72,8 +50,9 @@ void check_margin_loss(DType dtype, const Shape& s, bool squared) {
   args.grad_x = grad_x.data();
   sm80::margin_loss(args, nullptr);
   sm80::margin_loss_backward(args, nullptr);
-  check_near("loss", dtype, loss, wanted_loss, 7.0 * double(s.named));
-  check_near("grad_x", dtype, grad_x, wanted_grad_x, 5.0 * double(s.named));
+  const double lost = arithmetic(dtype) * 32 * double(s.named);
+  check_near("loss", loss, wanted_loss, 7 * lost);
+  check_near("grad_x", grad_x, wanted_grad_x, 5 * lost);
 }
 
 }  // namespace

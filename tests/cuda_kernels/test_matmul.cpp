@@ -111,11 +111,10 @@ void check_product(DType dtype, void (*kernel)(const MatmulArgs&, GpuStream), co
                                  std::fabs(out[i] - rounded[i]) <= terms * off_by(0, p.k) + last
                            : out[i] == want[i];
     if (near) continue;
-    char text[200];
-    std::snprintf(text, sizeof text, "%s %s %lld x %lld x %lld %s: at %lld got %.9g, want %.9g", name(dtype),
-                  bits ? "exact" : "rounded", (long long)p.m, (long long)p.n, (long long)p.k, p.reason, (long long)i,
-                  out[i], want[i]);
-    return check::report(__FILE__, __LINE__, text);
+    return check::report(
+        __FILE__, __LINE__,
+        text("%s %s %lld x %lld x %lld %s: at %lld got %.9g, want %.9g", name(dtype), bits ? "exact" : "rounded",
+             (long long)p.m, (long long)p.n, (long long)p.k, p.reason, (long long)i, out[i], want[i]));
   }
 }
 

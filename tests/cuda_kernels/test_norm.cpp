@@ -3,18 +3,8 @@
 #include "kernels.h"
 #include "kernels/args/norm.h"
 
-#include "core/gpu.h"
-
-namespace hotloop {
-namespace sm80 {
-void norm(const NormArgs&, GpuStream);
-void norm_backward(const NormBackwardArgs&, GpuStream);
-}  // namespace sm80
-namespace reference {
-void norm(const NormArgs&);
-void norm_backward(const NormBackwardArgs&);
-}  // namespace reference
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(norm, NormArgs)
+HOTLOOP_TESTED_KERNEL(norm_backward, NormBackwardArgs)
 
 using namespace hotloop;
 using namespace kernels;
@@ -60,17 +50,8 @@ Elements values(DType dtype, int64_t n, uint64_t seed, double middle) {
 // Results whose terms are up to `scale`, sums of `terms` of them, rounded to their dtype.
 void check_near(const char* what, const Norm& c, const Elements& got, const Elements& want, double terms,
                 double scale) {
-  const double exact = c.dtype == DType::f64 ? 0x1p-52 : 0x1p-23;
-  for (int64_t i = 0; i < got.size(); ++i) {
-    const double bound = epsilon(got.dtype()) * std::fabs(want[i]) + exact * (16 + std::sqrt(terms)) * scale +
-                         (got.dtype() == DType::f16 ? 0x1p-24 : 0);
-    if (std::fabs(got[i] - want[i]) <= bound || (std::isnan(got[i]) && std::isnan(want[i]))) continue;
-    char text[300];
-    std::snprintf(text, sizeof text, "%s %s (%lld, %lld) %s: at %lld got %.9g, want %.9g, bound %.3g", what,
-                  name(c.dtype), (long long)c.s.rows, (long long)c.s.n, c.s.reason, (long long)i, got[i], want[i],
-                  bound);
-    return check::report(__FILE__, __LINE__, text);
-  }
+  check_near(text("%s (%lld, %lld) %s", what, (long long)c.s.rows, (long long)c.s.n, c.s.reason), got, want,
+             arithmetic(c.dtype) * (16 + std::sqrt(terms)) * scale);
 }
 
 void check_norm(const Norm& c) {

@@ -3,19 +3,7 @@
 #include "kernels.h"
 #include "kernels/args/optimizer.h"
 
-#define DECLARE(name, Args)      \
-  namespace sm80 {               \
-  void name(const Args&, void*); \
-  }                              \
-  namespace baseline {           \
-  void name(const Args&);        \
-  }                              \
-  namespace reference {          \
-  void name(const Args&);        \
-  }
-namespace hotloop {
-HOTLOOP_OPTIMIZERS(DECLARE)
-}  // namespace hotloop
+HOTLOOP_OPTIMIZERS(HOTLOOP_TESTED_KERNEL)
 
 using namespace hotloop;
 using namespace kernels;

@@ -2,27 +2,12 @@
 #include "kernels.h"
 #include "kernels/args/random.h"
 
-namespace hotloop {
-namespace sm80 {
-void random_uniform(const RandomArgs&, void*);
-void random_normal(const RandomArgs&, void*);
-void random_bernoulli(const RandomArgs&, void*);
-void random_integers(const RandomArgs&, void*);
-void dropout(const DropoutArgs&, void*);
-void dropout_backward(const DropoutBackwardArgs&, void*);
-}  // namespace sm80
-namespace baseline {
-void random_uniform(const RandomArgs&);
-void random_normal(const RandomArgs&);
-void random_bernoulli(const RandomArgs&);
-void random_integers(const RandomArgs&);
-void dropout(const DropoutArgs&);
-void dropout_backward(const DropoutBackwardArgs&);
-}  // namespace baseline
-namespace reference {
-void random_uniform(const RandomArgs&);
-}  // namespace reference
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(random_uniform, RandomArgs)
+HOTLOOP_TESTED_KERNEL(random_normal, RandomArgs)
+HOTLOOP_TESTED_KERNEL(random_bernoulli, RandomArgs)
+HOTLOOP_TESTED_KERNEL(random_integers, RandomArgs)
+HOTLOOP_TESTED_KERNEL(dropout, DropoutArgs)
+HOTLOOP_TESTED_KERNEL(dropout_backward, DropoutBackwardArgs)
 
 using namespace hotloop;
 using namespace kernels;

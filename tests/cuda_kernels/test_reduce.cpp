@@ -3,16 +3,7 @@
 #include "kernels.h"
 #include "kernels/args/reduce.h"
 
-#include "core/gpu.h"
-
-namespace hotloop {
-namespace sm80 {
-void reduce(const ReduceArgs&, GpuStream);
-}
-namespace reference {
-void reduce(const ReduceArgs&);
-}
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(reduce, ReduceArgs)
 
 using namespace hotloop;
 using namespace kernels;
@@ -130,7 +121,7 @@ void check_reduce(ReduceOp op, DType dtype, DType out_dtype, const Layout& l, co
   run(want, [](const ReduceArgs& a) { reference::reduce(a); });
 
   // Floats: terms of up to 3 (their squares of 9), summed in f32 or f64.
-  const double n = double(l.n()), e = dtype == DType::f64 ? 0x1p-52 : 0x1p-23;
+  const double n = double(l.n()), e = arithmetic(dtype);
   double terms = 10;
   if (op == ReduceOp::sum || op == ReduceOp::nansum) terms = 3 * n;
   if (op == ReduceOp::prod) terms = 3 * n;  // as factors add to its relative error
@@ -141,10 +132,9 @@ void check_reduce(ReduceOp op, DType dtype, DType out_dtype, const Layout& l, co
       const double x = (*a)[i], y = (*b)[i];
       if (x == y || (std::isnan(x) && std::isnan(y))) continue;
       if (!is_exact(op, dtype) && std::fabs(x - y) <= bound + epsilon(out_dtype) * std::fabs(y)) continue;
-      char text[300];
-      std::snprintf(text, sizeof text, "%s of %s to %s, %s: output %lld is %.9g, not %.9g, bound %.3g", kNames[int(op)],
-                    name(dtype), name(out_dtype), l.reason, (long long)i, x, y, bound);
-      return check::report(__FILE__, __LINE__, text);
+      return check::report(__FILE__, __LINE__,
+                           text("%s of %s to %s, %s: output %lld is %.9g, not %.9g, bound %.3g", kNames[int(op)],
+                                name(dtype), name(out_dtype), l.reason, (long long)i, x, y, bound));
     }
   }
 }

@@ -2,16 +2,7 @@
 #include "kernels.h"
 #include "kernels/args/scan.h"
 
-#include "core/gpu.h"
-
-namespace hotloop {
-namespace sm80 {
-void scan(const ScanArgs&, GpuStream);
-}
-namespace reference {
-void scan(const ScanArgs&);
-}
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(scan, ScanArgs)
 
 using namespace hotloop;
 using namespace kernels;
@@ -67,11 +58,10 @@ void check_scan(ScanOp op, const Shape& s, const Elements& x) {
     const bool same = a == b || (std::isnan(a) && std::isnan(b));
     const double bound = 0x1p-52 * (n * scale + relative * std::fabs(b)) + epsilon(dtype) * std::fabs(b);
     if (indices[i] == want_indices[i] && (same || (!exact && std::fabs(a - b) <= bound))) continue;
-    char text[300];
-    std::snprintf(text, sizeof text, "%s of %s (%lld, %lld, %lld), %s: at %lld got %.9g, want %.9g, indices %g, %g",
-                  kNames[int(op)], name(dtype), (long long)s.outer, (long long)s.n, (long long)s.inner, s.reason,
-                  (long long)i, a, b, indices[i], want_indices[i]);
-    return check::report(__FILE__, __LINE__, text);
+    return check::report(__FILE__, __LINE__,
+                         text("%s of %s (%lld, %lld, %lld), %s: at %lld got %.9g, want %.9g, indices %g, %g",
+                              kNames[int(op)], name(dtype), (long long)s.outer, (long long)s.n, (long long)s.inner,
+                              s.reason, (long long)i, a, b, indices[i], want_indices[i]));
   }
 }
 

@@ -3,26 +3,12 @@
 #include "kernels.h"
 #include "kernels/args/softmax.h"
 
-#include "core/gpu.h"
-
-namespace hotloop {
-namespace sm80 {
-void softmax(const SoftmaxArgs&, GpuStream);
-void softmax_backward(const SoftmaxBackwardArgs&, GpuStream);
-void cross_entropy(const CrossEntropyArgs&, GpuStream);
-void cross_entropy_backward(const CrossEntropyArgs&, GpuStream);
-void nll_loss(const CrossEntropyArgs&, GpuStream);
-void nll_loss_backward(const CrossEntropyArgs&, GpuStream);
-}  // namespace sm80
-namespace reference {
-void softmax(const SoftmaxArgs&);
-void softmax_backward(const SoftmaxBackwardArgs&);
-void cross_entropy(const CrossEntropyArgs&);
-void cross_entropy_backward(const CrossEntropyArgs&);
-void nll_loss(const CrossEntropyArgs&);
-void nll_loss_backward(const CrossEntropyArgs&);
-}  // namespace reference
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(softmax, SoftmaxArgs)
+HOTLOOP_TESTED_KERNEL(softmax_backward, SoftmaxBackwardArgs)
+HOTLOOP_TESTED_KERNEL(cross_entropy, CrossEntropyArgs)
+HOTLOOP_TESTED_KERNEL(cross_entropy_backward, CrossEntropyArgs)
+HOTLOOP_TESTED_KERNEL(nll_loss, CrossEntropyArgs)
+HOTLOOP_TESTED_KERNEL(nll_loss_backward, CrossEntropyArgs)
 
 using namespace hotloop;
 using namespace kernels;
@@ -70,25 +56,10 @@ Elements values(DType dtype, const Shape& s, uint64_t seed, double scale = 4) {
   return x;
 }
 
-// What the arithmetic of a dtype may be off by, relative to the largest term: sums of n, exponentials.
-double arithmetic(DType dtype, int64_t n) {
-  const double e = dtype == DType::f64 ? 0x1p-52 : 0x1p-23;
-  return e * (16 + std::sqrt(double(n)));
-}
 // The terms of an element's result are up to `scale`; the result is rounded to its dtype.
 void check_near(const char* what, const Shape& s, const Elements& got, const Elements& want, double scale) {
-  const DType dtype = got.dtype();
-  const double smallest = dtype == DType::f16 ? 0x1p-24 : 0;
-  for (int64_t i = 0; i < got.size(); ++i) {
-    const double bound = epsilon(dtype) * std::fabs(want[i]) + arithmetic(dtype, s.n) * scale + smallest;
-    const bool same = got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]));
-    if (same || std::fabs(got[i] - want[i]) <= bound) continue;
-    char text[300];
-    std::snprintf(text, sizeof text, "%s %s (%lld, %lld, %lld) %s: at %lld got %.9g, want %.9g, bound %.3g", what,
-                  name(dtype), (long long)s.outer, (long long)s.n, (long long)s.inner, s.reason, (long long)i, got[i],
-                  want[i], bound);
-    return check::report(__FILE__, __LINE__, text);
-  }
+  check_near(text("%s (%lld, %lld, %lld) %s", what, (long long)s.outer, (long long)s.n, (long long)s.inner, s.reason),
+             got, want, arithmetic(got.dtype()) * (16 + std::sqrt(double(s.n))) * scale);
 }
 
 void check_softmax(DType dtype, const Shape& s, bool log, const Elements& x) {

@@ -2,16 +2,8 @@
 #include "kernels.h"
 #include "kernels/args/sort.h"
 
-namespace hotloop {
-namespace sm80 {
-void sort(const SortArgs&, void*);
-void search(const SearchArgs&, void*);
-}  // namespace sm80
-namespace reference {
-void sort(const SortArgs&);
-void search(const SearchArgs&);
-}  // namespace reference
-}  // namespace hotloop
+HOTLOOP_TESTED_KERNEL(sort, SortArgs)
+HOTLOOP_TESTED_KERNEL(search, SearchArgs)
 
 using namespace hotloop;
 using namespace kernels;
