@@ -317,7 +317,10 @@ _OTHERS: dict[str, Sample] = {
     "poisson": lambda t: hotloop.poisson(t()),
     "dropout": lambda t: F.dropout(t(), 0.5),
     "dropout_backward": _with_leaf(lambda x, t: F.dropout(x, 0.5)),
-    # reduce.cpp, scan.cpp, sort.cpp
+    # order_statistics.cpp, reduce.cpp, scan.cpp, sort.cpp
+    "median": lambda t: hotloop.median(t(), 1)[0],
+    "median_of_all": lambda t: hotloop.median(t()),
+    "mode": lambda t: hotloop.mode(t(), 1)[0],
     **{
         name: _over_columns(name)
         for name in ("sum", "nansum", "mean", "amax", "amin", "argmax", "argmin", "var", "logsumexp")

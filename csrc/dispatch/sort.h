@@ -7,6 +7,7 @@
 namespace hotloop::dispatch {
 
 void sort(Device device, const SortArgs& args);
+void pick(Device device, const PickArgs& args);
 void search(Device device, const SearchArgs& args);
 
 }  // namespace hotloop::dispatch

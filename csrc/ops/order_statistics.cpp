@@ -1,10 +1,13 @@
-// Medians, quantiles and modes: places in sorted lines. Written with ops, so that they differentiate as those do.
+// Medians, modes and quantiles: what stands somewhere in sorted lines. Medians and modes have a kernel; quantiles are
+// written with ops.
 #include "core/error.h"
+#include "dispatch/sort.h"
 #include "ops/broadcast.h"
+#include "ops/call.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
+#include "ops/records.h"
 #include "ops/reduce.h"
-#include "ops/scan.h"
 #include "ops/shape.h"
 #include "ops/sort.h"
 
@@ -12,66 +15,90 @@ namespace hotloop::ops {
 
 namespace {
 
-// The elements of sorted lines at `position`, whose dim d has size 1.
-ValuesIndices pick(const ValuesIndices& sorted, int d, const Tensor& position, bool keepdim) {
-  const Tensor values = gather(std::get<0>(sorted), d, position), indices = gather(std::get<1>(sorted), d, position);
-  if (keepdim) return {values, indices};
-  return {squeeze(values, {d}), squeeze(indices, {d})};
+struct Statistic {
+  Pick pick;
+};
+
+// Of lines of n.
+void launch_pick(Call& c, int64_t n) {
+  const Tensor& x = c.in(0);
+  if (c.outputs[0].numel() == 0) return;
+  dispatch::pick(c.device, {x.dtype(), c.attrs<Statistic>().pick, x.numel() / n, n, x.data(), c.outputs[0].data(),
+                            c.outputs[1].data<int64_t>()});
+}
+Cost pick_cost(const Call& c) {
+  const double n = double(c.in(0).numel());
+  return {4 * n, n * double(itemsize(c.in(0).dtype()))};
 }
 
-// Statistics of a number are those of a vector of one.
-template <class F>
-ValuesIndices of_vector(const Tensor& x, F statistic) {
-  const auto [values, indices] = statistic(unsqueeze(x, 0));
-  return {squeeze(values, {0}), squeeze(indices, {0})};
+// x (..., n), contiguous -> values, indices (...)
+constexpr OpRecord pick_from_lines(const char* name) {
+  return {.name = name,
+          .shape =
+              [](Call& c) {
+                Dims sizes = c.in(0).sizes();
+                --sizes.n;
+                c.output(0, sizes, c.in(0).dtype());
+                c.output(1, sizes, DType::i64);
+              },
+          .kernel = every_device([](Call& c) { launch_pick(c, c.in(0).size(c.in(0).ndim() - 1)); }),
+          .gradient =
+              [](Gradient& g) {
+                if (!g.grad(0).defined()) return;
+                g.set(0, scatter_into_zeros(g.in_sizes(0), -1, unsqueeze(g.out(1), -1), unsqueeze(g.grad(0), -1)));
+              },
+          .saves = Saves::of(0, 2),
+          .cost = pick_cost,
+          .attributes_bytes = sizeof(Statistic)};
 }
+const OpRecord median_op = pick_from_lines("median"), mode_op = pick_from_lines("mode");
 
-void require_elements(const char* op, const Tensor& x, int d) {
-  if (x.size(d) == 0) fail<IndexError>("%s(): Expected reduction dim %d to have non-zero size.", op, d);
+// x, contiguous -> of all elements the median and its place, numbers. Elements that are equal to it share its gradient.
+const OpRecord median_of_all_op{.name = "median_of_all",
+                                .shape =
+                                    [](Call& c) {
+                                      c.output(0, {}, c.in(0).dtype());
+                                      c.output(1, {}, DType::i64);
+                                    },
+                                .kernel = every_device([](Call& c) { launch_pick(c, c.in(0).numel()); }),
+                                .gradient =
+                                    [](Gradient& g) {
+                                      if (!g.grad(0).defined()) return;
+                                      const Tensor x = g.in(0), out = g.out(0);
+                                      const Tensor chosen = logical_or(eq(x, out), logical_and(isnan(x), isnan(out)));
+                                      const Tensor count = to_dtype(sum(chosen), x.dtype());
+                                      g.set(0, where(chosen, g.grad(0) / count, 0.0));
+                                    },
+                                .saves = Saves::of(0b1, 1),
+                                .cost = pick_cost,
+                                .attributes_bytes = sizeof(Statistic)};
+
+ValuesIndices pick(const OpRecord& op, const char* name, const Tensor& x, int64_t dim, bool keepdim, Pick what) {
+  const int d = wrap_dim(name, dim, x.ndim());
+  const Tensor lines = x.ndim() == 0 ? unsqueeze(x, 0) : d == x.ndim() - 1 ? x : movedim(x, {d}, {-1});
+  if (lines.size(lines.ndim() - 1) == 0)
+    fail<IndexError>("%s(): Expected reduction dim %d to have non-zero size.", name, d);
+  const Tensor input = contiguous(lines);
+  const Statistic statistic{what};
+  Call c{op, &input, 1, &statistic};
+  run(c);
+  if (!keepdim || x.ndim() == 0) return {c.outputs[0], c.outputs[1]};
+  return {unsqueeze(c.outputs[0], d), unsqueeze(c.outputs[1], d)};
 }
 
 }  // namespace
 
 ValuesIndices median(const Tensor& x, int64_t dim, bool keepdim, bool nan) {
-  const char* op = nan ? "nanmedian" : "median";
-  const int d = wrap_dim(op, dim, x.ndim());
-  if (x.ndim() == 0) return of_vector(x, [&](const Tensor& t) { return median(t, 0, true, nan); });
-  require_elements(op, x, d);
-  const int64_t n = x.size(d);
-  // On a GPU asking would wait for it.
-  const bool host = x.device().type == DeviceType::cpu;
-  if (!is_floating(x.dtype()) || (host && item(any(isnan(x))).as_int() == 0))
-    return kthvalue(x, (n + 1) / 2, d, keepdim);
-  const ValuesIndices sorted = sort(x, d, false);
-  // NaN comes last: the first one stands at the number of the others.
-  const Tensor numbers = sum(logical_not(isnan(x)), Dims{d}, true);
-  const Tensor middle = floor_divide(numbers + number(int64_t(-1)), number(int64_t(2)));
-  const Tensor position = nan ? maximum(middle, number(int64_t(0)))
-                              : minimum(where(eq(numbers, double(n)), middle, numbers), number(n - 1));
-  return pick(sorted, d, position, keepdim);
+  return pick(median_op, nan ? "nanmedian" : "median", x, dim, keepdim, nan ? Pick::nanmedian : Pick::median);
 }
 
 Tensor median(const Tensor& x, bool nan) {
   if (x.numel() == 0) return is_floating(x.dtype()) ? sum(x) + __builtin_nan("") : zeros({}, x.dtype(), x.device());
-  return std::get<0>(median(reshape(x, {-1}), 0, false, nan));
+  return call(median_of_all_op, {contiguous(x)}, Statistic{nan ? Pick::nanmedian : Pick::median});
 }
 
 ValuesIndices mode(const Tensor& x, int64_t dim, bool keepdim) {
-  const int d = wrap_dim("mode", dim, x.ndim());
-  if (x.ndim() == 0) return of_vector(x, [](const Tensor& t) { return mode(t, 0, true); });
-  require_elements("mode", x, d);
-  const ValuesIndices sorted = sort(x, d, false);
-  const Tensor& values = std::get<0>(sorted);
-  const int64_t n = x.size(d);
-  Dims along = Dims::filled(x.ndim(), 1);
-  along[d] = n;
-  const Tensor places = view(arange(int64_t(0), n, int64_t(1), DType::i64, x.device()), along);
-  const Tensor changes = cat({full(narrow(values, d, 0, 1).sizes(), int64_t(1), DType::bool_, x.device()),
-                              ne(narrow(values, d, 1, n - 1), narrow(values, d, 0, n - 1))},
-                             d);
-  // Where the run of equal values begins that each place belongs to; the longest run shows at its last place.
-  const Tensor start = std::get<0>(cummax(where(changes, places, number(int64_t(0))), d));
-  return pick(sorted, d, argmax(places - start, d, true), keepdim);
+  return pick(mode_op, "mode", x, dim, keepdim, Pick::mode);
 }
 
 Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bool keepdim,
@@ -124,5 +151,7 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
   }
   return levels.ndim() ? result : squeeze(result, {0});
 }
+
+Records order_statistics_records() { return {&median_op, &median_of_all_op, &mode_op}; }
 
 }  // namespace hotloop::ops

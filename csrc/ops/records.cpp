@@ -27,6 +27,7 @@ std::vector<Family> families() {
   all.push_back({"scan", scan_records()});
   all.push_back({"softmax", softmax_records()});
   all.push_back({"sort", sort_records()});
+  all.push_back({"order_statistics", order_statistics_records()});
   all.push_back({"subscript", subscript_records()});
   all.push_back({"unique", unique_records()});
   all.push_back({"view", view_records()});

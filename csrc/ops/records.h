@@ -33,6 +33,7 @@ Records reduce_records();
 Records scan_records();
 Records softmax_records();
 Records sort_records();
+Records order_statistics_records();
 Records subscript_records();
 Records unique_records();
 Records view_records();

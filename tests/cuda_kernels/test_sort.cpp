@@ -1,8 +1,9 @@
-// Sorting, selecting and searching against the reference: the same elements at the same places.
+// Sorting, selecting, picking and searching against the reference: the same elements at the same places.
 #include "kernels.h"
 #include "kernels/args/sort.h"
 
 HOTLOOP_TESTED_KERNEL(sort, SortArgs)
+HOTLOOP_TESTED_KERNEL(pick, PickArgs)
 HOTLOOP_TESTED_KERNEL(search, SearchArgs)
 
 using namespace hotloop;
@@ -47,7 +48,37 @@ void check_sort(DType dtype, int64_t rows, int64_t n, int64_t k, bool descending
                       std::to_string(first) + " to " + std::to_string(k));
 }
 
+void check_pick(DType dtype, int64_t rows, int64_t n, int64_t different, bool numbers_only) {
+  const Elements x = numbers_of(dtype, rows * n, uint64_t(n + different), different);
+  for (int64_t i = 0; i < (numbers_only && is_float(dtype) ? x.size() : 0); ++i)
+    if (std::isnan(x[i])) x.set(i, 1);
+  for (Pick pick : {Pick::median, Pick::nanmedian, Pick::mode}) {
+    const Elements values(dtype, rows), wanted(dtype, rows);
+    const size_t results = size_t(rows);
+    const Array<int64_t> indices(results), wanted_indices(results);
+    PickArgs args{dtype, pick, rows, n, x.data(), wanted.data(), wanted_indices.data()};
+    reference::pick(args);
+    args.values = values.data();
+    args.indices = indices.data();
+    sm80::pick(args, nullptr);
+    const bool good = std::memcmp(indices.data(), wanted_indices.data(), results * 8) == 0;
+    if (!good || !values.same_bits(wanted))
+      check::report(__FILE__, __LINE__,
+                    std::string(name(dtype)) + " (" + std::to_string(rows) + ", " + std::to_string(n) + ") pick " +
+                        std::to_string(int(pick)));
+  }
+}
+
 }  // namespace
+
+TEST(sort, picks) {
+  for (DType dtype : kEveryDType) {
+    for (int64_t n : {1, 2, 3, 64, 301}) check_pick(dtype, 5, n, 20, n % 2);
+    check_pick(dtype, 2, 4097, 300, dtype == DType::f32);
+  }
+  check_pick(DType::f32, 0, 5, 5, false);
+  emulated::under_each_schedule([] { check_pick(DType::f32, 2, 300, 7, true); });
+}
 
 TEST(sort, short_lines) {
   for (DType dtype : kEveryDType) {

@@ -8,8 +8,8 @@ import pytest
 import hotloop
 from support.kernels import DTYPES, FLOATS, INTEGERS, for_each_thread_count, generator, numbers, tensor, values
 
-# By insertion, by digits of 8 bits, by digits of 11 bits.
-LENGTHS = [1, 2, 24, 25, 300, 16 * 1024 + 1]
+# By ranks (up to 64 or 128), by digits of 8 bits, by digits of 11 bits.
+LENGTHS = [1, 2, 16, 25, 64, 65, 128, 129, 300, 16 * 1024 + 1]
 WIDE = {"int64": 2**62, "int32": 2**31 - 1}
 
 
@@ -57,6 +57,62 @@ def test_topk(kernels, name, n, k, largest):
         np.testing.assert_array_equal(values(got), np.take_along_axis(order, wanted, axis=-1))
 
 
+def shapes_of_lines(n: int, name: str) -> list[np.ndarray]:
+    """With many different values and few, NaN or none, in order and not."""
+    x = lines(3, n, name)
+    some = values(tensor(generator(name, n).integers(0, 3, (2, n)), name))
+    numbers_only = np.where(x != x, 1, x).astype(x.dtype)
+    all_nan = np.full((1, n), np.nan if name in FLOATS else 7, x.dtype)
+    in_order = np.sort(numbers_only, axis=-1)
+    return [x, numbers_only, some, all_nan, in_order, in_order[..., ::-1].copy()]
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("name", DTYPES)
+def test_kthvalue(kernels, name, n):
+    for x in shapes_of_lines(n, name):
+        order = stable_order(x, False)
+        for k in {1, 2, n // 3 + 1, n // 2 + 1, n - 1, n} & set(range(1, n + 1)):
+            got, index = tensor(x, name).kthvalue(k)
+            kernels.ran()
+            np.testing.assert_array_equal(values(index), order[:, k - 1])
+            np.testing.assert_array_equal(values(got), np.take_along_axis(x, order[:, k - 1 : k], axis=-1)[:, 0])
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("name", DTYPES)
+def test_median(kernels, name, n):
+    for x in shapes_of_lines(n, name):
+        order, rows = stable_order(x, False), np.arange(len(x))
+        numbers = (x == x).sum(-1)  # NaN is not itself, and comes last
+        of_numbers = order[rows, np.where(numbers == 0, 0, (numbers - 1) // 2)]
+        for median, place in (
+            (hotloop.median, np.where(numbers == n, of_numbers, order[rows, np.minimum(numbers, n - 1)])),
+            (hotloop.nanmedian, of_numbers),
+        ):
+            got, index = median(tensor(x, name), -1)
+            kernels.ran()
+            np.testing.assert_array_equal(values(index), place)
+            np.testing.assert_array_equal(values(got), x[rows, place])
+            np.testing.assert_array_equal(values(median(tensor(x[0], name))), x[0, place[0]])
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("name", DTYPES)
+def test_mode(kernels, name, n):
+    for x in shapes_of_lines(n, name):
+        got, index = tensor(x, name).mode()
+        kernels.ran()
+        for row, value, place in zip(x, values(got), values(index), strict=True):
+            of_numbers, counts = np.unique(row[row == row], return_counts=True)
+            if len(of_numbers) == 0:
+                assert np.isnan(value)
+                assert place == 0
+            else:
+                assert value == of_numbers[counts.argmax()]
+                assert place == np.flatnonzero(row == value)[-1]
+
+
 @pytest.mark.parametrize("right", [False, True])
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 64, 1000])
 @pytest.mark.parametrize("name", DTYPES)
@@ -91,4 +147,6 @@ def test_bits_for_any_number_of_threads(vectors):
     line = hotloop.arange(100).float() / 10 - 5
     for_each_thread_count(vectors, lambda: x.sort(0).indices)
     for_each_thread_count(vectors, lambda: x.topk(9).values)
+    for_each_thread_count(vectors, lambda: x.median(0).indices)
+    for_each_thread_count(vectors, lambda: x.mode(1).indices)
     for_each_thread_count(vectors, lambda: hotloop.searchsorted(line, x))

@@ -153,6 +153,7 @@ STATISTICS = [
                 call(distinct(9)),
                 call(distinct(2, 4)),
                 call(floats()),
+                call(array([[2.0, 3.0, 2.0], [1.0, 2.0, 4.0]], "float64")),  # equal elements share the gradient
                 call(distinct(9, dtype="int64")),
                 call(distinct(6, 4, dtype="int32"), 0),
                 call(floats(), 0),

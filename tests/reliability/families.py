@@ -77,6 +77,8 @@ def families() -> dict[str, Call]:
         "logcumsumexp": with_gradients(lambda a: a.logcumsumexp(dim=0), x),
         "sort": with_gradients(lambda a: a.sort(dim=0).values, x),
         "topk": with_gradients(lambda a: a.topk(17).values, x),
+        "median": with_gradients(lambda a: a.median(dim=0).values, x),
+        "mode": with_gradients(lambda a: a.mode(dim=1).values, x),
         "searchsorted": lambda: hotloop.searchsorted(x[0].sort().values, y),
         "scatter_reduce": with_gradients(lambda a: a.scatter_reduce(0, (labels % 613)[:, None] * mask, y, "amax"), x),
         "pad": with_gradients(lambda a: F.pad(a, (3, 5), mode="reflect"), x),

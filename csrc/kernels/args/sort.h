@@ -16,6 +16,21 @@ struct SortArgs {
   int64_t* indices;           // (rows, k - first), contiguous: where each was in its line
 };
 
+enum class Pick : uint8_t { median, nanmedian, mode };
+
+// One element of each line, and where it was: the first of those that are equal but for the mode, whose last it is.
+//   median     the one in the middle of the sorted line, the lower of two; NaN where there is one
+//   nanmedian  the same of the numbers; NaN where there are none
+//   mode       the most frequent, the least of several. Every NaN is a value of its own.
+struct PickArgs {
+  DType dtype;
+  Pick pick;
+  int64_t rows, n;   // n > 0
+  const void* x;     // (rows, n), contiguous
+  void* values;      // (rows), of dtype
+  int64_t* indices;  // (rows)
+};
+
 // out[r, j] = how many elements of line r of `sorted` are below values[r, j] (right: not above it), by bisection.
 // Lines are ascending; what is not ordered compares false, so that a NaN value is beyond all.
 struct SearchArgs {

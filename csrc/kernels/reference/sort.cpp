@@ -1,4 +1,4 @@
-// Naive sorting and searching: insertion by stable comparison, a scan from the left.
+// Naive sorting, picking and searching: stable sorting by comparison, a scan from the left.
 #include "kernels/args/sort.h"
 
 #include <numeric>
@@ -13,30 +13,61 @@ namespace {
 bool is_float(DType dtype) { return dtype >= DType::f16; }
 
 // Does element i come before element j, by value alone?
-bool before(const SortArgs& args, int64_t i, int64_t j) {
-  if (args.descending) std::swap(i, j);
-  if (!is_float(args.dtype)) return get_integer(args.x, args.dtype, i) < get_integer(args.x, args.dtype, j);
-  const double a = get(args.x, args.dtype, i), b = get(args.x, args.dtype, j);
+bool before(const void* x, DType dtype, int64_t i, int64_t j) {
+  if (!is_float(dtype)) return get_integer(x, dtype, i) < get_integer(x, dtype, j);
+  const double a = get(x, dtype, i), b = get(x, dtype, j);
   return a < b || (!std::isnan(a) && std::isnan(b));
+}
+
+int64_t size_of(DType dtype) {
+  return dtype <= DType::i8                            ? 1
+         : dtype == DType::f16 || dtype == DType::bf16 ? 2
+         : dtype == DType::i32 || dtype == DType::f32  ? 4
+                                                       : 8;
+}
+
+// Where the elements of a sorted line stood in (rows, n).
+std::vector<int64_t> sorted_line(const void* x, DType dtype, int64_t row, int64_t n, bool descending) {
+  std::vector<int64_t> order(size_t(n), 0);
+  std::iota(order.begin(), order.end(), row * n);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t i, int64_t j) { return descending ? before(x, dtype, j, i) : before(x, dtype, i, j); });
+  return order;
 }
 
 }  // namespace
 
 void sort(const SortArgs& args) {
-  const int64_t item = args.dtype <= DType::i8                                 ? 1
-                       : args.dtype == DType::f16 || args.dtype == DType::bf16 ? 2
-                       : args.dtype == DType::i32 || args.dtype == DType::f32  ? 4
-                                                                               : 8;
+  const int64_t item = size_of(args.dtype);
   for (int64_t r = 0; r < args.rows; ++r) {
-    std::vector<int64_t> order(size_t(args.n));
-    std::iota(order.begin(), order.end(), r * args.n);
-    std::stable_sort(order.begin(), order.end(), [&](int64_t i, int64_t j) { return before(args, i, j); });
+    const std::vector<int64_t> order = sorted_line(args.x, args.dtype, r, args.n, args.descending);
     for (int64_t i = args.first; i < args.k; ++i) {
       const int64_t at = r * (args.k - args.first) + i - args.first;
       args.indices[at] = order[size_t(i)] - r * args.n;
       std::memcpy(static_cast<char*>(args.values) + at * item,
                   static_cast<const char*>(args.x) + order[size_t(i)] * item, size_t(item));
     }
+  }
+}
+
+void pick(const PickArgs& args) {
+  const int64_t item = size_of(args.dtype);
+  for (int64_t r = 0; r < args.rows; ++r) {
+    const std::vector<int64_t> order = sorted_line(args.x, args.dtype, r, args.n, false);
+    int64_t numbers = 0;
+    for (int64_t at : order) numbers += !is_float(args.dtype) || !std::isnan(get(args.x, args.dtype, at));
+    int64_t chosen = numbers == args.n || (args.pick == Pick::nanmedian && numbers > 0) ? (numbers - 1) / 2 : numbers;
+    if (args.pick == Pick::mode) {
+      chosen = 0;
+      for (int64_t end = 1, begin = 0, most = 0; end <= numbers; ++end) {
+        if (end < numbers && !before(args.x, args.dtype, order[size_t(begin)], order[size_t(end)])) continue;
+        if (end - begin > most) most = end - begin, chosen = end - 1;
+        begin = end;
+      }
+    }
+    const int64_t at = order[size_t(chosen)];
+    args.indices[r] = at - r * args.n;
+    std::memcpy(static_cast<char*>(args.values) + r * item, static_cast<const char*>(args.x) + at * item, size_t(item));
   }
 }
 

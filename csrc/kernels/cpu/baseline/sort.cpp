@@ -1,1 +1,1 @@
-#include "kernels/cpu/common/sort.h"
+#include "kernels/cpu/common/sort_pick.h"

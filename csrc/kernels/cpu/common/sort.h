@@ -1,122 +1,65 @@
 // Sorting by radix, selection by threshold, search by bisection (kernels/args/sort.h).
 //
-// A line's elements become items: an unsigned key, whose order is the wanted one, and the element's position. Items are
-// all different and a smaller position is a smaller item, so that any way of ordering them is stable. Keys of up to 32
-// bits share one 64-bit word with their position.
+//   k <= kMostFirst, n / kFewShare   the few that groups of elements bound (sort_words.h)
+//   n <= kRankWords                  ranks (sort_words.h)
+//   one element of each line         selection (sort_words.h)
+//   k <= n / kSelectShare            one pass keeps what is below the k-th best so far, then those k are sorted
+//   else                             radix from the lowest digit; a digit that all items share costs nothing
 //
-//   one element of each line      quickselect
-//   n <= kSortInsertion           insertion
-//   k <= n / kSelectShare         one pass keeps what is below the k-th best so far, then those k are sorted
-//   k <= kSortInsertion, n / 2    quickselect, then insertion
-//   else                          radix from the lowest digit; a digit that all items share costs nothing
+// The last two make items: a word as an unsigned key, and the element's position. Items are all different and a smaller
+// position is a smaller item. Keys of 32 bits share one 64-bit word with their position.
 #pragma once
 
 #include "core/memory.h"
 #include "kernels/args/sort.h"
-#include "kernels/cpu/common/chunks.h"
-#include "kernels/cpu/common/half.h"
+#include "kernels/cpu/common/element_bits.h"
+#include "kernels/cpu/common/sort_words.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
-constexpr int64_t kSortInsertion = 24;
 constexpr int64_t kSortWideDigits = 16 * 1024;  // from here on digits of 11 bits: a pass less is worth 2048 counters
-constexpr int64_t kSelectShare = 8;
-constexpr int64_t kSelectBlock = 32;          // keys made at once: most blocks of a long line have none to be kept
+constexpr int64_t kFewShare = 4, kSelectShare = 8;
 constexpr int64_t kSelectSpare = 16;          // items beyond 2 k before the k-th best is looked for anew
 constexpr int64_t kSortChunkWork = 4 * 1024;  // elements
 constexpr int kSearchLanes = 8;               // bisections side by side, to hide the latency of their loads
 constexpr int64_t kSearchChunk = 4 * 1024;    // values
 
-// Keys and back. `exact` keys say all of their element; of others (zeros and NaN) the element itself is read.
-template <class T, class U>
-struct IntegerKey {
-  using Key = U;
-  static constexpr U flip = T(-1) < T(0) ? U(1) << (8 * sizeof(T) - 1) : U(0);
-  static U key(T x) { return U(x) ^ flip; }
-  static T element(U key) { return T(key ^ flip); }
-  static bool exact(U) { return true; }
-};
-template <class T, class U, int kMantissa>
-struct FloatKey {
-  using Key = U;
-  static constexpr U sign = U(1) << (8 * sizeof(T) - 1);
-  static constexpr U infinity = U(U(sign - 1) >> kMantissa << kMantissa);
-  static U key(T x) {
-    U bits;
-    __builtin_memcpy(&bits, &x, sizeof x);
-    const U magnitude = bits & U(sign - 1);
-    const U ordered = bits & sign ? U(~bits) : U(bits | sign);
-    return magnitude > infinity ? U(~U(0)) : magnitude == 0 ? sign : ordered;
-  }
-  static T element(U key) {
-    const U bits = key & sign ? U(key & U(sign - 1)) : U(~key);
-    T x;
-    __builtin_memcpy(&x, &bits, sizeof x);
-    return x;
-  }
-  static bool exact(U key) { return key != sign && key != U(~U(0)); }
-};
-template <class T>
-struct KeyOf;
-template <>
-struct KeyOf<uint8_t> : IntegerKey<uint8_t, uint8_t> {};
-template <>
-struct KeyOf<int8_t> : IntegerKey<int8_t, uint8_t> {};
-template <>
-struct KeyOf<int32_t> : IntegerKey<int32_t, uint32_t> {};
-template <>
-struct KeyOf<int64_t> : IntegerKey<int64_t, uint64_t> {};
-template <>
-struct KeyOf<half_t> : FloatKey<half_t, uint16_t, 10> {};
-template <>
-struct KeyOf<bfloat16_t> : FloatKey<bfloat16_t, uint16_t, 7> {};
-template <>
-struct KeyOf<float> : FloatKey<float, uint32_t, 23> {};
-template <>
-struct KeyOf<double> : FloatKey<double, uint64_t, 52> {};
-
 struct PackedItem {
-  uint64_t word;
-  static PackedItem make(uint64_t key, int64_t index) { return {key << 32 | uint64_t(index)}; }
-  uint64_t key() const { return word >> 32; }
-  int64_t index() const { return int64_t(word & 0xffffffffu); }
-  bool below(PackedItem other) const { return word < other.word; }
+  uint64_t packed;
+  static PackedItem make(int32_t word, int64_t position) {
+    return {uint64_t(uint32_t(word) ^ 0x80000000u) << 32 | uint64_t(position)};
+  }
+  uint64_t key() const { return packed >> 32; }
+  int32_t word() const { return int32_t(uint32_t(packed >> 32) ^ 0x80000000u); }
+  int64_t position() const { return int64_t(packed & 0xffffffffu); }
+  bool below(PackedItem other) const { return packed < other.packed; }
 };
 struct WideItem {
-  uint64_t word;
-  int64_t position;
-  static WideItem make(uint64_t key, int64_t index) { return {key, index}; }
-  uint64_t key() const { return word; }
-  int64_t index() const { return position; }
-  bool below(WideItem other) const { return word < other.word || (word == other.word && position < other.position); }
+  uint64_t unsigned_word;
+  int64_t where;
+  static WideItem make(int64_t word, int64_t position) { return {uint64_t(word) ^ uint64_t(1) << 63, position}; }
+  uint64_t key() const { return unsigned_word; }
+  int64_t word() const { return int64_t(unsigned_word ^ uint64_t(1) << 63); }
+  int64_t position() const { return where; }
+  bool below(WideItem other) const {
+    return unsigned_word < other.unsigned_word || (unsigned_word == other.unsigned_word && where < other.where);
+  }
 };
-template <class T>
-struct ItemOf {
+template <class Word>
+struct ItemType {
   using type = PackedItem;
 };
 template <>
-struct ItemOf<int64_t> {
+struct ItemType<int64_t> {
   using type = WideItem;
 };
-template <>
-struct ItemOf<double> {
-  using type = WideItem;
-};
-
-template <class Item>
-void insertion_sort(Item* items, int64_t n) {
-  for (int64_t i = 1; i < n; ++i) {
-    const Item item = items[i];
-    int64_t j = i;
-    for (; j > 0 && item.below(items[j - 1]); --j) items[j] = items[j - 1];
-    items[j] = item;
-  }
-}
+template <class Word>
+using ItemOf = typename ItemType<Word>::type;
 
 // Sorts by the lowest kKeyBits of the keys, which the items come in the order of positions with; returns where the
 // sorted items are: in `items` or in `other`.
 template <int kKeyBits, int kDigit, class Item>
-Item* radix_sort(Item* items, Item* other, int64_t n, uint32_t* counts) {
+[[gnu::noinline]] Item* radix_sort(Item* items, Item* other, int64_t n, uint32_t* counts) {
   constexpr int kPasses = (kKeyBits + kDigit - 1) / kDigit, kBuckets = 1 << kDigit;
   __builtin_memset(counts, 0, sizeof(uint32_t) * kPasses * kBuckets);
   for (int64_t i = 0; i < n; ++i) {
@@ -144,14 +87,21 @@ Item* radix_sort(Item* items, Item* other, int64_t n, uint32_t* counts) {
 
 constexpr int kSortCounters = 6 * 2048;  // six digits of 11 bits
 
-template <int kKeyBits, class Item>
-Item* sort_items(Item* items, Item* other, int64_t n, uint32_t* counts) {
-  if (n <= kSortInsertion) {
-    insertion_sort(items, n);
-    return items;
-  }
-  if (kKeyBits > 16 && n >= kSortWideDigits) return radix_sort<kKeyBits, 11>(items, other, n, counts);
-  return radix_sort<kKeyBits, 8>(items, other, n, counts);
+inline PackedItem* sort_items(PackedItem* items, PackedItem* other, int64_t n, int bytes, uint32_t* counts) {
+  if (bytes == 1) return radix_sort<8, 8>(items, other, n, counts);
+  if (bytes == 2) return radix_sort<16, 8>(items, other, n, counts);
+  return n < kSortWideDigits ? radix_sort<32, 8>(items, other, n, counts) : radix_sort<32, 11>(items, other, n, counts);
+}
+inline WideItem* sort_items(WideItem* items, WideItem* other, int64_t n, int, uint32_t* counts) {
+  return n < kSortWideDigits ? radix_sort<64, 8>(items, other, n, counts) : radix_sort<64, 11>(items, other, n, counts);
+}
+
+template <class Word>
+void make_items(const Line<Word>& line, ItemOf<Word>* items) {
+  for_word_blocks(line, [&](const Word* words, int64_t first, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) items[first + i] = ItemOf<Word>::make(words[i], first + i);
+    return true;
+  });
 }
 
 // Puts the item that sorting would leave at `at` there, and those below it before it, in any order.
@@ -185,103 +135,101 @@ void select_items(Item* items, int64_t n, int64_t at) {
   }
 }
 
-template <class T>
-void sort_rows(const SortArgs& args) {
-  using Keys = KeyOf<T>;
-  using Key = typename Keys::Key;
-  using Item = typename ItemOf<T>::type;
-  constexpr int kKeyBits = 8 * int(sizeof(T));
-  const int64_t n = args.n, k = args.k;
-  const int64_t first = args.first, wanted = k - first;
-  const bool picks = wanted == 1 && k > kSortInsertion;
-  const bool selects = !picks && k <= n / kSelectShare, few = !picks && !selects && k <= kSortInsertion && k <= n / 2;
-  const int64_t limit = 2 * k + kSelectSpare, capacity = selects ? limit + kSelectBlock : n;
-  const Key turn = args.descending ? Key(~Key(0)) : Key(0);
-  const int64_t per_chunk = larger<int64_t>(kSortChunkWork / n, 1);
-  for_chunks((args.rows + per_chunk - 1) / per_chunk, [&](int64_t chunk) {
-    const Workspace memory(sizeof(Item) * size_t(2 * capacity) + sizeof(uint32_t) * kSortCounters);
-    Item* items = static_cast<Item*>(memory.data());
-    Item* other = items + capacity;
-    uint32_t* counts = reinterpret_cast<uint32_t*>(other + capacity);
-    for (int64_t r = chunk * per_chunk; r < smaller((chunk + 1) * per_chunk, args.rows); ++r) {
-      const T* x = static_cast<const T*>(args.x) + r * n;
-      int64_t count = n;
-      if (selects) {
-        // Items come in the order of their positions, so one whose key equals the worst kept key can't displace it.
-        count = 0;
-        Key worst = Key(~Key(0));
-        bool full = false;
-        Key keys[kSelectBlock];
-        for (int64_t i = 0; i < n; i += kSelectBlock) {
-          const int64_t block = smaller(kSelectBlock, n - i);
-          if (full) {
-            Key better = 0;
-            for (int64_t j = 0; j < block; ++j) {
-              keys[j] = Key(Keys::key(x[i + j]) ^ turn);
-              better |= Key(keys[j] < worst);
-            }
-            if (!better) continue;
-            for (int64_t j = 0; j < block; ++j) {
-              items[count] = Item::make(keys[j], i + j);
-              count += keys[j] < worst;
-            }
-          } else {
-            for (int64_t j = 0; j < block; ++j) items[count++] = Item::make(Key(Keys::key(x[i + j]) ^ turn), i + j);
-          }
-          if (count <= limit) continue;
-          select_items(items, count, k - 1);
-          worst = 0;
-          for (int64_t j = 0; j < k; ++j) worst = larger(worst, Key(items[j].key()));
-          full = true;
-          count = k;
-        }
-        if (count > k) select_items(items, count, k - 1);
-        count = k;
-      } else {
-        for (int64_t i = 0; i < n; ++i) items[i] = Item::make(Key(Keys::key(x[i]) ^ turn), i);
-        if (picks) {
-          select_items(items, n, first);
-          items[0] = items[first];
-          count = 1;
-        } else if (few) {
-          select_items(items, n, k - 1);
-          count = k;
-        }
-      }
-      if (selects && k > kSortInsertion) {
-        // The radix passes want items in the order of their positions.
-        Item* by_position = other;
-        for (int64_t j = 0; j < k; ++j) by_position[j] = Item::make(uint64_t(items[j].index()), j);
-        by_position = sort_items<32>(by_position, by_position + k, k, counts);
-        Item* ordered = by_position == other ? other + k : other;
-        for (int64_t j = 0; j < k; ++j) ordered[j] = items[by_position[j].index()];
-        for (int64_t j = 0; j < k; ++j) items[j] = ordered[j];
-      }
-      const Item* sorted = sort_items<kKeyBits>(items, other, count, counts) + (picks ? 0 : first);
-      T* values = static_cast<T*>(args.values) + r * wanted;
-      int64_t* indices = args.indices + r * wanted;
-      for (int64_t i = 0; i < wanted; ++i) {
-        const Key key = Key(Key(sorted[i].key()) ^ turn);
-        indices[i] = sorted[i].index();
-        values[i] = Keys::exact(key) ? Keys::element(key) : x[indices[i]];
-      }
+// The first k items of the sorted line, in the order of their positions; items and spare have room for 2 k + kSelectSpare
+// + kWordBlock. Returns k.
+template <class Word>
+int64_t select_first(const Line<Word>& line, int64_t k, ItemOf<Word>* items, ItemOf<Word>* spare) {
+  using Item = ItemOf<Word>;
+  int64_t count = 0;
+  Word worst{};
+  bool full = false;
+  const auto drop = [&] {
+    if (count == k) return;
+    __builtin_memcpy(spare, items, size_t(count) * sizeof(Item));
+    select_items(spare, count, k - 1);
+    const Item last = spare[k - 1];
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      items[kept] = items[i];
+      kept += !last.below(items[i]);
     }
+    count = kept;
+    worst = last.word();  // what comes later has to be less
+    full = true;
+  };
+  for_word_blocks(line, [&](const Word* words, int64_t first, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+      items[count] = Item::make(words[i], first + i);
+      count += !full || words[i] < worst;
+    }
+    if (count > 2 * k + kSelectSpare) drop();
+    return true;
   });
+  drop();
+  return count;
 }
+
+// The elements [args.first, args.k) of one line.
+template <class Word>
+struct LineSorter {
+  using Item = ItemOf<Word>;
+  const SortArgs& args;
+  const Elements<Word> elements;
+  const bool few = args.k <= kMostFirst && args.k <= args.n / kFewShare, ranked = args.n <= kRankWords,
+             one = args.k - args.first == 1, selects = args.k <= args.n / kSelectShare;
+  const int64_t items = selects ? 2 * args.k + kSelectSpare + kWordBlock : args.n;
+
+  size_t room() const {
+    if (few || ranked) return 0;
+    if (one) return sizeof(Word) * size_t(selection_room(args.n, kLanes<Word>));
+    return 2 * sizeof(Item) * size_t(items) + sizeof(uint32_t) * kSortCounters;
+  }
+
+  void sort(const void* x, int64_t* indices, void* memory) const {
+    const Line<Word> line{elements, x, args.n, args.descending ? Word(-1) : Word(0)};
+    const int64_t wanted = args.k - args.first;
+    if (few || ranked) {
+      alignas(64) Word words[kRankWords], places[kRankWords];
+      if (few) {
+        FirstPlaces<Word>(line, int(args.k), places);
+      } else {
+        line.words(0, 1, args.n, words);
+        order_words(words, int(args.n), places);
+      }
+      for (int64_t i = 0; i < wanted; ++i) indices[i] = place_of(places[args.first + i]);
+    } else if (one) {
+      *indices = place_of_rank(line, args.first, static_cast<Word*>(memory));
+    } else {
+      Item *own = static_cast<Item*>(memory), *other = own + items;
+      int64_t count = args.n;
+      if (selects)
+        count = select_first(line, args.k, own, other);
+      else
+        make_items(line, own);
+      const Item* sorted = sort_items(own, other, count, elements.bytes, reinterpret_cast<uint32_t*>(other + items));
+      for (int64_t i = 0; i < wanted; ++i) indices[i] = sorted[args.first + i].position();
+    }
+  }
+
+  void run() const {
+    const int64_t wanted = args.k - args.first, per_chunk = larger<int64_t>(kSortChunkWork / args.n, 1);
+    for_chunks((args.rows + per_chunk - 1) / per_chunk, [&](int64_t chunk) {
+      const Workspace memory(room());
+      const int64_t begin = chunk * per_chunk, end = smaller(begin + per_chunk, args.rows);
+      for (int64_t r = begin; r < end; ++r)
+        sort(static_cast<const char*>(args.x) + r * args.n * elements.bytes, args.indices + r * wanted, memory.data());
+      with_bits(args.dtype, [&]<class U>(U) {
+        for (int64_t r = begin; r < end; ++r)
+          for (int64_t i = r * wanted; i < (r + 1) * wanted; ++i)
+            static_cast<U*>(args.values)[i] = static_cast<const U*>(args.x)[r * args.n + args.indices[i]];
+      });
+    });
+  }
+};
 
 void sort(const SortArgs& args) {
   if (args.rows == 0) return;
-  switch (args.dtype) {
-    case DType::bool_:
-    case DType::u8: return sort_rows<uint8_t>(args);
-    case DType::i8: return sort_rows<int8_t>(args);
-    case DType::i32: return sort_rows<int32_t>(args);
-    case DType::i64: return sort_rows<int64_t>(args);
-    case DType::f16: return sort_rows<half_t>(args);
-    case DType::bf16: return sort_rows<bfloat16_t>(args);
-    case DType::f32: return sort_rows<float>(args);
-    case DType::f64: return sort_rows<double>(args);
-  }
+  with_elements(args.dtype, [&]<class Word>(Elements<Word> elements) { LineSorter<Word>{args, elements}.run(); });
 }
 
 template <class T, bool kRight>

@@ -1,4 +1,4 @@
-// Sorting lines, selecting the first of them, searching (kernels/args/sort.h).
+// Sorting lines, selecting the first of them, medians and modes of them, searching (kernels/args/sort.h).
 //
 //   n <= kTile       one launch, a block a line or several (sort_keys.h)
 //   k <= kKnockout   rounds of tiles, of which the first k of each go on: the line is read once
@@ -22,6 +22,7 @@ constexpr int64_t kKnockout = kTile / 8;
 template <class T>
 struct KeyOf {
   using Key = std::make_unsigned_t<T>;
+  static constexpr bool kHasNan = false;
   static constexpr Key kFlip = std::is_signed_v<T> ? Key(Key(1) << (8 * sizeof(T) - 1)) : Key(0);
   static __device__ __forceinline__ Key key(T x) { return Key(Key(x) ^ kFlip); }
   static __device__ __forceinline__ T element(Key key) { return T(Key(key ^ kFlip)); }
@@ -30,6 +31,7 @@ struct KeyOf {
 template <class T, class Bits, int kMantissa>
 struct FloatKeyOf {
   using Key = Bits;
+  static constexpr bool kHasNan = true;  // the largest key
   static constexpr Key kSign = Key(Key(1) << (8 * sizeof(T) - 1));
   static constexpr Key kInfinity = Key(Key(kSign - 1) >> kMantissa << kMantissa);
   static __device__ __forceinline__ Key key(T x) {
@@ -155,6 +157,89 @@ void sort_as(const SortArgs& args, GpuStream stream) {
          static_cast<const uint32_t*>(sort.positions()), rows * (k - args.first));
 }
 
+// --- medians and modes ------------------------------------------------------------------------------------
+// Lines are sorted whole; a block looks at each.
+
+template <class Item>
+struct SortedItems {
+  const Item* items;
+  int64_t n;
+  __device__ __forceinline__ uint64_t key(int64_t line, int64_t i) const { return items[line * n + i].key(); }
+  __device__ __forceinline__ uint32_t position(int64_t line, int64_t i) const { return items[line * n + i].position(); }
+};
+template <class Key>
+struct SortedKeys {
+  const Key* keys;
+  const uint32_t* positions;
+  int64_t n;
+  __device__ __forceinline__ uint64_t key(int64_t line, int64_t i) const { return keys[line * n + i]; }
+  __device__ __forceinline__ uint32_t position(int64_t line, int64_t i) const { return positions[line * n + i]; }
+};
+
+// The first of [begin, end) of a sorted line whose key is not below `key`.
+template <class Sorted>
+__device__ __forceinline__ int64_t first_from(const Sorted& sorted, int64_t line, int64_t begin, int64_t end,
+                                              uint64_t key) {
+  while (begin < end) {
+    const int64_t middle = begin + (end - begin) / 2;
+    if (sorted.key(line, middle) < key)
+      begin = middle + 1;
+    else
+      end = middle;
+  }
+  return begin;
+}
+
+constexpr int kPickThreads = 256;
+
+template <class T, class Sorted>
+__global__ void __launch_bounds__(kPickThreads) pick_from_sorted(Sorted sorted, PickArgs args) {
+  constexpr uint64_t kNan = typename KeyOf<T>::Key(~uint64_t(0));
+  const int64_t n = args.n;
+  for (int64_t line = blockIdx.x; line < args.rows; line += gridDim.x) {
+    const int64_t numbers = KeyOf<T>::kHasNan ? first_from(sorted, line, 0, n, kNan) : n;
+    int64_t chosen = numbers == n || (args.pick == Pick::nanmedian && numbers > 0) ? (numbers - 1) / 2 : numbers;
+    if (args.pick == Pick::mode) {
+      // The longest run of equal numbers, the first of several: its length, above what is left of its place.
+      uint64_t longest = 0;
+      for (int64_t i = threadIdx.x; i < numbers; i += kPickThreads) {
+        const uint64_t key = sorted.key(line, i);
+        if (i > 0 && sorted.key(line, i - 1) == key) continue;
+        const int64_t end = key == ~uint64_t(0) ? numbers : first_from(sorted, line, i + 1, numbers, key + 1);
+        const uint64_t run = uint64_t(end - i) << 32 | uint32_t(~uint32_t(i));
+        longest = run > longest ? run : longest;
+      }
+      longest = block_reduce<kPickThreads>(longest, Max{}, uint64_t(0));
+      chosen = numbers == 0 ? 0 : int64_t(~uint32_t(longest)) + int64_t(longest >> 32) - 1;
+    }
+    if (threadIdx.x > 0) continue;
+    const uint32_t position = sorted.position(line, chosen);
+    args.indices[line] = position;
+    static_cast<T*>(args.values)[line] = static_cast<const T*>(args.x)[line * n + position];
+  }
+}
+
+template <class T>
+void pick_as(const PickArgs& args, GpuStream stream) {
+  using Key = typename KeyOf<T>::Key;
+  using Item = ItemOf<Key>;
+  const int64_t rows = args.rows, n = args.n;
+  const Elements<T> elements{static_cast<const T*>(args.x), n, Key(0)};
+  const unsigned blocks = blocks_for(rows, 1);
+  if (n <= kTile) {
+    const gpu::Scratch items(size_t(rows * n) * sizeof(Item), gpu::current_device(), stream);
+    run_sort_tiles<Item>(stream, elements, Items<Item>{items.data<Item>(), n}, rows, n, int(n));
+    const SortedItems<Item> sorted{items.data<Item>(), n};
+    return launch(stream, blocks, kPickThreads, 0, pick_from_sorted<T, SortedItems<Item>>, sorted, args);
+  }
+  RadixSort<Key> sort(rows, n, 8 * int(sizeof(Key)), stream);
+  const Grid all = grid_for(rows * n);
+  launch(stream, all.blocks, all.threads, 0, make_keys<T>, elements, sort.keys(), rows * n);
+  sort.run();
+  const SortedKeys<Key> sorted{sort.keys(), sort.positions(), n};
+  launch(stream, blocks, kPickThreads, 0, pick_from_sorted<T, SortedKeys<Key>>, sorted, args);
+}
+
 // --- search -----------------------------------------------------------------------------------------------
 
 template <class T>
@@ -191,6 +276,11 @@ void with_key(DType dtype, F&& f) {
 void sort(const SortArgs& args, GpuStream stream) {
   if (args.rows == 0) return;
   with_key(args.dtype, [&](auto element) { sort_as<decltype(element)>(args, stream); });
+}
+
+void pick(const PickArgs& args, GpuStream stream) {
+  if (args.rows == 0) return;
+  with_key(args.dtype, [&](auto element) { pick_as<decltype(element)>(args, stream); });
 }
 
 void search(const SearchArgs& args, GpuStream stream) {
