@@ -10,9 +10,12 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotloop import _core
+
+if TYPE_CHECKING:  # loaded when first used: it knows of modules
+    from hotloop._graphed import make_graphed_callables as make_graphed_callables
 
 _Device = _core.device | str | int | None
 
@@ -270,3 +273,12 @@ def use_cupy_pool(use: bool = True) -> None:
 
     _core._cuda_set_pool(allocate, held.pop)
     _cupy_pool = pool
+
+
+def __getattr__(name: str) -> Any:
+    if name == "make_graphed_callables":
+        from hotloop._graphed import make_graphed_callables
+
+        globals()[name] = make_graphed_callables
+        return make_graphed_callables
+    raise AttributeError(f"module 'hotloop.cuda' has no attribute {name!r}")
