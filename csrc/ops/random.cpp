@@ -64,6 +64,8 @@ void run_random(const Tensor& out, const OpRecord& op, RandomArgs args, int64_t 
   copy_(out, dense);
 }
 
+bool on_host(const Tensor& x) { return x.device().type == DeviceType::cpu; }
+
 void require_floating(const char* op, const Tensor& t) {
   if (!is_floating(t.dtype())) fail<RuntimeError>("%s: expected a floating point tensor, got %s", op, name(t.dtype()));
 }
@@ -222,18 +224,21 @@ void log_normal_(const Tensor& out, double mean, double std, Generator& generato
   copy_(out, exp(z));
 }
 
+// A GPU isn't asked for its numbers, which would be waited for: there what is below 0 or above 1 counts as 0 or 1.
 Tensor bernoulli(const Tensor& p, Generator& generator) {
   require_floating("bernoulli", p);
-  if (p.numel() > 0 && item(all(logical_and(ge(p, 0.0), le(p, 1.0)))).as_int() == 0)
+  if (on_host(p) && p.numel() > 0 && item(all(logical_and(ge(p, 0.0), le(p, 1.0)))).as_int() == 0)
     fail<RuntimeError>("bernoulli: Expected p_in >= 0 && p_in <= 1 to be true, but got a value outside");
   const Tensor u = empty(p.sizes(), p.dtype(), p.device());
   uniform_(u, 0, 1, generator);
-  return ceil(p - u) + 0.0;  // what lt(u, p) is, with a gradient of zeros; -0 becomes 0
+  const Tensor drawn = ceil(p - u) + 0.0;  // what lt(u, p) is, with a gradient of zeros; -0 becomes 0
+  return on_host(p) ? drawn : clamp_scalar(drawn, 0, 1);
 }
 
+// Of a negative rate a GPU draws 0.
 Tensor poisson(const Tensor& rate, Generator& generator) {
   require_floating("poisson", rate);
-  if (rate.numel() > 0 && item(amin(rate)).as_double() < 0)
+  if (on_host(rate) && rate.numel() > 0 && item(amin(rate)).as_double() < 0)
     fail<RuntimeError>("poisson: invalid Poisson rate, expected rate to be non-negative");
   const auto [state, base] = gpu::take_numbers(generator, 4 * rate.numel(), rate.device());  // a block an element
   return call(poisson_op, {contiguous(rate)}, PoissonDraw{state.seed, state.offset, base});

@@ -174,8 +174,43 @@ def test_poisson_numbers_are_the_cpus():
         hotloop.manual_seed(4)
         assert hotloop.equal(there.cpu(), hotloop.poisson(rates.to(dtype)))
     assert hotloop.poisson(hotloop.zeros(0, device="cuda")).shape == (0,)
-    with pytest.raises(RuntimeError, match="poisson: invalid Poisson rate"):
-        hotloop.poisson(hotloop.tensor([-1.0], device="cuda"))
+    assert hotloop.poisson(hotloop.tensor([-1.0], device="cuda")).tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda x: hotloop.bernoulli(x),
+        lambda x: hotloop.poisson(x),
+        lambda x: hotloop.quantile(x, 0.3),
+        lambda x: hotloop.quantile(x, x[0, :2], 1),
+        lambda x: x.clone().bernoulli_(x),
+    ],
+    ids=["bernoulli", "poisson", "quantile", "quantiles", "bernoulli_"],
+)
+def test_values_are_not_asked_for(act):
+    x = hotloop.rand(5, 6, device="cuda")
+    graph = cuda.CUDAGraph()
+    with cuda.graph(graph):  # in which the host can't ask
+        captured = act(x)
+    hotloop.manual_seed(3)
+    graph.replay()
+    hotloop.manual_seed(3)
+    assert captured.equal(act(x))
+
+
+def test_probabilities_beyond_certainty():
+    p = hotloop.tensor([-3.0, 0.0, 1.0, 2.5], device="cuda")
+    assert hotloop.bernoulli(p).tolist() == [0.0, 0.0, 1.0, 1.0]
+
+
+def test_levels_beyond_the_last_are_reported():
+    x = hotloop.rand(5, device="cuda")
+    with pytest.raises(RuntimeError, match=r"q values must be in the range \[0, 1\]"):
+        x.quantile(1.5)
+    x.quantile(hotloop.tensor([1.5], device="cuda"))
+    with pytest.raises(IndexError, match="gather: index 6 is out of bounds"):
+        cuda.synchronize()
 
 
 def test_a_packed_weight_stays_where_it_is():
