@@ -288,7 +288,7 @@ void bind_measuring(py::module_& m) {
            py::arg("stream"), py::arg("footprint"), py::arg("threads"))
       .def_property_readonly("kernel", &StreamProbe::kernel)
       .def_property_readonly("bytes", &StreamProbe::bytes)
-      .def("run", &StreamProbe::run, py::arg("repeats"), py::arg("bypass_cache"),
+      .def("run", &StreamProbe::run, py::arg("repeats"), py::arg("other_way"),
            py::call_guard<py::gil_scoped_release>());
 }
 

@@ -187,13 +187,13 @@ StreamProbe::StreamProbe(Stream stream, int64_t footprint, int threads) : thread
 
 StreamProbe::~StreamProbe() { deallocate(memory_, allocated_); }
 
-double StreamProbe::run(int64_t repeats, bool bypass_cache) const {
+double StreamProbe::run(int64_t repeats, bool other_way) const {
   return time_together(threads_, [&](int thread) {
     std::byte* target = memory_ + thread * thread_stride_;
     // read has one array: what the others would be is never touched.
     const std::byte* source = bytes_ == double(slice_) * threads_ ? target : target + array_stride_;
     double sink;
-    function_({target, source, source + array_stride_, slice_, repeats, bypass_cache, &sink});
+    function_({target, source, source + array_stride_, slice_, repeats, other_way, &sink});
   });
 }
 

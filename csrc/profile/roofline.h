@@ -37,8 +37,8 @@ class StreamProbe {
   StreamProbe& operator=(const StreamProbe&) = delete;
   const char* kernel() const { return kernel_; }
   double bytes() const { return bytes_; }  // read and written by one repeat on all threads
-  // Seconds, as above. `bypass_cache`: writes go around the caches where the instruction set can.
-  double run(int64_t repeats, bool bypass_cache) const;
+  // Seconds, as above. `other_way`: see StreamArgs.
+  double run(int64_t repeats, bool other_way) const;
 
  private:
   void (*function_)(const struct StreamArgs&);

@@ -36,8 +36,8 @@ def test_streams_of_each_instruction_set(isa):
 def test_stream_bytes_are_those_asked_for(stream, threads):
     probe = _core._StreamProbe(stream, 1 << 20, threads)
     assert 0.99 * (1 << 20) < probe.bytes <= 1 << 20
-    for bypass in (False, True):
-        assert probe.run(2, bypass) > 0
+    for other_way in (False, True):
+        assert probe.run(2, other_way) > 0
 
 
 def test_time_grows_with_the_work():

@@ -21,15 +21,16 @@ struct ComputeArgs {
 //   read    sum of source
 //   copy    target = source
 //   triad   target = source + 3 * source2     (f32)
-// Arrays are 64-byte aligned and `bytes` is a multiple of 512; source2 is read by triad alone. Where
-// `bypass_cache` is set and the instruction set can, target is written around the caches.
+// Arrays are 64-byte aligned and `bytes` is a multiple of 512; source2 is read by triad alone. Memory
+// has two ways, of which one machine prefers this and one that: `other_way` reads eight parts of source side by side, and
+// writes target around the caches where the instruction set can.
 struct StreamArgs {
   std::byte* target;
   const std::byte* source;
   const std::byte* source2;
   int64_t bytes;
   int64_t repeats;
-  bool bypass_cache;
+  bool other_way;
   double* sink;
 };
 

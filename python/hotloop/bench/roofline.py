@@ -103,7 +103,7 @@ class ComputeRoof(Roof):
 
 
 class MemoryRoof(Roof):
-    """Times a stream, from warm caches: around them too where it writes, and the faster counts."""
+    """Times a stream, from warm caches: in both of the probe's ways past the private ones, and the faster counts."""
 
     binds = "memory"
 
@@ -112,18 +112,17 @@ class MemoryRoof(Roof):
         super().__init__(nbytes, level_of(footprint, threads, slack=2.0), threads)
         self._probe = _core._StreamProbe(stream, max(int(footprint), _SMALLEST_FOOTPRINT * threads), threads)
         self.kernel = self._probe.kernel
-        # Inside the caches that a core has for itself, going around them is never faster.
-        around = stream != "read" and footprint > cache_sizes()[1] * threads
-        self._ways = (False, True) if around else (False,)
+        # Inside the caches that a core has for itself, the other way is never faster.
+        self._ways = (False, True) if footprint > cache_sizes()[1] * threads else (False,)
         self._probe.run(1, False)
         self._repeats = max(1, int(WINDOW / max(self._probe.run(1, False), 1e-9)))
 
     def window(self) -> float:
         return float(self._probe.bytes * self._repeats / min(map(self._one_way, self._ways)))
 
-    def _one_way(self, around: bool) -> float:
-        self._probe.run(1, around)
-        return float(self._probe.run(self._repeats, around))
+    def _one_way(self, other: bool) -> float:
+        self._probe.run(1, other)
+        return float(self._probe.run(self._repeats, other))
 
 
 def level_of(nbytes: float, threads: int, slack: float = 1.0) -> str:

@@ -24,7 +24,7 @@ Clock = Callable[[], float]  # seconds
 
 FEWEST_UNDISTURBED = 5  # rounds; with fewer than these, the disturbed ones count too
 MOST_CALLS = 1_000_000  # in a sample, however quick the call
-WARM_BELOW = 5e-3  # a sample shorter than this follows an untimed call, so that it starts from a warm cache
+WARM_BELOW = 2e-2  # a sample shorter than this follows an untimed call, so that it starts from a warm cache
 
 
 @dataclass

@@ -25,7 +25,7 @@ constexpr int64_t kNearDepth = 512;
 // Bytes of packed B per pass over A.
 constexpr int64_t kTilePassBytes = 8 << 20;
 // From here on lines of out are fetched before they are written: they are not in L2.
-constexpr int64_t kFarTileOutBytes = 4 << 20;
+constexpr int64_t kFarTileOutBytes = 2 << 20;
 
 // Multiply-adds of a product worth threads: some 10 us on one core.
 constexpr int64_t kTileThreadsWork = 16 << 20;

@@ -70,10 +70,15 @@ inline void bf16_dot_chains(const ComputeArgs& args) {
 inline void read_stream(const StreamArgs& args) {
   constexpr int kUnroll = 8;
   u64v sum[kUnroll] = {};
+  // Vectors read together lie next to each other, or each in a part of its own.
+  const int64_t apart = args.other_way ? args.bytes / kUnroll : kVectorBytes;
+  const int64_t step = args.other_way ? kVectorBytes : kUnroll * kVectorBytes;
+  const int64_t steps = args.bytes / (kUnroll * kVectorBytes);
   for (int64_t r = 0; r < args.repeats; ++r) {
-    for (const std::byte* p = args.source; p < args.source + args.bytes; p += kUnroll * kVectorBytes) {
+    const std::byte* p = args.source;
+    for (int64_t s = 0; s < steps; ++s, p += step) {
 #pragma GCC unroll 8
-      for (int i = 0; i < kUnroll; ++i) sum[i] |= load(reinterpret_cast<const uint64_t*>(p + i * kVectorBytes));
+      for (int i = 0; i < kUnroll; ++i) sum[i] |= load(reinterpret_cast<const uint64_t*>(p + i * apart));
     }
     asm volatile("" ::: "memory");  // the next round reads again
   }
@@ -119,7 +124,7 @@ inline void write_stream(const StreamArgs& args, F value) {
 
 template <class F>
 inline void write_stream(const StreamArgs& args, F value) {
-  if (args.bypass_cache)
+  if (args.other_way)
     write_stream<true>(args, value);
   else
     write_stream<false>(args, value);
