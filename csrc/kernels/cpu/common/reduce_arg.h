@@ -93,7 +93,7 @@ void find_extreme_of_columns(const ReduceSource<A>& source, const char* in, int 
         const char* row = source.at(in, walk.offset + (base + r) * source.stride);
         const A* p = reinterpret_cast<const A*>(row);
         if (!source.same_type) {
-          source.load(converted, row, 1, width);
+          source.load(converted, row, 1, width, 1, 0);
           p = converted;
         }
         if (first) {

@@ -2,16 +2,16 @@
 #pragma once
 
 #include "kernels/cpu/common/half.h"
+#include "kernels/cpu/common/reduce_core.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
-// dst[i] = A(src[i * stride]), or with kNonzero whether it is not zero.
+// dst[i] = A(src[i * stride]), or with kNonzero whether it is not zero; rows of that, kStrip apart in dst.
 template <class A>
-using BlockLoader = void (*)(A* dst, const void* src, int64_t stride, int64_t count);
+using BlockLoader = void (*)(A* dst, const void* src, int64_t stride, int64_t count, int rows, int64_t row_stride);
 
 template <class A, class T, bool kNonzero>
-void load_block(A* __restrict__ dst, const void* source, int64_t stride, int64_t count) {
-  const T* __restrict__ src = static_cast<const T*>(source);
+inline void load_row_as(A* __restrict__ dst, const T* __restrict__ src, int64_t stride, int64_t count) {
   const auto convert = [](T x) -> A {
     if constexpr (__is_same(T, half_t) || __is_same(T, bfloat16_t))
       return kNonzero ? A((x.bits & 0x7fff) != 0) : A(to_f32(x));
@@ -26,6 +26,21 @@ void load_block(A* __restrict__ dst, const void* source, int64_t stride, int64_t
   } else {
     for (int64_t i = 0; i < count; ++i) dst[i] = convert(src[i * stride]);
   }
+}
+
+template <class A, class T, bool kNonzero>
+void load_block(A* dst, const void* source, int64_t stride, int64_t count, int rows, int64_t row_stride) {
+  const T* src = static_cast<const T*>(source);
+  if (sizeof(T) == 2 && !kNonzero && stride == 1 && count == kStrip<A>) {
+    // A row is two lines: those beside them, which the next strip reads, come along. Loops have a known length.
+    for (int r = 0; r < rows; ++r, dst += kStrip<A>, src += row_stride) {
+      for (int64_t line = 0; line < kStrip<A>; line += 32) __builtin_prefetch(src + kStrip<A> + line, 0, 2);
+      load_row_as<A, T, kNonzero>(dst, src, 1, kStrip<A>);
+    }
+    return;
+  }
+  for (int r = 0; r < rows; ++r, dst += kStrip<A>, src += row_stride)
+    load_row_as<A, T, kNonzero>(dst, src, stride, count);
 }
 
 template <bool kNonzero>

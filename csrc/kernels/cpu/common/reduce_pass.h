@@ -55,7 +55,7 @@ struct ReduceSource {
   const A* block(const char* in, int64_t start, int64_t count, A* buffer) const {
     const char* p = at(in, start * stride);
     if (in_place()) return reinterpret_cast<const A*>(p);
-    load(buffer, p, stride, count);
+    load(buffer, p, stride, count, 1, 0);
     return buffer;
   }
 };
@@ -102,8 +102,7 @@ void reduce_column_block(const TreeOp<A>& op, const ReduceSource<A>& source, con
     const A* p = reinterpret_cast<const A*>(source.at(in, (start + i) * source.stride));
     int64_t row_stride = source.stride;
     if (!source.same_type) {
-      for (int r = 0; r < group; ++r)
-        source.load(converted + r * kStrip<A>, source.at(in, (start + i + r) * source.stride), 1, width);
+      source.load(converted, p, 1, width, group, source.stride);
       p = converted;
       row_stride = kStrip<A>;
     }

@@ -2,42 +2,55 @@
 // convert 64-bit integers.
 #pragma once
 
-#include "core/half.h"
 #include "kernels/args/sequence.h"
+#include "kernels/cpu/common/chunks.h"
 #include "kernels/cpu/common/half.h"
 #include "kernels/cpu/common/pointwise_drive.h"
 #include "kernels/cpu/common/vec_convert.h"
+#include "kernels/cpu/common/vec_math_base.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
-template <class T, class N>
-inline T sequence_element(N number) {
-  if constexpr (__is_same(T, half_t))
-    return hotloop::to_half(double(number));
-  else if constexpr (__is_same(T, bfloat16_t))
-    return hotloop::to_bfloat16(double(number));
-  else
-    return T(number);
+// To float, rounded to odd where not exact: rounding that to 16 bits is rounding the number.
+inline auto odd_floats(f64v numbers) {
+  typedef float Floats __attribute__((vector_size(kLanes<double> * sizeof(float))));
+  typedef int32_t Bits __attribute__((vector_size(sizeof(Floats))));
+  const Floats floats = __builtin_convertvector(numbers, Floats);
+  const f64v back = __builtin_convertvector(floats, f64v);
+  const Bits inexact = __builtin_convertvector(back != numbers, Bits);
+  const Bits beyond = __builtin_convertvector(abs(back) > abs(numbers), Bits);  // a comparison that holds is -1
+  const Bits bits = (Bits)floats;
+  return (Floats)((bits + beyond) | (inexact & 1));
 }
 
 // out[i] = base + (first + i) * step.
 template <class T, class N>
-void affine(T* out, int64_t count, N base, int64_t first, N step) {
+[[gnu::noinline]] void affine(T* out, int64_t count, N base, int64_t first, N step) {
   constexpr int lanes = kLanes<N>;
   Vec<N> position;
   for (int j = 0; j < lanes; ++j) position[j] = N(first + j);
-  for (int64_t i = 0; i < count; i += lanes, position += N(lanes)) {
-    const Vec<N> numbers = base + position * step;
-    if constexpr (__is_same(T, bool) || kSixteenBits<T>) {
-      for (int j = 0; j < lanes && i + j < count; ++j) out[i + j] = sequence_element<T>(numbers[j]);
-    } else {
-      typedef T Elements __attribute__((vector_size(lanes * sizeof(T))));
-      const Elements elements = __builtin_convertvector(numbers, Elements);
-      if (i + lanes <= count)
-        __builtin_memcpy(out + i, &elements, sizeof elements);
-      else
-        copy_bytes<int(sizeof elements)>((char*)(out + i), (const char*)&elements, int((count - i) * sizeof(T)));
+  int64_t i = 0;
+  if constexpr (kSixteenBits<T>) {
+    constexpr int64_t kTogether = 64;
+    alignas(64) float floats[kTogether];
+    for (; i < count; i += kTogether) {
+#pragma GCC unroll 1
+      for (int j = 0; j < kTogether; j += lanes, position += N(lanes)) {
+        const auto odd = odd_floats(__builtin_convertvector(base + position * step, f64v));
+        __builtin_memcpy(floats + j, &odd, sizeof odd);
+      }
+      store_row(out + i, floats, smaller(kTogether, count - i));
     }
+  } else {
+    if constexpr (!__is_same(T, bool)) {
+      typedef T Elements __attribute__((vector_size(lanes * sizeof(T))));
+#pragma GCC unroll 2
+      for (; i + lanes <= count; i += lanes, position += N(lanes)) {
+        const Elements elements = __builtin_convertvector(base + position * step, Elements);
+        __builtin_memcpy(out + i, &elements, sizeof elements);
+      }
+    }
+    for (; i < count; ++i) out[i] = T(base + N(first + i) * step);
   }
 }
 

@@ -79,7 +79,7 @@ inline A lowest() {
 template <class A>
 inline A max_of_row(const A* x, int64_t n) {
   constexpr int L = kLanes<A>;
-  const auto larger_of = [](Vec<A> a, Vec<A> b) { return b > a ? b : a; };
+  const auto larger_of = [](auto a, auto b) __attribute__((always_inline)) { return b > a ? b : a; };
   const Vec<A> none = broadcast(lowest<A>());
   Vec<A> a = none, b = none, c = none, d = none;
   int64_t i = 0;
@@ -90,12 +90,11 @@ inline A max_of_row(const A* x, int64_t n) {
     d = larger_of(d, load(x + i + 3 * L));
   }
   for (; i + L <= n; i += L) a = larger_of(a, load(x + i));
-  A lane[kLanes<A>];
-  store(lane, larger_of(larger_of(a, b), larger_of(c, d)));
-  A best = lowest<A>();
-  for (A v : lane) best = v > best ? v : best;
-  for (; i < n; ++i) best = x[i] > best ? x[i] : best;
-  return best;
+  if (i < n) {
+    const int count = int(n - i);
+    b = larger_of(b, select<Vec<A>>(first_lanes<Element<Mask<Vec<A>>>>(count), load_partial(x + i, count), none));
+  }
+  return fold(larger_of(larger_of(a, b), larger_of(c, d)), larger_of);
 }
 
 template <class A>
