@@ -129,6 +129,15 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(isa: str, layout: str, dtyp
     assert kernels == {"blocked"} if tiles_of_a_transposed_b else {"skinny", "blocked"} <= kernels
 
 
+def test_subnormal_numbers_of_a_row_do_not_depend_on_the_rows_beside_it(isa: str) -> None:
+    a, b = matrix(64, 700, "float32", "N", 7), matrix(700, 530, "float32", "N", 8)
+    a, b = (a * 1e-37).to(hotloop.bfloat16), (b * 1e-3).to(hotloop.bfloat16)
+    a[:, ::3] *= 1e-3  # some of A is subnormal, and most products are
+    whole = hotloop.matmul(a, b)
+    for rows in (1, 2, 5, 8):
+        assert bits(hotloop.matmul(a[:rows], b)) == bits(whole[:rows]), f"{rows} rows"
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_product_does_not_depend_on_its_batch(isa: str, dtype: str) -> None:
     a, b = matrix(33, 40, dtype, "N", 9, (60,)), matrix(40, 70, dtype, "T", 10, (60,))
