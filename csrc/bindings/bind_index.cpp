@@ -32,18 +32,6 @@ py::object nonzero(const Tensor& x, bool as_tuple) {
   return owned(to_python(ops::unbind(ops::nonzero(ops::atleast(x, 1)), 1)));
 }
 
-// The first `size` of nonzero()'s rows, or all of them and rows of fill_value.
-Tensor nonzero_static(const Tensor& x, int64_t size, int64_t fill_value) {
-  if (size < 0)
-    fail<RuntimeError>("nonzero_static: 'size' must be an non-negative integer, got %lld",
-                       static_cast<long long>(size));
-  const Tensor found = ops::nonzero(x), out = empty({size, x.ndim()}, DType::i64, x.device());
-  ops::fill_(out, fill_value);
-  const int64_t n = found.size(0) < size ? found.size(0) : size;
-  ops::copy_(ops::narrow(out, 0, 0, n), ops::narrow(found, 0, 0, n));
-  return out;
-}
-
 Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
   return ops::index_add(x, dim, index, alpha == 1 ? source : source * ops::number(alpha));
 }
@@ -99,7 +87,7 @@ void add_index_rows() {
                        "int64 vectors with a 1 at each index."),
       HOTLOOP_OP("nonzero(input: Tensor, *, as_tuple: bool = False) -> Any", nonzero,
                  "Indices (count, ndim) of the elements that are not zero; as a tuple, one vector a dim."),
-      HOTLOOP_OP("nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor", nonzero_static,
+      HOTLOOP_OP("nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor", ops::nonzero_static,
                  "nonzero() cut to, or filled up to, `size` rows."),
       HOTLOOP_OP("argwhere(input: Tensor) -> Tensor", ops::nonzero, "nonzero() by NumPy's name."),
       HOTLOOP_OP("tril(input: Tensor, diagonal: int = 0) -> Tensor", ops::tril, "Zero above the diagonal."),

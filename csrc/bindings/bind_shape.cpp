@@ -37,7 +37,7 @@ Tensor fill(const Tensor& x, const Tensor& value) {
   if (value.ndim() > 0)
     fail<RuntimeError>("fill: only supports 0-dimension value tensor but got tensor with %d dimensions.", value.ndim());
   const Tensor out = ops::clone(x);
-  ops::copy_(out, ops::expand(value, x.sizes()));
+  ops::copy_(out, ops::expand(ops::to_device(value, x.device()), x.sizes()));
   return out;
 }
 

@@ -1,5 +1,6 @@
 // Copies: clone, conversion, writing over, joining. One kernel family moves and converts strided elements.
 #include "dispatch/copy.h"
+#include "core/capture.h"
 #include "core/error.h"
 #include "core/gpu.h"
 #include "core/pinned.h"
@@ -94,6 +95,8 @@ const OpRecord transfer_op{.name = "to",
                                gpu::copy_to_host(out.data(), x.data(), bytes, from.index);
                              else if (from.type == DeviceType::cpu && !waits && gpu::is_pinned(x.data()))
                                gpu::copy_from_pinned(out.data(), x.data(), bytes, to.index);
+                             else if (from.type == DeviceType::cpu && x.ndim() == 0)  // a captured graph keeps a number
+                               gpu::copy_constant(out.data(), x.data(), bytes, to.index);
                              else if (from.type == DeviceType::cpu)
                                gpu::copy_from_host(out.data(), x.data(), bytes, to.index);
                              else

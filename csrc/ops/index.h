@@ -30,6 +30,9 @@ Tensor masked_select(const Tensor& x, const Tensor& mask);  // 1-d; both broadca
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value);
 Tensor one_hot(const Tensor& index, int64_t classes);  // classes -1: the largest index + 1
 Tensor nonzero(const Tensor& x);                       // (count, ndim) int64
+Tensor nonzero_of(const Tensor& mask, int64_t count);  // where so many are known to be set: a GPU isn't waited for
+// The first `size` rows of nonzero's, or all of them and rows of fill_value.
+Tensor nonzero_static(const Tensor& x, int64_t size, int64_t fill_value);
 Tensor tril(const Tensor& x, int64_t diagonal);
 Tensor triu(const Tensor& x, int64_t diagonal);
 

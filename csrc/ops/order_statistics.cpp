@@ -120,8 +120,7 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
   const Tensor given = q.dtype() == x.dtype() ? q : to_dtype(q, x.dtype());
   if (given.device().type == DeviceType::cpu && item(all(logical_and(ge(given, 0.0), le(given, 1.0)))).as_int() == 0)
     fail<RuntimeError>("%s() q values must be in the range [0, 1]", op);
-  const Tensor levels =
-      q->wrapped_number ? full({}, item(given).as_double(), x.dtype(), x.device()) : to_device(given, x.device());
+  const Tensor levels = to_device(given, x.device());
   // Lines last, and the levels after them.
   const int d = dim ? wrap_dim(op, *dim, x.ndim()) : 0;
   const Tensor lines = !dim ? reshape(x, {-1}) : x.ndim() ? movedim(x, {d}, {-1}) : unsqueeze(x, 0);

@@ -1,6 +1,8 @@
 // Repeating, turning, diagonals and triangles: compositions of views, copies and index reads.
 #include "ops/rearrange.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "ops/broadcast.h"
 #include "ops/index.h"
@@ -89,7 +91,12 @@ Tensor triangle_indices(const char* op, int64_t rows, int64_t columns, int64_t o
   if (rows < 0 || columns < 0)
     fail<RuntimeError>("%s: row and col must be non-negative, got %lld and %lld", op, ll(rows), ll(columns));
   const Tensor whole = full({rows, columns}, int64_t(1), DType::bool_, device);
-  const Tensor indices = transpose(nonzero(lower ? tril(whole, offset) : triu(whole, offset)), 0, 1);
+  int64_t count = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t left = std::clamp<int64_t>(row + offset + lower, 0, columns);  // of the diagonal, or up to it
+    count += lower ? left : columns - left;
+  }
+  const Tensor indices = transpose(nonzero_of(lower ? tril(whole, offset) : triu(whole, offset), count), 0, 1);
   return contiguous(dtype == DType::i64 ? indices : to_dtype(indices, dtype));
 }
 

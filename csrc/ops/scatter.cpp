@@ -88,6 +88,12 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source)
                        name(x.dtype()), name(source.dtype()));
   const Dims sizes = broadcast_shape("masked_scatter", x.sizes(), mask.sizes());
   const Tensor where_set = expand(mask, sizes);
+  if (x.device().type != DeviceType::cpu &&
+      source.numel() > 0) {  // not asked how many: gather finds a source too short
+    const Tensor order = cumsum(reshape(where_set, {-1}), 0) - number(int64_t(1));
+    const Tensor place = where(reshape(where_set, {-1}), order, number(int64_t(0)));
+    return where(where_set, reshape(gather(reshape(source, {-1}), 0, place), sizes), x);
+  }
   const int64_t count = item(count_nonzero(where_set, {})).as_int();
   if (count > source.numel())
     fail<RuntimeError>(

@@ -204,6 +204,14 @@ def test_probabilities_beyond_certainty():
     assert hotloop.bernoulli(p).tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
+def test_a_source_too_short_is_reported():
+    x, mask = hotloop.zeros(4, device="cuda"), hotloop.tensor([True, False, True, True], device="cuda")
+    assert x.masked_scatter(mask, hotloop.arange(1.0, 9.0, device="cuda")).tolist() == [1.0, 0.0, 2.0, 3.0]
+    x.masked_scatter(mask, hotloop.ones(2, device="cuda"))
+    with pytest.raises(IndexError, match="gather: index 2 is out of bounds for dimension 0 with size 2"):
+        cuda.synchronize()
+
+
 def test_levels_beyond_the_last_are_reported():
     x = hotloop.rand(5, device="cuda")
     with pytest.raises(RuntimeError, match=r"q values must be in the range \[0, 1\]"):
