@@ -129,6 +129,21 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(isa: str, layout: str, dtyp
     assert kernels == {"blocked"} if tiles_of_a_transposed_b else {"skinny", "blocked"} <= kernels
 
 
+def shifted(x: Any, elements: int) -> Any:
+    """The same matrix in memory that begins so many elements further on: NumPy's own lies at 16 bytes past a line."""
+    flat = hotloop.empty(x.numel() + 64, dtype=x.dtype)
+    return flat[elements : elements + x.numel()].view(x.shape).copy_(x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("m", "n", "k"), [(17, 33, 65), (40, 128, 128), (150, 150, 90), (1, 700, 800), (130, 259, 9)])
+def test_bits_do_not_depend_on_where_memory_begins(isa: str, m: int, n: int, k: int, dtype: str) -> None:
+    a, b = matrix(m, k, dtype, "N", 13), matrix(k, n, dtype, "N", 14)
+    expected = bits(hotloop.matmul(a, b))
+    for elements in (1, 4):
+        assert bits(hotloop.matmul(shifted(a, elements), shifted(b, elements))) == expected
+
+
 def test_subnormal_numbers_of_a_row_do_not_depend_on_the_rows_beside_it(isa: str) -> None:
     a, b = matrix(64, 700, "float32", "N", 7), matrix(700, 530, "float32", "N", 8)
     a, b = (a * 1e-37).to(hotloop.bfloat16), (b * 1e-3).to(hotloop.bfloat16)

@@ -315,13 +315,22 @@ void run_block(const Product<S>& p, const Block<O>& w) {
   }
 }
 
+// Bytes of a B that many rows of A read in place: it stays in L1, or comes from L2 in whole lines.
+constexpr int64_t kNearAligned = 128 << 10, kNearMisaligned = 32 << 10;
+
 // Small products: A and, where its rows are contiguous, B in place; one thread.
 template <class S, class O = Compute<S>>
 void small_product(const Product<S>& p) {
   if (better_transposed(p, 2 * kTileRows)) return small_product<S, O>(transposed(p));
   const int64_t vectors = vectors_of<O>(p.n), steps = ceil_div(p.k, kStep<O>);
-  // Rows of B a multiple of 4 KB apart share few lines of L1.
-  const bool in_place = __is_same(S, O) && p.b_col == 1 && (p.m <= 2 * kTileRows || p.b_k * int64_t(sizeof(O)) < 4096);
+  // Rows of B a multiple of 4 KB apart share few lines of L1, and vectors across two lines come slowly from L2.
+  const int64_t row_bytes = p.b_k * int64_t(sizeof(S));
+  const bool aligned = reinterpret_cast<uintptr_t>(p.b) % 64 == 0 && row_bytes % 64 == 0;
+  const int64_t near = aligned ? kNearAligned : kNearMisaligned;
+  const bool is_near = row_bytes < 4096 && p.k * p.n * int64_t(sizeof(S)) < near;
+  const bool in_place = __is_same(S, O) && p.b_col == 1 && (p.m <= 2 * kTileRows || is_near);
+  const bool by_tile = p.b_col == 1 && p.m >= 2 * kTileRows;
+  const BSide b_side = in_place ? BSide::in_place : by_tile ? BSide::packed_by_tile : BSide::packed_first;
   InPlace<O> a = a_in_place<O>(p);
   const bool pack_a = !a.a;
   const int64_t panel_bytes = in_place ? 0 : steps * smaller<int64_t>(vectors, kTileVectors) * kVectorBytes;
@@ -332,25 +341,11 @@ void small_product(const Product<S>& p) {
       a = {panel + panel_bytes / int64_t(sizeof(O)), 1, 0};
       pack_rows_of_a(const_cast<O*>(a.a), p, 0, p.m, 0, p.k);
     }
-    const Block<O> w{0,
-                     p.m,
-                     0,
-                     vectors,
-                     0,
-                     ceil_div(vectors, kTileVectors),
-                     0,
-                     p.k,
-                     a.a,
-                     a.row,
-                     a.step,
-                     pack_a,
-                     in_place ? BSide::in_place : BSide::packed_first,
-                     nullptr,
-                     panel,
-                     nullptr,
-                     0,
-                     __is_same(S, Sum<O>) && p.epilogue.plain() && !p.out_transposed,
-                     false};
+    const Block<O> w{
+        0,      p.m,     0,     vectors, 0,      ceil_div(vectors, kTileVectors),
+        0,      p.k,     a.a,   a.row,   a.step, pack_a,
+        b_side, nullptr, panel, nullptr, 0,      __is_same(S, Sum<O>) && p.epilogue.plain() && !p.out_transposed,
+        false};
     run_block(p, w);
   };
   if (panel_bytes + a_bytes <= int64_t(sizeof room)) return run((O*)room);
