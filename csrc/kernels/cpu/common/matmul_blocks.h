@@ -23,13 +23,9 @@ constexpr int64_t kBlockDepth = 8192 / sizeof(O);
 template <class O>
 constexpr int64_t kFewRowsDepth = kBlockDepth<O> / 8;
 constexpr int64_t kFewRows = 128;
-// Bytes of A of one block: beside a panel of B in an L2 of 1 MB. Of a larger L2 half, so that A of up to 512 x 512 f32
-// is one block, and no panel of B is kept for another.
-constexpr int64_t kBlockBytes = 384 << 10;
-inline int64_t block_bytes() {
-  const int64_t cache = second_cache_bytes();
-  return cache < (2 << 20) ? kBlockBytes : cache / 2 + (64 << 10);
-}
+// Bytes of A of one block: a part of L2, beside panels of B and what else comes through, and what runs on the other half
+// of a physical core takes.
+inline int64_t block_bytes() { return second_cache_bytes() / 4 + (128 << 10); }
 // From here on the lines of out are fetched before a tile is written to them: they are not in L2.
 constexpr int64_t kFarOutBytes = 1 << 20;
 // Bytes of A with adjacent rows that tiles read in place: a line a step, of which one uses a part.
