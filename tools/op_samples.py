@@ -114,7 +114,7 @@ for _name in ("add", "add_scaled", "addcmul", "addcdiv", "logaddexp", "logaddexp
     _RANGES[_name] = ((0.5, 2.0),) * 3
 for _name in ("sub", "squared_error", "absolute_error", "huber_error", "smooth_l1_error"):
     _RANGES[_name] = ((3.0, 6.0), (0.5, 1.0))
-for _name in ("squared_error_backward", "huber_error_backward", "smooth_l1_error_backward"):
+for _name in ("squared_error_backward", "absolute_error_backward", "huber_error_backward", "smooth_l1_error_backward"):
     _RANGES[_name] = ((0.5, 2.0), (3.0, 6.0), (0.5, 1.0))
 for _name in ("pow", "xlogy", "xlog1py", "floor_divide", "fmod", "remainder", "div", "gcd", "lcm"):
     _RANGES[_name] = ((1.0, 6.0), (1.0, 4.0))

@@ -2,7 +2,6 @@
 // tile straight into place, permuted ones through transposes in registers.
 #pragma once
 
-#include "core/half.h"
 #include "kernels/args/copy.h"
 #include "kernels/cpu/common/pointwise_drive.h"
 #include "kernels/cpu/common/vec_convert.h"
@@ -11,6 +10,20 @@ namespace hotloop::HOTLOOP_ISA {
 
 // By way of f32 in blocks that stay in L1.
 constexpr int kConvertBlock = 512;
+
+// Whole vectors are written.
+template <class From>
+[[gnu::noinline]] void odd_row(float* __restrict__ to, const From* __restrict__ from, int64_t n) {
+  constexpr int lanes = kLanes<From>;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto odd = odd_floats(load(from + i));
+    __builtin_memcpy(to + i, &odd, sizeof odd);
+  }
+  if (i == n) return;
+  const auto odd = odd_floats(load_partial(from + i, int(n - i)));
+  __builtin_memcpy(to + i, &odd, sizeof odd);
+}
 
 template <class To, class From>
 void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) {
@@ -25,13 +38,11 @@ void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) 
       FloatElements<To>::store_partial(to + i, FloatElements<From>::load_partial(from + i, rest), rest);
     }
   } else if constexpr (kSixteenBits<To> && sizeof(From) >= 4) {
-    // f32 in between would round twice.
-    for (int64_t i = 0; i < n; ++i) {
-      if constexpr (__is_same(To, half_t)) {
-        to[i] = hotloop::to_half(double(from[i]));
-      } else {
-        to[i] = hotloop::to_bfloat16(double(from[i]));
-      }
+    alignas(64) float block[kConvertBlock];
+    for (int64_t i = 0; i < n; i += kConvertBlock) {
+      const int64_t count = n - i < kConvertBlock ? n - i : kConvertBlock;
+      odd_row(block, from + i, count);
+      convert_run(to + i, block, count);
     }
   } else if constexpr (kSixteenBits<To> || kSixteenBits<From>) {
     float block[kConvertBlock];
@@ -52,10 +63,10 @@ void convert_loop(void* out, const void* const* in, const int64_t*, int64_t n, c
   convert_run((To*)out, (const From*)in[0], n);
 }
 
-// By the dtype converted from.
+// By the dtype converted from; bool is a byte, 0 or 1.
 template <class To>
 constexpr PointwiseLoop kConvertTo[kDTypeCount] = {
-    convert_loop<To, bool>,       convert_loop<To, uint8_t>, convert_loop<To, int8_t>,
+    convert_loop<To, uint8_t>,    convert_loop<To, uint8_t>, convert_loop<To, int8_t>,
     convert_loop<To, int32_t>,    convert_loop<To, int64_t>, convert_loop<To, half_t>,
     convert_loop<To, bfloat16_t>, convert_loop<To, float>,   convert_loop<To, double>,
 };

@@ -7,21 +7,8 @@
 #include "kernels/cpu/common/half.h"
 #include "kernels/cpu/common/pointwise_drive.h"
 #include "kernels/cpu/common/vec_convert.h"
-#include "kernels/cpu/common/vec_math_base.h"
 
 namespace hotloop::HOTLOOP_ISA {
-
-// To float, rounded to odd where not exact: rounding that to 16 bits is rounding the number.
-inline auto odd_floats(f64v numbers) {
-  typedef float Floats __attribute__((vector_size(kLanes<double> * sizeof(float))));
-  typedef int32_t Bits __attribute__((vector_size(sizeof(Floats))));
-  const Floats floats = __builtin_convertvector(numbers, Floats);
-  const f64v back = __builtin_convertvector(floats, f64v);
-  const Bits inexact = __builtin_convertvector(back != numbers, Bits);
-  const Bits beyond = __builtin_convertvector(abs(back) > abs(numbers), Bits);  // a comparison that holds is -1
-  const Bits bits = (Bits)floats;
-  return (Floats)((bits + beyond) | (inexact & 1));
-}
 
 // out[i] = base + (first + i) * step.
 template <class T, class N>

@@ -64,6 +64,34 @@ inline u16h to_half(f32v x) {
 }
 #endif
 
+// Wider numbers to f32, rounded to odd where not exact: rounding that to 16 bits rounds the number, and once.
+typedef float f32h __attribute__((vector_size(kVectorBytes / 2)));
+inline f32h odd_floats(f64v x) {
+#if defined(__AVX512F__)
+  const __m256i towards_zero =
+      _mm256_castps_si256(_mm512_cvt_roundpd_ps((__m512d)x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC));
+  const __m512d back = _mm512_cvtps_pd(_mm256_castsi256_ps(towards_zero));
+  const __mmask8 inexact = _mm512_cmp_pd_mask(back, (__m512d)x, _CMP_NEQ_UQ);
+  return (f32h)_mm256_mask_or_epi32(towards_zero, inexact, towards_zero, _mm256_set1_epi32(1));
+#else
+  typedef int32_t Bits __attribute__((vector_size(sizeof(f32h))));
+  const f32h floats = __builtin_convertvector(x, f32h);
+  const f64v back = __builtin_convertvector(floats, f64v);
+  const Bits inexact = __builtin_convertvector(back != x, Bits);
+  // A comparison that holds is -1: one step back towards zero.
+  const Bits beyond = __builtin_convertvector((x < 0 ? -back > -x : back > x), Bits);
+  return (f32h)(((Bits)floats + beyond) | (inexact & 1));
+#endif
+}
+inline f32h odd_floats(i64v x) { return odd_floats(__builtin_convertvector(x, f64v)); }
+inline f32v odd_floats(i32v x) {
+  const f32v floats = __builtin_convertvector(x, f32v);
+  const i32v back = __builtin_convertvector(floats, i32v);  // of 2^31 the least number: as a size that is right
+  const i32v sign = x >> 31;
+  const i32v beyond = (i32v)((u32v)((back ^ sign) - sign) > (u32v)((x ^ sign) - sign));
+  return (f32v)(((i32v)floats + beyond) | ((back != x) & 1));
+}
+
 template <class T>
 constexpr bool kSixteenBits = __is_same(T, half_t) || __is_same(T, bfloat16_t);
 
