@@ -29,9 +29,10 @@ template <int ROWS>
 constexpr int kSkinnyVectors = ROWS <= 4 ? 4 : 3;
 
 // sums[j][i] += sum over q < steps of a[q][i] * b[q][j], for NV vectors j, in the order of q. HALF: the one
-// step is the first half of a pair.
+// step is the first half of a pair. `own_rows`: lines of each row are fetched two squares ahead, for with several rows of
+// sums too few squares are under way at once to wait for memory together.
 template <class O, class S, int ROWS, int NV, bool HALF>
-inline void skinny_square(const O* a, const S* b, int64_t b_k, int64_t steps, Sum<O>* sums, int n) {
+inline void skinny_square(const O* a, const S* b, int64_t b_k, int64_t steps, Sum<O>* sums, int n, bool own_rows) {
   using T = Sum<O>;
   constexpr int L = kLanes<O>;
   Vec<T> acc[ROWS][NV];
@@ -44,6 +45,10 @@ inline void skinny_square(const O* a, const S* b, int64_t b_k, int64_t steps, Su
   for (int64_t q = 0; q < steps; ++q) {
     Vec<O> bv[NV];
     const S* row = b + q * kStep<O> * b_k;
+    if (ROWS > 1 && own_rows) {
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) __builtin_prefetch(row + (2 * NV + j) * L);
+    }
     constexpr int kTwos = kLoadsTwo<O, S> && ROWS == 1 && !HALF ? NV / 2 * 2 : 0;
 #pragma GCC unroll 2
     for (int j = 0; j < kTwos; j += 2) load_two_columns(row + j * L, b_k, bv[j], bv[j + 1]);
@@ -87,13 +92,14 @@ inline void skinny_band(const O* a, const S* b, int64_t b_k, int64_t steps, int6
   constexpr int L = kLanes<O>, NV = kSkinnyVectors<ROWS>;
   const int64_t whole = columns / L, tail = columns % L;
   int64_t v = 0;
+  const bool own_rows = fetches_many_rows();
   RunAhead ahead{(const char*)(b + steps * kStep<O> * b_k), b_k * int64_t(sizeof(S)), columns * int64_t(sizeof(S))};
   for (; v + NV <= whole; v += NV) {
     if (fetches) ahead.fetch(NV * steps);
-    skinny_square<O, S, ROWS, NV, HALF>(a, b + v * L, b_k, steps, sums + v * ROWS * L, L);
+    skinny_square<O, S, ROWS, NV, HALF>(a, b + v * L, b_k, steps, sums + v * ROWS * L, L, own_rows);
   }
-  for (; v < whole; ++v) skinny_square<O, S, ROWS, 1, HALF>(a, b + v * L, b_k, steps, sums + v * ROWS * L, L);
-  if (tail) skinny_square<O, S, ROWS, 1, HALF>(a, b + v * L, b_k, steps, sums + v * ROWS * L, int(tail));
+  for (; v < whole; ++v) skinny_square<O, S, ROWS, 1, HALF>(a, b + v * L, b_k, steps, sums + v * ROWS * L, L, own_rows);
+  if (tail) skinny_square<O, S, ROWS, 1, HALF>(a, b + v * L, b_k, steps, sums + v * ROWS * L, int(tail), own_rows);
 }
 
 // B row-major, a packed (steps, ROWS). sums: vector after vector of out's columns, ROWS rows each.
