@@ -26,7 +26,10 @@ inline int first_like(const A* p, int count, A x) {
   for (; j + kTreeGroup <= count; j += kTreeGroup) {  // a group at a time, without an exit
     int hits = 0;
     for (int k = 0; k < kTreeGroup; ++k) hits |= like(p[j + k]);
-    if (hits) break;
+    if (!hits) continue;
+    int first = kTreeGroup;
+    for (int k = 0; k < kTreeGroup; ++k) first = smaller(first, like(p[j + k]) ? k : kTreeGroup);
+    return j + first;
   }
   while (!like(p[j])) ++j;
   return j;
