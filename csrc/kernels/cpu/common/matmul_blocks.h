@@ -18,11 +18,14 @@ namespace hotloop::HOTLOOP_ISA {
 // Steps of k of one block: a panel of B, 48 columns of f32, is then 384 KB, and 8 rows of A fit L1 twice.
 template <class O>
 constexpr int64_t kBlockDepth = 8192 / sizeof(O);
-// Of products of few rows, whose sums are soon continued: rows of B some KB apart share so few sets of L2 that a deeper
-// panel and the next one, fetched meanwhile, would throw each other out.
-template <class O>
-constexpr int64_t kFewRowsDepth = kBlockDepth<O> / 8;
+// Products of few rows and long sums, which are soon continued, take less: rows of B some KB apart share so few sets of L2
+// that a deeper panel and the next one, fetched meanwhile, would throw each other out.
 constexpr int64_t kFewRows = 128;
+template <class O>
+inline int64_t block_depth(int64_t rows, int64_t steps) {
+  const bool whole = rows > kFewRows || steps <= kBlockDepth<O> / 2;
+  return whole ? kBlockDepth<O> : kBlockDepth<O> / (rows > kFewRows / 2 ? 4 : 8);
+}
 // Bytes of A of one block: a part of L2, beside panels of B and what else comes through, and what runs on the other half
 // of a physical core takes.
 inline int64_t block_bytes() { return second_cache_bytes() / 4 + (128 << 10); }
@@ -359,8 +362,8 @@ void blocked_product(const Product<S>& p) {
   constexpr int64_t L = kLanes<O>;
   if (better_transposed(p, 2 * kTileRows)) return blocked_product<S, O>(transposed(p));
   // Packed before, B is in blocks of the greater depth.
-  const bool few_rows = p.m <= kFewRows && !p.packed_b;
-  const int64_t most_depth = (few_rows ? kFewRowsDepth<O> : kBlockDepth<O>)*kStep<O>;
+  const int64_t all_steps = ceil_div(p.k, kStep<O>);
+  const int64_t most_depth = kStep<O> * (p.packed_b ? kBlockDepth<O> : block_depth<O>(p.m, all_steps));
   const bool plain = __is_same(S, T) && p.epilogue.plain() && !p.out_transposed;
   const bool many = p.k > most_depth;
   const InPlace<O> in_place = a_in_place<O>(p);
