@@ -155,8 +155,7 @@ void pool_release(void* pointer, size_t, int, GpuStream) {
 void set_python_pool(const py::object& allocate, const py::object& release) {
   for (int device = 0; device < gpu::device_count(); ++device)
     if (gpu::memory_stats(device).allocated_bytes)
-      fail<RuntimeError>("use_cupy_pool: cuda:%d has tensors; the pool can be chosen while there are none",
-                         device);
+      fail<RuntimeError>("use_cupy_pool: cuda:%d has tensors; the pool can be chosen while there are none", device);
   const PythonPool before = python_pool;
   python_pool = {allocate.inc_ref().ptr(), release.inc_ref().ptr()};
   gpu::set_memory_pool(allocate.is_none() ? gpu::MemoryPool{} : gpu::MemoryPool{pool_allocate, pool_release});
