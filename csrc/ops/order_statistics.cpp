@@ -118,7 +118,8 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
                        interpolation.c_str());
   // A GPU's levels aren't asked, which would be waited for: gather reports what lies outside.
   const Tensor given = q.dtype() == x.dtype() ? q : to_dtype(q, x.dtype());
-  if (given.device().type == DeviceType::cpu && item(all(logical_and(ge(given, 0.0), le(given, 1.0)))).as_int() == 0)
+  const bool on_host = given.device().type == DeviceType::cpu;
+  if (on_host && item(all(logical_and(ge(given, 0.0), le(given, 1.0)))).as_int() == 0)
     fail<RuntimeError>("%s() q values must be in the range [0, 1]", op);
   const Tensor levels = to_device(given, x.device());
   // Lines last, and the levels after them.
@@ -137,6 +138,8 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
   if (interpolation == "lower") rank = floor(rank);
   if (interpolation == "higher") rank = ceil(rank);
   if (interpolation == "nearest") rank = round(rank);
+  // A level outside is no place, whatever it would be rounded to.
+  if (!on_host) rank = where(logical_and(ge(level, 0.0), le(level, 1.0)), rank, -1.0);
   Tensor result = gather(sorted, -1, to_dtype(rank, DType::i64));
   if (linear || midpoint) {
     const Tensor above = gather(sorted, -1, to_dtype(ceil(rank), DType::i64));

@@ -238,7 +238,7 @@ Tensor bernoulli(const Tensor& p, Generator& generator) {
 // Of a negative rate a GPU draws 0.
 Tensor poisson(const Tensor& rate, Generator& generator) {
   require_floating("poisson", rate);
-  if (on_host(rate) && rate.numel() > 0 && item(amin(rate)).as_double() < 0)
+  if (on_host(rate) && rate.numel() > 0 && !(item(amin(rate)).as_double() >= 0))
     fail<RuntimeError>("poisson: invalid Poisson rate, expected rate to be non-negative");
   const auto [state, base] = gpu::take_numbers(generator, 4 * rate.numel(), rate.device());  // a block an element
   return call(poisson_op, {contiguous(rate)}, PoissonDraw{state.seed, state.offset, base});

@@ -90,6 +90,7 @@ Tensor triangle_indices(const char* op, int64_t rows, int64_t columns, int64_t o
                         Device device) {
   if (rows < 0 || columns < 0)
     fail<RuntimeError>("%s: row and col must be non-negative, got %lld and %lld", op, ll(rows), ll(columns));
+  offset = std::clamp(offset, -rows, columns);  // all or nothing beyond
   const Tensor whole = full({rows, columns}, int64_t(1), DType::bool_, device);
   int64_t count = 0;
   for (int64_t row = 0; row < rows; ++row) {

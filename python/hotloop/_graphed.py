@@ -24,7 +24,8 @@ def make_graphed_callables(
 
     A module is changed itself: called in the mode (training or not) that it was captured in, it replays, and else does
     what it did. What a call returns lies in the graph's memory, which the next call writes over; the backward pass of a
-    call before the last one raises RuntimeError. Gradients can't be differentiated again. Parameters must stay where
+    call before the last one raises RuntimeError, and so does a second one of the same call. Gradients can't be
+    differentiated again; those that `autograd.grad` gives lie in the graph's memory too. Parameters must stay where
     they are, and hooks be registered afterwards.
 
     Args:
@@ -88,7 +89,8 @@ def _rebuilt(value: Any, tensors: Iterator[Tensor]) -> Any:
         return next(tensors)
     if isinstance(value, dict):
         return {key: _rebuilt(item, tensors) for key, item in value.items()}
-    return type(value)([_rebuilt(item, tensors) for item in value])
+    items = [_rebuilt(item, tensors) for item in value]
+    return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)  # named tuples take them one by one
 
 
 class _Passes:
@@ -110,6 +112,7 @@ class _Passes:
         self._grad_outputs: list[Tensor | None] = []  # None where the output has no gradient
         self._grad_inputs: list[Tensor | None] = []  # of inputs and parameters
         self.turn = 0  # calls so far
+        self._spent = False  # whether the last one's backward pass has been made
 
     def _gradients(self, outputs: list[Tensor], grad_outputs: list[Tensor | None]) -> list[Tensor | None]:
         surface = [*self._inputs, *self._parameters]
@@ -151,6 +154,7 @@ class _Passes:
             held.copy_(given)
         self._forward.replay()
         self.turn += 1
+        self._spent = False
         return self._outputs
 
     def replay_backward(self, turn: int, grads: Sequence[Tensor]) -> list[Tensor | None]:
@@ -158,6 +162,11 @@ class _Passes:
             raise RuntimeError(
                 "a graphed callable was called again before this call's backward pass, which it wrote over"
             )
+        if self._spent:
+            raise RuntimeError(
+                "a graphed callable's backward pass can't be made a second time: it wrote over what it read"
+            )
+        self._spent = True
         for held, given in zip(self._grad_outputs, grads, strict=True):
             if held is not None:
                 held.copy_(given)
@@ -199,14 +208,10 @@ def _check_module(module: Module) -> None:
 
 
 def _check_like_sample(i: int, given: Any, held: Tensor) -> None:
-    def described(t: Tensor) -> str:
-        return f"{t.dtype} of shape {tuple(t.shape)} on {t.device}"
-
     if not isinstance(given, Tensor):
         raise TypeError(f"a graphed callable takes tensors, got {type(given).__name__} as argument {i}")
-    if described(given) != described(held):
-        raise ValueError(
-            f"argument {i} of a graphed callable is {described(given)}, but was captured as {described(held)}"
-        )
+    if (given.dtype, given.shape, given.device) != (held.dtype, held.shape, held.device):
+        found, wanted = (f"{t.dtype} of shape {tuple(t.shape)} on {t.device}" for t in (given, held))
+        raise ValueError(f"argument {i} of a graphed callable is {found}, but was captured as {wanted}")
     if given.requires_grad and not held.requires_grad:
         raise ValueError(f"argument {i} of a graphed callable requires grad, but didn't when it was captured")

@@ -127,6 +127,20 @@ def test_a_call_that_was_written_over_has_no_backward_pass() -> None:
         first.backward()
 
 
+def test_one_call_has_one_backward_pass() -> None:
+    x = batch(0).requires_grad_()
+    out = cuda.make_graphed_callables(lambda x: x.sin(), (x,))(x)
+    out.sum().backward()
+    with pytest.raises(RuntimeError, match="can't be made a second time"):
+        (out * 2).sum().backward()
+
+
+def test_named_tuples_are_given_back() -> None:
+    graphed = cuda.make_graphed_callables(lambda x: x.max(1), (batch(0),))
+    x = batch(1)
+    assert graphed(x).values.tolist() == x.max(1).values.tolist()
+
+
 def test_its_gradient_has_no_derivative() -> None:
     x = batch(0).requires_grad_()
     graphed = cuda.make_graphed_callables(lambda x: x.sin(), (x,))

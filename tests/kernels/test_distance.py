@@ -104,6 +104,18 @@ def test_pdist(kernels, name, shape, p):
     assert_close(values(x.grad), each.sum(1), name, reduction_length=max(n, 4), magnitude=sizes.sum(1), ulps=4)
 
 
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_nan_has_a_slope_of_nan(kernels, name):
+    x = tensor(np.array([[1, np.nan, 3], [2, 5, 1], [2, 4, 2]]), name)
+    for p, slope in ((1.0, [[0, np.nan, 0], [0, np.nan, -1], [0, np.nan, 1]]), (np.inf, None)):
+        leaf = x.detach().clone().requires_grad_()
+        hotloop.pdist(leaf, p).nansum().backward()
+        grad = values(leaf.grad)
+        assert np.isnan(grad[:, 1]).all()
+        if slope:
+            np.testing.assert_array_equal(grad, slope)
+
+
 @pytest.mark.parametrize("p", POWERS[1:])
 def test_second_gradients_of_pdist(p):
     x = tensor(numbers((5, 3), "float64"), "float64").requires_grad_()

@@ -173,7 +173,7 @@ def test_poisson_numbers_are_the_references(vectors):
     from hotloop import _core
 
     rates = hotloop.linspace(-1, 60, 3001).clamp(min=0)
-    rates[5], rates[6] = math.inf, math.nan
+    rates[5] = math.inf
 
     def draw(name):
         given = rates.to(dtype(name))

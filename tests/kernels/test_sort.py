@@ -79,6 +79,23 @@ def test_kthvalue(kernels, name, n):
             np.testing.assert_array_equal(values(got), np.take_along_axis(x, order[:, k - 1 : k], axis=-1)[:, 0])
 
 
+@pytest.mark.parametrize("sample", [32, 64])
+def test_extremes_where_samples_are_taken(kernels, sample):
+    """What a selection that samples evenly learns nothing from, round by round."""
+    n = 30_000
+    x, rest = generator("float64", n).normal(size=n), np.arange(n)
+    for outermost in range(20, 0, -1):
+        step = len(rest) // sample
+        places = (len(rest) - step * (sample - 1)) // 2 + step * np.arange(sample)
+        x[rest[places]] = np.where(np.arange(sample) % 2, 10.0, -10.0) * outermost
+        rest = np.delete(rest, places)
+    for k in (1, n // 3, n // 2, n):
+        got, index = tensor(x, "float64").kthvalue(k)
+        kernels.ran()
+        assert values(index) == stable_order(x[None], False)[0, k - 1]
+        assert values(got) == np.sort(x)[k - 1]
+
+
 @pytest.mark.parametrize("n", LENGTHS)
 @pytest.mark.parametrize("name", DTYPES)
 def test_median(kernels, name, n):

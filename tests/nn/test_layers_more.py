@@ -105,6 +105,14 @@ def test_embeddings_kept_short(settings: dict[str, Any]) -> None:
     compare(*pair(lambda n: n.Embedding(5, 3, scale_grad_by_freq=True)), INDEX)
 
 
+def test_a_padding_row_is_kept_short_too() -> None:
+    tables = [lib.full((4, 3), 3.0) for lib in (hotloop, torch)]
+    for lib, table in zip((hotloop, torch), tables, strict=True):
+        index, bags = lib.tensor([0, 1, 3]), lib.tensor([0])
+        lib.nn.functional.embedding_bag(index, table, bags, max_norm=1.0, padding_idx=0)
+    assert_same(*tables, rtol=1e-6)
+
+
 def test_embedding_bag_refuses() -> None:
     table, index = hotloop.ones(5, 3), hotloop.tensor(FLAT)
     for call, error, message in [

@@ -172,5 +172,17 @@ def test_a_power_of_zero_is_differentiated() -> None:
     assert x.grad.tolist() == [[0, 0], [0, 0]]
 
 
+@pytest.mark.parametrize("name", ["tril_indices", "triu_indices"])
+@pytest.mark.parametrize("offset", [2**63 - 1, 2**63 - 11, -(2**63), -(2**63) + 11])
+def test_diagonals_far_outside(name: str, offset: int) -> None:
+    found = getattr(hotloop, name)(20, 30, offset)
+    assert found.shape[1] == (600 if (offset > 0) == (name == "tril_indices") else 0)
+
+
+def test_a_rate_of_nan_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="invalid Poisson rate"):
+        hotloop.poisson(hotloop.tensor([1.0, np.nan]))
+
+
 def test_zeta_of_infinity_ends() -> None:
     assert hotloop.special.zeta(float("inf"), hotloop.tensor([0.5, 1.0, 2.0])).tolist() == [float("inf"), 1, 0]

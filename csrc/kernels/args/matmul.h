@@ -22,7 +22,7 @@
 // tf32 is allowed (dispatch/matmul.h), whose operands are rounded to 10 bits of fraction; else the one chain.
 // The reference sums f32, bf16 and f16 in double, and is the only kernel of integers.
 //
-// Kernels take scratch memory from Workspace; they split work by shape alone.
+// Kernels take scratch memory from Workspace. How they split work may follow the number of threads: no element's chain does.
 #pragma once
 
 #include <cstdint>

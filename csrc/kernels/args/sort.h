@@ -18,7 +18,8 @@ struct SortArgs {
 
 enum class Pick : uint8_t { median, nanmedian, mode };
 
-// One element of each line, and where it was: the first of those that are equal but for the mode, whose last it is.
+// One element of each line, and where it was: of equal ones the mode's last, and that one which sorting stably would leave
+// in the median's place; of several NaNs the first.
 //   median     the one in the middle of the sorted line, the lower of two; NaN where there is one
 //   nanmedian  the same of the numbers; NaN where there are none
 //   mode       the most frequent, the least of several. Every NaN is a value of its own.

@@ -50,7 +50,9 @@ void cdist_backward(const DistanceBackwardArgs& args) {
       if (args.p == 1)
         sum += grad * sign;
       else if (std::isinf(args.p))
-        sum += (args.dtype == DType::f32 ? float(std::fabs(d)) : std::fabs(d)) == distance ? grad * sign : 0;
+        sum += (args.dtype == DType::f32 ? float(std::fabs(d)) : std::fabs(d)) == distance ? grad * sign
+               : d != d                                                                    ? d
+                                                                                           : 0;
       else
         sum += grad * sign * std::pow(std::fabs(d) / distance, args.p - 1);
     }

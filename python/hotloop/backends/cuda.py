@@ -19,6 +19,8 @@ class _Matmul:
 
     @allow_tf32.setter
     def allow_tf32(self, allowed: bool) -> None:
+        if not isinstance(allowed, bool):
+            raise TypeError(f"allow_tf32: expected a bool, got {type(allowed).__name__}")
         _core.set_float32_matmul_precision("high" if allowed else "highest")
 
 

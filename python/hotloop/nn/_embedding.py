@@ -65,29 +65,24 @@ def embedding_bag(
         padding_idx: a row that takes no part.
     """
     if max_norm is not None:
-        _renormalize(weight, input, max_norm, norm_type, padding_idx)
+        _renormalize(weight, input, max_norm, norm_type)
     return _core.embedding_bag(
         weight, input, offsets, mode, per_sample_weights, include_last_offset, padding_idx, scale_grad_by_freq
     )
 
 
-# On a GPU neither asks the host: a training step with them is captured.
-
-
-def _renormalize(
-    weight: Tensor, input: Tensor, max_norm: float, norm_type: float, padding_idx: int | None = None
-) -> None:
+def _renormalize(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+    """Shortens the rows that ``input`` names in place; a GPU's numbers aren't asked for."""
     index = input.detach().flatten().long()
     with no_grad():
         rows = weight.detach()[index]
         lengths = rows.norm(norm_type, 1, keepdim=True)
         scale = _core.where(lengths > max_norm, max_norm / (lengths + 1e-7), 1.0)
-        if padding_idx is not None:
-            scale = _core.where((index == padding_idx % weight.shape[0]).unsqueeze(1), 1.0, scale)
         weight[index] = rows * scale  # a row that occurs again is given the same
 
 
 def _by_frequency(rows: Tensor, input: Tensor, count: int) -> Tensor:
+    """``rows`` with gradients divided by how often each row occurs; a GPU's numbers aren't asked for."""
     index = input.detach().flatten().long()
     ones = _core.ones(index.numel(), dtype=_core.float64, device=rows.device)
     counts = _core.zeros(count, dtype=_core.float64, device=rows.device).index_add(0, index, ones)

@@ -5,6 +5,7 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
+// Against tiles, whose speed is that of packing: 1.4 times with two rows, 1.2 with five, 0.9 to 1.1 with six.
 static void few_rows(const Product<bfloat16_t>& p) {
   switch (p.m) {
     case 1: return tile_rows_product<1>(p);

@@ -247,16 +247,16 @@ void cdist(const DistanceArgs& args) {
 // --- backward -----------------------------------------------------------------------------------------
 // The slope of a distance along an element, c times what `along` says of the difference d; c is of (i, j) alone.
 
-struct SlopeOfSum {  // p = 1
+struct SlopeOfSum {  // p = 1; of no difference 0, of NaN NaN
   template <class V>
   static V along(V c, V d, V, V) {
-    return select<V>(d == V{}, V{}, bits_as<V>(bits_of(c) ^ (bits_of(d) & sign_bits<V>())));
+    return select<V>(abs(d) > V{}, bits_as<V>(bits_of(c) ^ (bits_of(d) & sign_bits<V>())), d);
   }
 };
 struct SlopeOfLargest {
   template <class V>
   static V along(V c, V d, V distance, V) {
-    return select<V>(abs(d) == distance, SlopeOfSum::along(c, d, d, d), V{});
+    return select<V>(abs(d) == distance, SlopeOfSum::along(c, d, d, d), select<V>(d == d, V{}, d));
   }
 };
 struct SlopeOfRoot {  // p = 2

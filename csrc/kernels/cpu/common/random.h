@@ -32,9 +32,11 @@ inline void for_each_batch(uint64_t seed, uint64_t offset, int64_t n, int64_t pe
                  int64_t batch = chunk * kRandomChunkBatches;
                  const int64_t end = batch + kRandomChunkBatches < c.batches ? batch + kRandomChunkBatches : c.batches;
                  for (; batch < end; ++batch) {
-                   philox_batch(c.seed, c.offset + uint64_t(batch) * (kBatchWords / 4), words);
                    const int64_t first = batch * c.per_batch;
-                   (*c.each)(words, first, c.n - first < c.per_batch ? c.n - first : c.per_batch);
+                   const int64_t count = c.n - first < c.per_batch ? c.n - first : c.per_batch;
+                   philox_batch(c.seed, c.offset + uint64_t(batch) * (kBatchWords / 4),
+                                count * (kBatchWords / c.per_batch), words);
+                   (*c.each)(words, first, count);
                  }
                },
                &context);
@@ -161,11 +163,11 @@ inline SinCos<V> rounded_sin_cos(V u) {
 
 // numbers[2j], numbers[2j + 1] = r cos, r sin, from two uniform numbers a pair: u in (0, 1] and v in [0, 1).
 template <class T>
-inline void box_muller(const T* u, const T* v, T* numbers, int pairs, T scale, T shift) {
+inline void box_muller(const T* u, const T* v, T* numbers, int64_t pairs, T scale, T shift) {
   using V = Vec<T>;
   constexpr int lanes = kLanes<T>;
   using I = typename Choose<sizeof(T) == 4, int32_t, int64_t>::type;
-  for (int j = 0; j < pairs; j += lanes) {
+  for (int64_t j = 0; j < pairs; j += lanes) {
     const V radius = sqrt(V(rounded_log(load(u + j)) * T(-2)));
     const auto [s, c] = rounded_sin_cos(load(v + j));
     const V x = radius * c * scale + shift, y = radius * s * scale + shift;
@@ -177,9 +179,9 @@ inline void box_muller(const T* u, const T* v, T* numbers, int pairs, T scale, T
 template <class T>
 void normal_singles(const RandomArgs& args) {
   for_each_batch(args.seed, args.offset, args.n, kBatchWords, [&](const uint32_t* words, int64_t first, int64_t count) {
-    constexpr int pairs = kBatchWords / 2;
-    float u[pairs], v[pairs], numbers[kBatchWords];
-    for (int j = 0; j < pairs; ++j) {
+    float u[kBatchWords / 2], v[kBatchWords / 2], numbers[kBatchWords];
+    const int64_t pairs = words_made(count) / 2;  // whole vectors
+    for (int64_t j = 0; j < pairs; ++j) {
       u[j] = float(int32_t(words[2 * j] >> 8) + 1) * 0x1p-24f;
       v[j] = float(int32_t(words[2 * j + 1] >> 8)) * 0x1p-24f;
     }
@@ -190,9 +192,9 @@ void normal_singles(const RandomArgs& args) {
 inline void normal_doubles(const RandomArgs& args) {
   for_each_batch(args.seed, args.offset, args.n, kBatchWords / 2,
                  [&](const uint32_t* words, int64_t first, int64_t count) {
-                   constexpr int pairs = kBatchWords / 4;
-                   double u[pairs], v[pairs], numbers[2 * pairs];
-                   for (int j = 0; j < pairs; ++j) {
+                   double u[kBatchWords / 4], v[kBatchWords / 4], numbers[kBatchWords / 2];
+                   const int64_t pairs = words_made(2 * count) / 4;  // whole vectors
+                   for (int64_t j = 0; j < pairs; ++j) {
                      u[j] = double(int64_t(word_pair(words, 2 * j) >> 11) + 1) * 0x1p-53;
                      v[j] = double(int64_t(word_pair(words, 2 * j + 1) >> 11)) * 0x1p-53;
                    }
@@ -281,7 +283,7 @@ void permute(const RandomArgs& args, T* order) {
   uint64_t block = args.offset;
   for (int64_t last = args.n - 1; last > 0; last -= kDraws, block += kBatchWords / 4) {
     const int64_t count = last < kDraws ? last : kDraws;
-    philox_batch(args.seed, block, words);
+    philox_batch(args.seed, block, 2 * count, words);
     for (int64_t d = 0; d < count; ++d) {
       const uint64_t draw = uint64_t(words[2 * d]) << 32 | words[2 * d + 1];
       place[d] = int64_t((unsigned __int128)draw * uint64_t(last - d + 1) >> 64);

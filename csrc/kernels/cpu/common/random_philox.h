@@ -50,10 +50,14 @@ inline void philox_vectors(uint64_t seed, uint64_t first, uint32_t* words) {
   __builtin_memcpy(words + 2 * kBlocksAtOnce, &high, sizeof high);
 }
 
-// Words come in batches of kBatchWords, made whole: `words` has room for them.
+// Words come in batches of up to kBatchWords. Whole vectors of them are made: as many as words_made(count).
 constexpr int kBatchWords = 1024;
-inline void philox_batch(uint64_t seed, uint64_t first, uint32_t* words) {
-  for (int i = 0; i < kBatchWords; i += 4 * kBlocksAtOnce) philox_vectors(seed, first + uint64_t(i / 4), words + i);
+constexpr int64_t words_made(int64_t count) {
+  constexpr int64_t kWords = 4 * kBlocksAtOnce;
+  return (count + kWords - 1) / kWords * kWords;
+}
+inline void philox_batch(uint64_t seed, uint64_t first, int64_t count, uint32_t* words) {
+  for (int64_t i = 0; i < count; i += 4 * kBlocksAtOnce) philox_vectors(seed, first + uint64_t(i / 4), words + i);
 }
 
 }  // namespace hotloop::HOTLOOP_ISA

@@ -214,6 +214,9 @@ inline int64_t keep_between(const Word* words, int64_t n, Word low, Word high, W
   return count;
 }
 
+// Rounds that sample evenly; later ones do so here and there, for no line to have its extremes in all places of a sample.
+constexpr int kEvenRounds = 4;
+
 constexpr int64_t selection_room(int64_t n, int64_t lanes) { return n > kRankWords ? 2 * (n + lanes) : 0; }
 
 // The place of the element that sorting the line stably would leave at `rank`. `room`: selection_room(n) words.
@@ -222,8 +225,10 @@ template <class Word>
   constexpr Word kLeast = Word(uint64_t(1) << (8 * sizeof(Word) - 1)), kMost = Word(~kLeast);
   alignas(64) Word words[kRankWords], order[kRankWords];
   Line<Word> line = whole;
-  Word *kept = room, *spare = room + whole.n + kLanes<Word>;
-  for (bool narrow = false;;) {
+  Word *kept = room, *spare = whole.n > kRankWords ? room + whole.n + kLanes<Word> : nullptr;
+  uint64_t seed = 0;
+  bool narrow = false;
+  for (int round = 0;; ++round) {
     if (line.n <= kRankWords) {
       line.words(0, 1, line.n, words);
       order_words(words, int(line.n), order);
@@ -233,8 +238,15 @@ template <class Word>
       while (before < rank && words[order[rank - before - 1]] == found) ++before;
       return find_equal(whole, found, before);
     }
-    const int64_t step = line.n / kSample;
-    line.words((line.n - step * (kSample - 1)) / 2, step, kSample, words);
+    if (round < kEvenRounds) {
+      const int64_t step = line.n / kSample;
+      line.words((line.n - step * (kSample - 1)) / 2, step, kSample, words);
+    } else {
+      for (int i = 0; i < kSample; ++i) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        line.words(int64_t((seed >> 32) % uint64_t(line.n)), 1, 1, words + i);
+      }
+    }
     order_words(words, kSample, order);
     // A bracket that left more than half is followed by one of a single word, which always leaves less.
     const int at = int(rank * kSample / line.n), margin = narrow ? 0 : kSampleMargin;

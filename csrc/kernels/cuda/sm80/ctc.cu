@@ -25,9 +25,8 @@ constexpr int64_t kHeldStates = 1024;  // two steps of them are 16 KB of shared 
 __device__ __forceinline__ double never() { return -math::infinity<double>(); }  // the log of no probability
 
 __device__ __forceinline__ double log_sum(double a, double b, double c) {
-  const double ab = a > b ? a : b, top = c > ab ? c : ab;
-  if (top == never()) return top;
-  return top + math::log(math::exp(a - top) + math::exp(b - top) + math::exp(c - top));
+  const double ab = a > b ? a : b, top = c > ab ? c : ab, m = top == never() ? 0 : top;  // a NaN stays in the sum
+  return m + math::log(math::exp(a - m) + math::exp(b - m) + math::exp(c - m));
 }
 
 template <class T>

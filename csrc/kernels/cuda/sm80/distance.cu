@@ -115,7 +115,7 @@ __global__ void __launch_bounds__(kRows* kWide, 1) cdist_backward_tiles(Distance
         const T signed_s = d < T(0) ? -s : s;
         switch (norm) {
           case Norm::root: sum += s * d; break;
-          case Norm::largest: sum += size == distances[threadIdx.y * kWide + j] ? signed_s : T(0); break;
+          case Norm::largest: sum += size == distances[threadIdx.y * kWide + j] ? signed_s : d != d ? d : T(0); break;
           case Norm::power: sum += signed_s * math::pow(size, power); break;
           default: sum += d != d ? d : signed_s;
         }
