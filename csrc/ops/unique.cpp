@@ -17,12 +17,12 @@ namespace {
 
 using ll = long long;
 
-// Which rows differ from the one before them; the first does.
-Tensor begins_run(const Tensor& rows) {
+// Which rows differ from the one before them; the first doesn't.
+Tensor ends_run(const Tensor& rows) {
   const int64_t n = rows.size(0);
   Tensor differs = ne(narrow(rows, 0, 1, n - 1), narrow(rows, 0, 0, n - 1));
   if (rows.ndim() == 2) differs = any(differs, Dims{1});
-  return cat({full({1}, int64_t(1), DType::bool_, rows.device()), differs}, 0);
+  return cat({zeros({1}, DType::bool_, rows.device()), differs}, 0);
 }
 
 // Runs of rows (n) or (n, width); where asked for, each row's run and the lengths of the runs.
@@ -32,15 +32,14 @@ Unique runs_of(const Tensor& rows, UniqueParts parts) {
     const Tensor none = empty({0}, DType::i64, rows.device());
     return {rows, none, none};
   }
-  const Tensor begins = begins_run(rows);
+  const Tensor begins = ends_run(rows);
   Unique runs;
-  if (parts.inverse) runs.inverse = cumsum(begins, 0) + number(int64_t(-1));
-  if (rows.ndim() == 1 && !parts.counts) {
-    runs.values = masked_select(rows, begins);
-    return runs;
-  }
+  if (parts.inverse) runs.inverse = cumsum(begins, 0);
+  fill_(narrow(begins, 0, 0, 1), int64_t(1));  // now the first begins one
+  if (rows.ndim() == 1) runs.values = masked_select(rows, begins);
+  if (rows.ndim() == 1 && !parts.counts) return runs;
   const Tensor starts = reshape(nonzero(begins), {-1});
-  runs.values = index_select(rows, 0, starts);
+  if (rows.ndim() == 2) runs.values = index_select(rows, 0, starts);
   if (parts.counts) {
     const Tensor ends = cat({narrow(starts, 0, 1, starts.size(0) - 1), full({1}, n, DType::i64, rows.device())}, 0);
     runs.counts = ends - starts;

@@ -31,6 +31,24 @@ inline void for_mask_chunks(const MaskArgs& args, F body) {
   for_chunks(chunks, [&](int64_t chunk) { body(chunk * kMaskChunk, args.offsets[chunk], args.offsets[chunk + 1]); });
 }
 
+// put(k, i) of the elements from i on, k set ones before each, up to the last set one. Every element is put and only set
+// ones advance: no branch on the mask, but on eight unset ones.
+template <class F>
+inline void put_chosen(const MaskArgs& args, int64_t i, int64_t k, int64_t last, F put) {
+  while (k < last) {
+    uint64_t eight = 1;
+    if (i + 8 <= args.n) __builtin_memcpy(&eight, args.mask + i, 8);
+    if (eight == 0) {
+      i += 8;
+      continue;
+    }
+    for (const int64_t stop = i + 8; i < stop && k < last; ++i) {
+      put(k, i);
+      k += args.mask[i];
+    }
+  }
+}
+
 #if defined(__AVX512F__)
 // Vectors of elements from i on, their set ones to out[k ...] while whole vectors fit below out[last]; i and k move on.
 template <class U>
@@ -53,9 +71,21 @@ inline void compress(const MaskArgs& args, int64_t& i, int64_t& k, int64_t last)
     }
   }
 }
+
+// The same of the positions themselves.
+inline void compress_positions(const MaskArgs& args, int64_t& i, int64_t& k, int64_t last) {
+  constexpr int lanes = 8;
+  __m512i position = _mm512_add_epi64(_mm512_set1_epi64(i), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+  for (; k + lanes <= last; i += lanes) {
+    const __m128i set = _mm_loadl_epi64((const __m128i*)(args.mask + i));
+    const __mmask8 chosen = __mmask8(_mm_test_epi8_mask(set, set));
+    _mm512_storeu_si512(args.indices + k, _mm512_maskz_compress_epi64(chosen, position));
+    k += __builtin_popcount(chosen);
+    position = _mm512_add_epi64(position, _mm512_set1_epi64(lanes));
+  }
+}
 #endif
 
-// Every element is written and only set ones advance: no branch on the mask.
 void mask_select(const MaskArgs& args) {
   with_bits(args.dtype, [&]<class U>(U) {
     for_mask_chunks(args, [&](int64_t i, int64_t k, int64_t last) {
@@ -64,10 +94,7 @@ void mask_select(const MaskArgs& args) {
 #if defined(__AVX512F__)
       if constexpr (sizeof(U) >= 4) compress<U>(args, i, k, last);
 #endif
-      for (; k < last; ++i) {
-        out[k] = x[i];
-        k += args.mask[i];
-      }
+      put_chosen(args, i, k, last, [=](int64_t to, int64_t from) { out[to] = x[from]; });
     });
   });
 }
@@ -77,10 +104,11 @@ void mask_nonzero(const MaskArgs& args) {
   // Flat positions first, into the last column of each row; then the coordinates.
   const int ndim = args.ndim;
   for_mask_chunks(args, [=, &args](int64_t i, int64_t k, int64_t last) {
-    for (; k < last; ++i) {
-      args.indices[k * ndim + ndim - 1] = i;
-      k += args.mask[i];
-    }
+#if defined(__AVX512F__)
+    if (ndim == 1) compress_positions(args, i, k, last);
+#endif
+    int64_t* const positions = args.indices + ndim - 1;
+    put_chosen(args, i, k, last, [=](int64_t to, int64_t position) { positions[to * ndim] = position; });
   });
   if (ndim == 1) return;
   const int64_t count = args.offsets[(args.n + kMaskChunk - 1) / kMaskChunk];
