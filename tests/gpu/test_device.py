@@ -212,12 +212,14 @@ def test_a_source_too_short_is_reported():
         cuda.synchronize()
 
 
-def test_levels_beyond_the_last_are_reported():
+@pytest.mark.parametrize("level", [1.5, 1.01, -0.01])
+@pytest.mark.parametrize("interpolation", ["linear", "lower", "nearest"])
+def test_levels_outside_are_reported(level: float, interpolation: str):
     x = hotloop.rand(5, device="cuda")
     with pytest.raises(RuntimeError, match=r"q values must be in the range \[0, 1\]"):
-        x.quantile(1.5)
-    x.quantile(hotloop.tensor([1.5], device="cuda"))
-    with pytest.raises(IndexError, match="gather: index 6 is out of bounds"):
+        x.quantile(level, interpolation=interpolation)
+    x.quantile(hotloop.tensor([level], device="cuda"), interpolation=interpolation)
+    with pytest.raises(IndexError, match="gather: index -1 is out of bounds"):
         cuda.synchronize()
 
 
