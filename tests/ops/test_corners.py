@@ -179,6 +179,16 @@ def test_diagonals_far_outside(name: str, offset: int) -> None:
     assert found.shape[1] == (600 if (offset > 0) == (name == "tril_indices") else 0)
 
 
+@pytest.mark.parametrize("targets", [[[1, 2]], [[]]])
+def test_nan_stays_in_a_ctc_loss(targets: list[list[int]]) -> None:
+    steps = hotloop.full((4, 1, 3), float("nan"))
+    lengths = hotloop.tensor([4]), hotloop.tensor([len(targets[0])])
+    found = hotloop.nn.functional.ctc_loss(
+        steps, hotloop.tensor(targets, dtype=hotloop.int64).reshape(1, -1), *lengths, reduction="none"
+    )
+    assert np.isnan(found.cpu().numpy()).all()
+
+
 def test_a_rate_of_nan_is_refused() -> None:
     with pytest.raises(RuntimeError, match="invalid Poisson rate"):
         hotloop.poisson(hotloop.tensor([1.0, np.nan]))
