@@ -88,3 +88,13 @@ def test_is_captured() -> None:
     targets.copy_(targets.flip(1))
     graph.replay()
     assert captured[0].item() != eager[0].item()
+
+
+@pytest.mark.parametrize("labels", [2, 0])
+def test_nan_stays(labels: int) -> None:
+    steps = hotloop.full((4, 1, 3), float("nan"), device="cuda")
+    targets = hotloop.ones(1, labels, dtype=hotloop.int64, device="cuda")
+    loss = hotloop.nn.functional.ctc_loss(
+        steps, targets, hotloop.tensor([4]), hotloop.tensor([labels]), reduction="none"
+    )
+    assert loss.isnan().all().item()
