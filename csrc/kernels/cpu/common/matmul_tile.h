@@ -120,8 +120,11 @@ void tile(const TileArgs<O>& t) {
   asm("" : "+r"(row_bytes), "+r"(row_bytes_3), "+r"(a_high));
   const auto element = [&](int i) {
     if constexpr (SIDE == ASide::adjacent) return a[i];
-    const auto* base = reinterpret_cast<const char*>(i < 4 ? a : a_high);
-    return *reinterpret_cast<const O*>(base + (i % 4 == 3 ? row_bytes_3 : i % 4 * row_bytes));
+    O x;  // a pair may begin at any bf16
+    __builtin_memcpy(&x,
+                     reinterpret_cast<const char*>(i < 4 ? a : a_high) + (i % 4 == 3 ? row_bytes_3 : i % 4 * row_bytes),
+                     sizeof x);
+    return x;
   };
   BReader<O, S, NV, READ> b(t);
   const char* ahead = t.ahead;
