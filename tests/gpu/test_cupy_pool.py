@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +29,14 @@ before = cuda.memory_stats()["allocations"]
 
 
 def run(script: str) -> None:
-    done = subprocess.run([sys.executable, "-c", START + textwrap.dedent(script)], capture_output=True, text=True)
+    # What this process imports hotloop from, and the tests.
+    places = [place for place in (os.environ.get("PYTHONPATH"), str(Path(__file__).parent.parent)) if place]
+    done = subprocess.run(
+        [sys.executable, "-c", START + textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
+    )
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr
 
