@@ -30,6 +30,15 @@ Elements numbers_of(DType dtype, int64_t n, uint64_t seed, int64_t different) {
   return x;
 }
 
+void compare(const Elements& values, const Elements& wanted, const Array<int64_t>& indices,
+             const Array<int64_t>& wanted_indices, const std::string& what) {
+  const bool good = std::memcmp(indices.data(), wanted_indices.data(), size_t(values.size()) * 8) == 0;
+  if (!good || !values.same_bits(wanted)) check::report(__FILE__, __LINE__, what);
+}
+std::string described(DType dtype, int64_t rows, int64_t n) {
+  return std::string(name(dtype)) + " (" + std::to_string(rows) + ", " + std::to_string(n) + ") ";
+}
+
 void check_sort(DType dtype, int64_t rows, int64_t n, int64_t k, bool descending, int64_t different = 50,
                 int64_t first = 0) {
   const Elements x = numbers_of(dtype, rows * n, uint64_t(n + k), different);
@@ -41,11 +50,8 @@ void check_sort(DType dtype, int64_t rows, int64_t n, int64_t k, bool descending
   args.values = values.data();
   args.indices = indices.data();
   sm80::sort(args, nullptr);
-  const bool good = std::memcmp(indices.data(), wanted_indices.data(), results * 8) == 0;
-  if (!good || !values.same_bits(wanted))
-    check::report(__FILE__, __LINE__,
-                  std::string(name(dtype)) + " (" + std::to_string(rows) + ", " + std::to_string(n) + ") k " +
-                      std::to_string(first) + " to " + std::to_string(k));
+  compare(values, wanted, indices, wanted_indices,
+          described(dtype, rows, n) + "k " + std::to_string(first) + " to " + std::to_string(k));
 }
 
 void check_pick(DType dtype, int64_t rows, int64_t n, int64_t different, bool numbers_only) {
@@ -61,11 +67,7 @@ void check_pick(DType dtype, int64_t rows, int64_t n, int64_t different, bool nu
     args.values = values.data();
     args.indices = indices.data();
     sm80::pick(args, nullptr);
-    const bool good = std::memcmp(indices.data(), wanted_indices.data(), results * 8) == 0;
-    if (!good || !values.same_bits(wanted))
-      check::report(__FILE__, __LINE__,
-                    std::string(name(dtype)) + " (" + std::to_string(rows) + ", " + std::to_string(n) + ") pick " +
-                        std::to_string(int(pick)));
+    compare(values, wanted, indices, wanted_indices, described(dtype, rows, n) + "pick " + std::to_string(int(pick)));
   }
 }
 

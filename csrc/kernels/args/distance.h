@@ -2,14 +2,19 @@
 // are contiguous but for what says otherwise.
 //
 // Of pairs, one matrix is both (batch = 1, m = n), and only distances j > i are made or read, of which the rows lie one
-// behind the other: (i, j) at i * (2 * n - i - 3) / 2 + j - 1.
+// behind the other: (i, j) at pair_place.
 #pragma once
 
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "kernels/args/host_device.h"
 
 namespace hotloop {
+
+HOTLOOP_HOST_DEVICE inline int64_t pair_place(int64_t n, int64_t i, int64_t j) {
+  return i * (2 * n - i - 3) / 2 + j - 1;
+}
 
 struct DistanceArgs {
   DType dtype;  // f32 or f64, in which sums over k go, one chain in the order of k

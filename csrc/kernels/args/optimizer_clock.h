@@ -4,13 +4,8 @@
 
 #include <cmath>
 
+#include "kernels/args/host_device.h"
 #include "kernels/args/optimizer.h"
-
-#if defined(__CUDACC__)
-#define HOTLOOP_HOST_DEVICE __host__ __device__
-#else
-#define HOTLOOP_HOST_DEVICE
-#endif
 
 namespace hotloop {
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "kernels/args/host_device.h"
 
 namespace hotloop {
 
@@ -35,13 +36,7 @@ struct PadArgs {
   PadDim dim[kPadDims];
 };
 
-#if defined(__CUDACC__)
-#define HOTLOOP_BOTH_SIDES __host__ __device__  // the host's code and the GPU's
-#else
-#define HOTLOOP_BOTH_SIDES
-#endif
-
-HOTLOOP_BOTH_SIDES inline int64_t pad_source(Border border, const PadDim& dim, int64_t i) {
+HOTLOOP_HOST_DEVICE inline int64_t pad_source(Border border, const PadDim& dim, int64_t i) {
   const int64_t at = i - dim.before, n = dim.in;
   switch (border) {
     case Border::constant: return at < 0 || at >= n ? -1 : at;

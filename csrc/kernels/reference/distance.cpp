@@ -21,8 +21,6 @@ static double norm(double p, int64_t n, D d) {
   return p == 2 ? std::sqrt(sum) : p == 0 || p == 1 || std::isinf(p) ? sum : std::pow(sum, 1 / p);
 }
 
-static int64_t pair_place(int64_t n, int64_t i, int64_t j) { return i * (2 * n - i - 3) / 2 + j - 1; }
-
 void cdist(const DistanceArgs& args) {
   for (int64_t at = 0; at < args.batch * args.n * args.m; ++at) {
     const int64_t b = at / (args.n * args.m), i = at / args.m % args.n, j = at % args.m;

@@ -23,8 +23,6 @@ constexpr int64_t kDistanceBlock = 192;  // rows that use a panel once it is tra
 constexpr int64_t kSlopeBlock = 12;      // rows whose coefficients are made together: of some, a line of cache
 constexpr int64_t kDistanceChunkWork = 256 * 1024;  // steps of one element; about 10 us
 
-inline int64_t pair_place(int64_t n, int64_t i, int64_t j) { return i * (2 * n - i - 3) / 2 + j - 1; }
-
 // What an element adds to a sum, of a and b at k.
 struct ByProduct {
   template <class V>

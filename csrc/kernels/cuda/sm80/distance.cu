@@ -31,10 +31,6 @@ void with_norm(double p, F&& f) {
   p < __builtin_inf() ? f(NormOf<Norm::power>{}) : f(NormOf<Norm::largest>{});
 }
 
-__device__ __forceinline__ int64_t pair_place(int64_t n, int64_t i, int64_t j) {
-  return i * (2 * n - i - 3) / 2 + j - 1;
-}
-
 template <Norm norm, class T>
 __global__ void __launch_bounds__(kSide* kSide, 1) cdist_tiles(DistanceArgs args) {
   SHARED(T[kSide * (kDepth + 1)], a);
