@@ -233,6 +233,7 @@ PyObject* run(const Operation& operation, PyObject* self, PyObject* const* args,
     PyObject* values[Signature::kMaxParameters];
     const py::object keep = operation.signature->sort(self, args, count, keywords, values);
     HoldsHostLock held;
+    if (operation.in_place) check_written_memory(operation, values);
     return operation.invoke(operation.function, values, *operation.signature);
   } catch (const CaptureError& e) {  // thrown by what knows no op
     PyErr_Format(PyExc_RuntimeError, "%s: %s", operation.signature->name.c_str(), e.what());
@@ -248,6 +249,7 @@ Row define_row(int kind, const char* text, int arity, Operation& operation, Tram
     fail<RuntimeError>("%s: bound with %d parameters, its signature has %d; at most %d", signature->name.c_str(), arity,
                        int(signature->parameters.size()), Signature::kMaxParameters);
   operation.signature = signature;
+  operation.in_place = in_place_rule(*signature);
   const auto define = [&](Trampoline f, bool wanted, const char* doc) {
     return PyMethodDef{wanted ? signature->name.c_str() : nullptr,
                        reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)), METH_FASTCALL | METH_KEYWORDS,

@@ -11,6 +11,7 @@
 
 #include "bindings/tensor_object.h"
 #include "core/scalar.h"
+#include "ops/overlap.h"
 
 namespace hotloop {
 class Generator;
@@ -150,12 +151,24 @@ PyObject* to_python(const std::tuple<T...>& values) {
 // call itself are compiled once.
 using AnyFunction = void (*)();
 
+// What an in-place op asks of memory, as PyTorch's does: no two elements of its first argument share any.
+struct InPlaceRule {
+  ops::Sharing sharing;   // with that argument, by its operands
+  uint32_t operands = 0;  // bit i: parameter i is one
+};
+// None where the signature is no in-place op's, or one that needn't look.
+std::optional<InPlaceRule> in_place_rule(const Signature& signature);
+
 struct Operation {
   const Signature* signature;
   AnyFunction function;  // only invoke knows its type
   PyObject* (*invoke)(AnyFunction function, PyObject* const* values, const Signature& signature);
   bool takes_out = false;  // as a function, the keyword `out` (out_argument.h)
+  std::optional<InPlaceRule> in_place = {};
 };
+
+// Throws where a call breaks its operation's rule `in_place`.
+void check_written_memory(const Operation& operation, PyObject* const* values);
 
 // A call with Python's arguments, self first; null with the exception set where it threw.
 PyObject* run(const Operation& operation, PyObject* self, PyObject* const* args, Py_ssize_t count,

@@ -13,17 +13,14 @@ namespace hotloop::bindings {
 
 namespace {
 
+using ops::Sharing;
+
 // What a function asks of its `out`, as PyTorch's does.
 enum class Dtype { cast, own, asked };  // any that the result casts to; the result's; it is what the call asks for
-enum class Memory {                     // shared with an input
-  elementwise,                          // by the same elements or not at all
-  never,
-  free,  // PyTorch doesn't look, and here the result is whole before it is written
-};
 
 struct Rule {
   Dtype dtype;
-  Memory memory;
+  Sharing memory;  // of an input; PyTorch doesn't look at `any`, whose result is whole here before it is written
 };
 
 struct Group {
@@ -32,7 +29,7 @@ struct Group {
 };
 
 constexpr Group kGroups[] = {
-    {{Dtype::cast, Memory::elementwise},
+    {{Dtype::cast, Sharing::elementwise},
      "acos acosh add addcdiv addcmul addr arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2 "
      "atanh bernoulli bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor cat clamp clamp_max "
      "clamp_min clip column_stack concat concatenate copysign cos cosh deg2rad digamma div divide dstack eq erf erfc "
@@ -49,20 +46,20 @@ constexpr Group kGroups[] = {
      "special_scaled_modified_bessel_k1 special_shifted_chebyshev_polynomial_t special_shifted_chebyshev_polynomial_u "
      "special_shifted_chebyshev_polynomial_v special_shifted_chebyshev_polynomial_w special_spherical_bessel_j0 "
      "special_zeta"},
-    {{Dtype::cast, Memory::free}, "dot inner logsumexp std var vdot"},
-    {{Dtype::asked, Memory::elementwise},
+    {{Dtype::cast, Sharing::any}, "dot inner logsumexp std var vdot"},
+    {{Dtype::asked, Sharing::elementwise},
      "arange cumprod cumsum empty eye full linspace logspace normal ones rand randint randn randperm zeros"},
-    {{Dtype::asked, Memory::free}, "mean nansum prod sum"},
-    {{Dtype::own, Memory::elementwise},
+    {{Dtype::asked, Sharing::any}, "mean nansum prod sum"},
+    {{Dtype::own, Sharing::elementwise},
      "abs absolute aminmax baddbmm bitwise_not bucketize ceil fix float_power floor frac frexp heaviside index_add "
      "index_copy index_reduce isin isneginf isposinf kthvalue lerp logcumsumexp max min mode msort multinomial "
      "nan_to_num neg negative nonzero renorm round scatter scatter_add scatter_reduce searchsorted sgn sign signbit "
      "sort topk trunc where"},
-    {{Dtype::own, Memory::free},
+    {{Dtype::own, Sharing::any},
      "addbmm addmm addmv all amax amin any argmax argmin bmm cummax cummin diag diff histc linalg_matrix_norm "
      "linalg_multi_dot linalg_vector_norm log_softmax matmul matrix_power mm mv nanmean nanquantile narrow_copy norm "
      "quantile slice_scatter softmax tensordot tril triu"},
-    {{Dtype::own, Memory::never}, "cross gather index_select linalg_cross masked_select take take_along_dim"},
+    {{Dtype::own, Sharing::none}, "cross gather index_select linalg_cross masked_select take take_along_dim"},
 };
 
 const Rule* rule_of(const std::string& name) {
@@ -78,32 +75,6 @@ const Rule* rule_of(const std::string& name) {
   return found == rules.end() ? nullptr : &found->second;
 }
 
-// The bytes from a tensor's first to behind its last.
-struct Extent {
-  const char *begin, *end;
-};
-Extent extent(const Tensor& t) {
-  const char *begin = t.data<char>(), *end = begin + itemsize(t.dtype());
-  for (int d = 0; d < t.ndim(); ++d) {
-    const int64_t reach = (t.size(d) - 1) * t.stride(d) * int64_t(itemsize(t.dtype()));
-    (reach < 0 ? begin : end) += reach;
-  }
-  return {begin, end};
-}
-
-// Whether a dense tensor meets `out`, but for one of the very same elements where those are allowed.
-bool spoils(const Tensor& out, const Tensor& in, Memory memory) {
-  if (!in.defined() || in->storage != out->storage || in.numel() == 0 || out.numel() == 0) return false;
-  const auto dense = [](const Tensor& t) {
-    const Extent e = extent(t);
-    return e.end - e.begin == t.numel() * int64_t(itemsize(t.dtype()));
-  };
-  if (!dense(out) || !dense(in)) return false;  // PyTorch doesn't tell either
-  const Extent a = extent(out), b = extent(in);
-  if (a.begin >= b.end || b.begin >= a.end) return false;
-  return memory == Memory::never || a.begin != b.begin || a.end != b.end || !(out.strides() == in.strides());
-}
-
 // f(tensor) for each among the arguments.
 template <class F>
 void for_tensors(PyObject* const* values, const Signature& signature, const F& f) {
@@ -113,24 +84,6 @@ void for_tensors(PyObject* const* values, const Signature& signature, const F& f
       for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(values[i]); ++k)
         if (PyObject* value = PySequence_Fast_GET_ITEM(values[i], k); is_tensor(value)) f(as_tensor(value));
   }
-}
-
-void check_memory(const char* op, const Tensor& out, PyObject* const* values, const Signature& signature,
-                  Memory memory) {
-  for (int d = 0; d < out.ndim(); ++d)
-    if (out.stride(d) == 0 && out.size(d) > 1)
-      fail<RuntimeError>(
-          "%s(): unsupported operation: more than one element of the written-to tensor refers to a single memory "
-          "location. Please clone() the tensor before performing the operation.",
-          op);
-  if (memory == Memory::free) return;
-  for_tensors(values, signature, [&](const Tensor& in) {
-    if (spoils(out, in, memory))
-      fail<RuntimeError>(
-          "%s(): unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
-          "memory location. Please clone() the tensor before performing the operation.",
-          op);
-  });
 }
 
 // The call, whose result may be made in the memory of `out` at once.
@@ -232,7 +185,8 @@ PyObject* run_with_out(const Operation& operation, PyObject* const* args, Py_ssi
       fail<TypeError>("%s(): argument 'out' must be %s, not %s", op, several ? "a tuple of Tensors" : "Tensor",
                       Py_TYPE(target)->tp_name);
     targets.push_back(as_tensor(target));
-    check_memory(op, targets.back(), values, signature, rule.memory);
+    ops::check_own_elements(op, targets.back());
+    for_tensors(values, signature, [&](const Tensor& in) { ops::check_sharing(op, targets.back(), in, rule.memory); });
   }
   const py::object dtype =
       rule.dtype == Dtype::asked && !several ? asked_dtype(targets[0], values, signature) : py::object();

@@ -98,10 +98,11 @@ PyObject* binary_operator(PyObject* a, PyObject* b, F op) {
 }
 
 template <class F>
-PyObject* in_place_operator(PyObject* a, PyObject* b, F op) {
+PyObject* in_place_operator(const char* name, PyObject* a, PyObject* b, F op) {
   return guarded([&]() -> PyObject* {
     Tensor y;
     if (!operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    ops::check_sharing(name, as_tensor(a), y, ops::Sharing::elementwise);
     op(as_tensor(a), y);
     Py_INCREF(a);
     return a;
@@ -114,9 +115,11 @@ PyObject* binary(PyObject* a, PyObject* b) {
   return binary_operator(a, b, [](const Tensor& x, const Tensor& y) { return op(x, y, 0, 0); });
 }
 
-template <void (*op)(const Tensor&, const Tensor&, double, double)>
+// `symbol`: the operator's, before its `=`.
+template <void (*op)(const Tensor&, const Tensor&, double, double), char... symbol>
 PyObject* in_place(PyObject* a, PyObject* b) {
-  return in_place_operator(a, b, [](const Tensor& x, const Tensor& y) { op(x, y, 0, 0); });
+  static constexpr char kName[] = {symbol..., '=', 0};
+  return in_place_operator(kName, a, b, [](const Tensor& x, const Tensor& y) { op(x, y, 0, 0); });
 }
 
 template <Tensor (*op)(const Tensor&, double, double)>
@@ -142,7 +145,7 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulo) {
   return binary_operator(a, b, ops::power);
 }
 
-PyObject* power_in_place(PyObject* a, PyObject* b, PyObject*) { return in_place_operator(a, b, ops::power_); }
+PyObject* power_in_place(PyObject* a, PyObject* b, PyObject*) { return in_place_operator("**=", a, b, ops::power_); }
 
 int truth(PyObject* a) {
   int result = -1;
@@ -357,18 +360,18 @@ void bind_tensor_type(py::handle module) {
   numbers.nb_and = binary<ops::bitwise_and>;
   numbers.nb_or = binary<ops::bitwise_or>;
   numbers.nb_xor = binary<ops::bitwise_xor>;
-  numbers.nb_inplace_add = in_place<ops::add_>;
-  numbers.nb_inplace_subtract = in_place<ops::sub_>;
-  numbers.nb_inplace_multiply = in_place<ops::mul_>;
-  numbers.nb_inplace_true_divide = in_place<ops::div_>;
-  numbers.nb_inplace_floor_divide = in_place<ops::floor_divide_>;
-  numbers.nb_inplace_remainder = in_place<ops::remainder_>;
+  numbers.nb_inplace_add = in_place<ops::add_, '+'>;
+  numbers.nb_inplace_subtract = in_place<ops::sub_, '-'>;
+  numbers.nb_inplace_multiply = in_place<ops::mul_, '*'>;
+  numbers.nb_inplace_true_divide = in_place<ops::div_, '/'>;
+  numbers.nb_inplace_floor_divide = in_place<ops::floor_divide_, '/', '/'>;
+  numbers.nb_inplace_remainder = in_place<ops::remainder_, '%'>;
   numbers.nb_inplace_power = power_in_place;
-  numbers.nb_inplace_lshift = in_place<ops::bitwise_left_shift_>;
-  numbers.nb_inplace_rshift = in_place<ops::bitwise_right_shift_>;
-  numbers.nb_inplace_and = in_place<ops::bitwise_and_>;
-  numbers.nb_inplace_or = in_place<ops::bitwise_or_>;
-  numbers.nb_inplace_xor = in_place<ops::bitwise_xor_>;
+  numbers.nb_inplace_lshift = in_place<ops::bitwise_left_shift_, '<', '<'>;
+  numbers.nb_inplace_rshift = in_place<ops::bitwise_right_shift_, '>', '>'>;
+  numbers.nb_inplace_and = in_place<ops::bitwise_and_, '&'>;
+  numbers.nb_inplace_or = in_place<ops::bitwise_or_, '|'>;
+  numbers.nb_inplace_xor = in_place<ops::bitwise_xor_, '^'>;
   numbers.nb_negative = unary<ops::neg>;
   numbers.nb_positive = positive;
   numbers.nb_absolute = unary<ops::abs>;

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/host_lock.h"
 #include "core/inline_vector.h"
+#include "ops/overlap.h"
 
 namespace hotloop {
 
@@ -97,13 +98,7 @@ bool Destination::take(Call& call, const Dims& sizes, DType dtype, bool elementw
 void check_writable(const char* op, const Tensor& out) {
   if (out->storage->read_only())
     fail<ValueError>("%s: the tensor's memory is read-only (it came from a read-only array); clone() it first", op);
-  if (out->contiguous || out.numel() == 0) return;
-  for (int i = 0; i < out.ndim(); ++i)
-    if (out.stride(i) == 0 && out.size(i) > 1)
-      fail<RuntimeError>(
-          "%s: more than one element of the written-to tensor refers to a single memory location "
-          "(it is expanded along dim %d); clone() it first",
-          op, i);
+  ops::check_own_elements(op, out);
 }
 
 void run(Call& call) {

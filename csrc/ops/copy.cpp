@@ -7,6 +7,7 @@
 #include "dispatch/pointwise.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
+#include "ops/overlap.h"
 #include "ops/pointwise.h"
 #include "ops/records.h"
 #include "ops/shape.h"
@@ -166,20 +167,6 @@ const OpRecord cat_op{.name = "cat",
                       .attributes_bytes = sizeof(int)};
 
 }  // namespace
-
-bool overlaps(const Tensor& a, const Tensor& b) {
-  if (!(a->storage == b->storage) || a.numel() == 0 || b.numel() == 0) return false;
-  if (a.data() == b.data() && a.strides() == b.strides() && a.sizes() == b.sizes()) return false;
-  const auto span = [](const Tensor& t) {
-    int64_t low = 0, high = 0;
-    for (int i = 0; i < t.ndim(); ++i) (t.stride(i) < 0 ? low : high) += (t.size(i) - 1) * t.stride(i);
-    const int64_t item = int64_t(itemsize(t.dtype()));
-    return std::pair{t.data<char>() + low * item, t.data<char>() + (high + 1) * item};
-  };
-  const auto [a_low, a_high] = span(a);
-  const auto [b_low, b_high] = span(b);
-  return a_low < b_high && b_low < a_high;
-}
 
 Tensor clone(const Tensor& x) { return call(clone_op, {x}); }
 

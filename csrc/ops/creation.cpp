@@ -58,6 +58,7 @@ void resize_(const Tensor& x, const Dims& sizes) {
     if (s < 0)
       fail<RuntimeError>("resize_: Trying to create tensor with negative dimension %lld: %s", static_cast<long long>(s),
                          to_string(sizes).c_str());
+  if (x.sizes() == sizes) return;  // its strides stay
   const int64_t item = int64_t(itemsize(x.dtype())), held = int64_t(x->storage->bytes()) / item;
   const int64_t offset = (x.data<char>() - static_cast<char*>(x->storage->data())) / item;
   const int64_t needed = numel_of(sizes) ? offset + numel_of(sizes) : 0;

@@ -9,6 +9,7 @@
 #include "ops/broadcast.h"
 #include "ops/call.h"
 #include "ops/index.h"
+#include "ops/overlap.h"
 #include "ops/pointwise.h"
 #include "ops/records.h"
 #include "ops/shape.h"
@@ -286,19 +287,15 @@ Tensor without_leading_ones(const Tensor& value, int ndim) {
   return reshape(value, sizes);
 }
 
-bool same_geometry(const Tensor& a, const Tensor& b) {
-  return a.data() == b.data() && a.dtype() == b.dtype() && a.sizes() == b.sizes() && a.strides() == b.strides();
-}
-
 void assign(const Tensor& shown, const Tensor& value) {
+  check_own_elements("index_put_", shown);
+  check_sharing("index_put_", shown, value, Sharing::broadcast);
   if (value->wrapped_number) {
     const Scalar number = item(value);
     if (number.kind == Scalar::floating) return fill_(shown, number.f);
     return fill_(shown, number.i);
   }
-  const Tensor from = expand(without_leading_ones(value, shown.ndim()), shown.sizes());
-  const bool overlaps = from->storage == shown->storage && !same_geometry(from, shown);
-  copy_(shown, overlaps ? clone(from) : from);
+  copy_(shown, expand(without_leading_ones(value, shown.ndim()), shown.sizes()));
 }
 
 // A lone mask over the leading dims of contiguous memory indexes them as one: its positions need no coordinates.
@@ -317,6 +314,12 @@ Tensor flat(const Tensor& x, std::span<const IndexItem> items, IndexItem& item) 
   return flatten(x, 0, items[0].indices.ndim() - 1);
 }
 
+bool only_masks(std::span<const IndexItem> items) {
+  for (const IndexItem& item : items)
+    if (item.kind == IndexItem::tensor && item.indices.dtype() != DType::bool_) return false;
+  return true;
+}
+
 void write(const Tensor& x, std::span<const IndexItem> items, const Tensor& value, bool accumulate) {
   if (flattens(x, items)) {
     IndexItem item;
@@ -332,6 +335,9 @@ void write(const Tensor& x, std::span<const IndexItem> items, const Tensor& valu
   }
   Tensor from = value->wrapped_number ? to_dtype(value, x.dtype()) : value;
   from = without_leading_ones(from, layout_of(shown, s.lists.begin(), a).sizes.n);
+  const bool one_where_masked = from.numel() == 1 && !accumulate && only_masks(items);
+  if (!one_where_masked) check_sharing("index_put_", shown, from, Sharing::none);
+  for (const Tensor& list : s.lists) check_sharing("index_put_", shown, list, Sharing::none);
   put_(shown, from, s.lists.begin(), a);
 }
 

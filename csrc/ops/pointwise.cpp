@@ -7,6 +7,7 @@
 #include "ops/arithmetic.h"
 #include "ops/broadcast.h"
 #include "ops/call.h"
+#include "ops/overlap.h"
 #include "ops/records.h"
 #include "ops/shape.h"
 

@@ -39,7 +39,6 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t dim);
 Tensor clone(const Tensor& x);                    // same layout where dense, else contiguous
 Tensor contiguous(const Tensor& x);               // x itself where it is
 void copy_(const Tensor& out, const Tensor& x);   // broadcasts and casts
-bool overlaps(const Tensor& a, const Tensor& b);  // whether elements share memory other than one by one
 void fill_(const Tensor& out, double value);
 void fill_(const Tensor& out, int64_t value);
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim);

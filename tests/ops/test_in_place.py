@@ -70,24 +70,26 @@ def test_the_rest(layout: str) -> None:
     assert y.copy_(hotloop.arange(3)).tolist() == [[0, 1, 2]] * 4
 
 
-def test_an_operand_may_be_the_tensor_itself_or_overlap_it() -> None:
+def test_an_operand_may_be_the_tensor_itself() -> None:
     x = hotloop.arange(6, dtype=hotloop.float32)
     x.add_(x)
     assert x.tolist() == [0, 2, 4, 6, 8, 10]
-    x[1:].copy_(x[:-1])
-    assert x.tolist() == [0, 0, 2, 4, 6, 8]
-    x[:-1].add_(x[1:])
-    assert x.tolist() == [0, 2, 6, 10, 14, 8]
-    m = hotloop.arange(9, dtype=hotloop.float32).reshape(3, 3)
-    m.add_(m.t())
-    assert m.tolist() == [[0, 4, 8], [4, 8, 12], [8, 12, 16]]
-    x = hotloop.arange(1000)  # of several vectors
-    x[1:].add_(x[:-1])
-    assert x.equal(hotloop.arange(1000) * 2 - (hotloop.arange(1000) > 0).long())
+    x[1:3].mul_(x[1:3])
+    assert x.tolist() == [0, 4, 16, 6, 8, 10]
+
+
+def test_an_operand_with_gaps_is_read_as_it_was() -> None:
     m = hotloop.arange(70 * 70).reshape(70, 70)
-    wanted = m - m.t()
-    m.sub_(m.t())
+    wanted = m + m[:, :1]
+    m += m[:, :1]
     assert m.equal(wanted)
+    wanted = m[:, 1:] - m[:, :-1]
+    m[:, 1:].sub_(m[:, :-1])
+    assert m[:, 1:].equal(wanted)
+    x = hotloop.arange(1000)
+    wanted = x[:300] + x[:900:3]
+    x[:300].add_(x[:900:3])
+    assert x[:300].equal(wanted)
 
 
 def test_gradients_go_through_an_in_place_op() -> None:
@@ -113,10 +115,6 @@ def test_what_can_not_be_written_over() -> None:
         hotloop.ones(3, dtype=hotloop.int64).exp_()
     with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
         hotloop.ones(3, requires_grad=True).mul_(2)
-    with pytest.raises(
-        RuntimeError, match=r"add: more than one element of the written-to tensor .*expanded along dim 0"
-    ):
-        hotloop.ones(1).expand(3).add_(1)
 
 
 @pytest.mark.parametrize(
