@@ -149,6 +149,62 @@ def test_positions_of_extremes(kernels, name, shape):
     assert int(a.argmax()) == x.argmax()
 
 
+# About the ends of vectors, of groups of them and of the blocks that rows are converted in.
+ARG_LENGTHS = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 95, 127, 128, 129, 200, 257]
+
+
+@pytest.mark.parametrize("name", [*FLOATS, "int8", "int32", "int64"])
+@pytest.mark.parametrize("layout", ["rows", "stepped", "columns"])
+def test_the_first_extreme_wherever_it_stands(kernels, name, layout):
+    """Row i of a triangle: no extreme before place i, only extremes from there on."""
+    for n in ARG_LENGTHS:
+        for extreme in (1, np.nan, np.inf) if name in FLOATS else (1,):
+            # A NaN wins over infinity too.
+            x = np.where(np.triu(np.ones((n, n), bool)), extreme, np.inf if np.isnan(extreme) else 0)
+            x = np.stack([x, -x], -1) if layout == "stepped" else x.T if layout == "columns" else x
+            a = tensor(x if name in FLOATS else x.astype(name), name)
+            a = a[..., 0] if layout == "stepped" else a
+            dim = 0 if layout == "columns" else 1
+            for got in (a.argmax(dim), a.max(dim)[1], (-a).argmin(dim), (-a).min(dim)[1]):
+                kernels.ran()
+                assert values(got).tolist() == list(range(n)), (n, extreme)
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_extremes_of_equal_numbers(kernels, name):
+    for n in ARG_LENGTHS:
+        for x in (np.inf, -np.inf, np.nan, 0.0):
+            a = tensor(np.full((3, n), x), name)
+            for op in ("argmax", "argmin"):
+                assert values(getattr(a, op)(1)).tolist() == [0, 0, 0], (n, x, op)
+                assert values(getattr(a.T.contiguous(), op)(0)).tolist() == [0, 0, 0], (n, x, op)
+                kernels.ran()
+        zeros = np.zeros((2, n))
+        zeros[0] = np.where(np.arange(n) % 2, 0.0, -0.0)  # zeros are equal whatever their signs: the first is given
+        zeros[1] = -zeros[0]
+        for op in ("max", "min"):
+            value, index = getattr(tensor(zeros, name), op)(1)
+            kernels.ran()
+            assert values(index).tolist() == [0, 0]
+            assert np.signbit(values(value)).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("name", ["float32", "float64", "bfloat16", "int64"])
+def test_the_first_extreme_of_a_long_row(kernels, name):
+    """In one piece, in pieces, and in pieces whose last is short."""
+    for n in (100_003, 131_072, 300_001):
+        for place in (0, 1023, 65_535, 65_536, 99_000, n - 1):
+            x = np.zeros(n)
+            x[place :: max(1, (n - 1 - place) // 3)] = 1
+            a = tensor(x if name in FLOATS else x.astype(name), name)
+            got = [a.argmax(), a.argmax(0), (-a).argmin(0)]
+            kernels.ran()
+            assert [int(index) for index in got] == [place] * 3, (n, place)
+            if name in FLOATS:
+                x[place] = np.nan
+                assert int(tensor(x, name).argmax()) == int(tensor(x, name).argmin()) == place
+
+
 @pytest.mark.parametrize("name", FLOATS)
 def test_nan_and_infinity(kernels, name):
     for shape in [(5, 3), (70, 40), (1030, 20)]:

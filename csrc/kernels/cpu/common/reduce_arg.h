@@ -5,7 +5,8 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
-constexpr int kArgBlock = 1024;  // a block is searched only when its extreme beats what came before
+constexpr int kArgBlock = 1024;  // elements that are gathered or converted at a time
+constexpr int kArgVectors = 4;   // of a group, which joins a lane's best by its own extreme in that lane
 
 template <bool kMax, class A>
 inline bool beats(A x, A best) {
@@ -18,35 +19,105 @@ struct IndexedValue {
   int64_t index;  // -1: none yet
 };
 
-// Where `x`, which is among the elements, stands first; a NaN stands for all NaNs.
+template <class V>
+[[gnu::always_inline]] inline int64_t fold_least(V v) {
+  return fold(v, [](auto a, auto b) __attribute__((always_inline)) { return b < a ? b : a; });
+}
+
 template <class A>
-inline int first_like(const A* p, int count, A x) {
-  const auto like = [x](A y) { return (y == x) | ((y != y) & (x != x)); };
-  int j = 0;
-  for (; j + kTreeGroup <= count; j += kTreeGroup) {  // a group at a time, without an exit
-    int hits = 0;
-    for (int k = 0; k < kTreeGroup; ++k) hits |= like(p[j + k]);
-    if (!hits) continue;
-    int first = kTreeGroup;
-    for (int k = 0; k < kTreeGroup; ++k) first = smaller(first, like(p[j + k]) ? k : kTreeGroup);
-    return j + first;
+struct ArgGroup {
+  static constexpr int kSize = kArgVectors * kLanes<A>;
+  Vec<A> v[kArgVectors];
+
+  // The first n elements from memory (n may be more than there are), the others of `pad`.
+  ArgGroup(const A* p, int64_t n, Vec<A> pad) {
+    if (n >= kSize) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kArgVectors; ++j) v[j] = load(p + j * kLanes<A>);
+    } else {
+#pragma GCC unroll 4
+      for (int j = 0; j < kArgVectors; ++j) v[j] = load_padded(p + j * kLanes<A>, int(n) - j * kLanes<A>, pad);
+    }
   }
-  while (!like(p[j])) ++j;
-  return j;
+
+  bool has_nan() const {
+    if constexpr (A(0.5) == A(0)) {
+      return false;
+#if defined(__AVX512F__)  // one comparison looks at two vectors
+    } else if constexpr (sizeof(A) == 4) {
+      return _mm512_cmp_ps_mask((__m512)v[0], (__m512)v[1], _CMP_UNORD_Q) |
+             _mm512_cmp_ps_mask((__m512)v[2], (__m512)v[3], _CMP_UNORD_Q);
+    } else {
+      return _mm512_cmp_pd_mask((__m512d)v[0], (__m512d)v[1], _CMP_UNORD_Q) |
+             _mm512_cmp_pd_mask((__m512d)v[2], (__m512d)v[3], _CMP_UNORD_Q);
+#elif defined(__AVX2__)
+    } else if constexpr (sizeof(A) == 4) {
+      return any((i32v)_mm256_cmp_ps((__m256)v[0], (__m256)v[1], _CMP_UNORD_Q) |
+                 (i32v)_mm256_cmp_ps((__m256)v[2], (__m256)v[3], _CMP_UNORD_Q));
+    } else {
+      return any((i64v)_mm256_cmp_pd((__m256d)v[0], (__m256d)v[1], _CMP_UNORD_Q) |
+                 (i64v)_mm256_cmp_pd((__m256d)v[2], (__m256d)v[3], _CMP_UNORD_Q));
+#else
+    } else {
+      return any((v[0] != v[0]) | (v[1] != v[1]) | (v[2] != v[2]) | (v[3] != v[3]));
+#endif
+    }
+  }
+
+  // Where `x`, which is among the elements, stands first; a NaN stands for all NaNs.
+  int64_t first_like(A x) const {
+    using Place = Mask<Vec<A>>;
+    Place place, first = Place{} + kSize;
+    for (int l = 0; l < kLanes<A>; ++l) place[l] = l;
+#pragma GCC unroll 4
+    for (int j = kArgVectors - 1; j >= 0; --j) {
+      const Place like = x == x ? v[j] == broadcast(x) : v[j] != v[j];
+      first = like ? place + j * kLanes<A> : first;
+    }
+    return fold_least(first);
+  }
+};
+
+// Of contiguous elements, at most 2^31. A lane keeps the best of its groups and where the first of these starts.
+template <bool kMax, class A>
+IndexedValue<A> find_extreme_in_place(const A* p, int64_t count) {
+  using Start = Mask<Vec<A>>;
+  const auto better = [](auto a, auto b) __attribute__((always_inline)) { return (kMax ? b > a : b < a) ? b : a; };
+  const Vec<A> pad = broadcast(Extreme<A, kMax>::identity());
+  Vec<A> best = pad;
+  Start start_of{};
+  for (int64_t start = 0; start < count; start += ArgGroup<A>::kSize) {
+    const ArgGroup<A> group(p + start, count - start, pad);
+    if (group.has_nan()) {
+      const int64_t index = start + group.first_like(A(__builtin_nan("")));
+      return {p[index], index};
+    }
+    const Vec<A> extreme = better(better(group.v[0], group.v[1]), better(group.v[2], group.v[3]));
+    const Start wins = kMax ? extreme > best : extreme < best;
+    best = wins ? extreme : best;
+    start_of = wins ? Start{} + Element<Start>(start) : start_of;
+  }
+  const A extreme = fold(best, better);
+  int64_t start = 0;
+  if (count > ArgGroup<A>::kSize)
+    start = fold_least(Start(best == broadcast(extreme) ? start_of : Start{} + INT32_MAX));
+  const int64_t index = start + ArgGroup<A>(p + start, count - start, pad).first_like(extreme);
+  return {p[index], index};
 }
 
 template <bool kMax, class A>
 IndexedValue<A> find_extreme(const ReduceSource<A>& source, const char* in, int64_t start, int64_t count) {
-  using Op = Extreme<A, kMax>;
+  if (source.in_place()) {
+    IndexedValue<A> found = find_extreme_in_place<kMax>(source.block(in, start, count, nullptr), count);
+    found.index += start;
+    return found;
+  }
   alignas(64) A buffer[kArgBlock];
-  IndexedValue<A> best{Op::identity(), -1};
+  IndexedValue<A> best{Extreme<A, kMax>::identity(), -1};
   for (int64_t i = 0; i < count; i += kArgBlock) {
     const int size = int(smaller<int64_t>(count - i, kArgBlock));
-    const A* p = source.block(in, start + i, size, buffer);
-    const A extreme = reduce_block<Op, A>(p, size, A(0));
-    if (best.index >= 0 && !beats<kMax>(extreme, best.value)) continue;
-    const int j = first_like(p, size, extreme);
-    best = {p[j], start + i + j};
+    const IndexedValue<A> found = find_extreme_in_place<kMax>(source.block(in, start + i, size, buffer), size);
+    if (best.index < 0 || beats<kMax>(found.value, best.value)) best = {found.value, start + i + found.index};
   }
   return best;
 }
