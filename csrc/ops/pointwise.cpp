@@ -462,6 +462,8 @@ void pointwise_output(Call& c, const Dims& sizes, DType dtype) {
 #define COMPARISON BINARY
 #include "kernels/args/pointwise.def"
 
+void ne_into(const Tensor& out, const Tensor& a, const Tensor& b) { call_into(out, ne_row.record, {a, b}); }
+
 Tensor clamp_integers(const Tensor& a, int64_t min, int64_t max) {
   return call(clamp_scalar_row.record, {a}, Scalars{{double(min), double(max)}, {min, max}});
 }

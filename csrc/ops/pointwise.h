@@ -39,6 +39,8 @@ void launch_row(PointwiseOp op, const Inputs& inputs, const Tensor& out, double 
 #define COMPARISON BINARY
 #include "kernels/args/pointwise.def"
 
+// Where a and b, of one dtype, differ: into bools that there are.
+void ne_into(const Tensor& out, const Tensor& a, const Tensor& b);
 // clamp_scalar of an integer tensor by bounds that a double may not hold.
 Tensor clamp_integers(const Tensor& a, int64_t min, int64_t max);
 void clamp_integers_(const Tensor& a, int64_t min, int64_t max);

@@ -17,14 +17,6 @@ namespace {
 
 using ll = long long;
 
-// Which rows differ from the one before them; the first doesn't.
-Tensor ends_run(const Tensor& rows) {
-  const int64_t n = rows.size(0);
-  Tensor differs = ne(narrow(rows, 0, 1, n - 1), narrow(rows, 0, 0, n - 1));
-  if (rows.ndim() == 2) differs = any(differs, Dims{1});
-  return cat({zeros({1}, DType::bool_, rows.device()), differs}, 0);
-}
-
 // Runs of rows (n) or (n, width); where asked for, each row's run and the lengths of the runs.
 Unique runs_of(const Tensor& rows, UniqueParts parts) {
   const int64_t n = rows.size(0);
@@ -32,18 +24,28 @@ Unique runs_of(const Tensor& rows, UniqueParts parts) {
     const Tensor none = empty({0}, DType::i64, rows.device());
     return {rows, none, none};
   }
-  const Tensor begins = ends_run(rows);
+  // Rows that differ from the one before them, and the end, where the last run's successor would begin.
+  const Tensor marks = empty({n + 1}, DType::bool_, rows.device());
+  const Tensor inner = narrow(marks, 0, 1, n - 1), begins = narrow(marks, 0, 0, n);
+  const Tensor later = narrow(rows, 0, 1, n - 1), earlier = narrow(rows, 0, 0, n - 1);
+  if (rows.ndim() == 1)
+    ne_into(inner, later, earlier);
+  else
+    copy_(inner, any(ne(later, earlier), Dims{1}));
   Unique runs;
-  if (parts.inverse) runs.inverse = cumsum(begins, 0);
-  fill_(narrow(begins, 0, 0, 1), int64_t(1));  // now the first begins one
+  if (parts.inverse) {
+    fill_(narrow(marks, 0, 0, 1), int64_t(0));
+    runs.inverse = cumsum(begins, 0);
+  }
+  fill_(narrow(marks, 0, 0, 1), int64_t(1));
   if (rows.ndim() == 1) runs.values = masked_select(rows, begins);
   if (rows.ndim() == 1 && !parts.counts) return runs;
-  const Tensor starts = reshape(nonzero(begins), {-1});
+  fill_(narrow(marks, 0, n, 1), int64_t(1));
+  const Tensor bounds = reshape(nonzero(marks), {-1});
+  const int64_t count = bounds.size(0) - 1;
+  const Tensor starts = narrow(bounds, 0, 0, count);
   if (rows.ndim() == 2) runs.values = index_select(rows, 0, starts);
-  if (parts.counts) {
-    const Tensor ends = cat({narrow(starts, 0, 1, starts.size(0) - 1), full({1}, n, DType::i64, rows.device())}, 0);
-    runs.counts = ends - starts;
-  }
+  if (parts.counts) runs.counts = narrow(bounds, 0, 1, count) - starts;
   return runs;
 }
 

@@ -156,6 +156,9 @@ def test_masks(kernels, name, n):
     some = m.clone()
     some[n // 3 :] = True  # runs of chosen elements up to the end
     same(a[some], x[values(some)])
+    for few in (generator(n, "few").random(n) < 0.003, np.arange(n) == n - 1, np.arange(n) % 64 == 63):
+        same(a[hotloop.from_numpy(few)], x[few])  # long runs of elements that are not chosen
+        same(hotloop.from_numpy(few).nonzero(), np.argwhere(few))
     if n == 100:
         same(m.reshape(4, 5, 5).nonzero(), np.argwhere(mask.reshape(4, 5, 5)))
         kernels.ran()

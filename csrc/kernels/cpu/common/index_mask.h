@@ -31,20 +31,37 @@ inline void for_mask_chunks(const MaskArgs& args, F body) {
   for_chunks(chunks, [&](int64_t chunk) { body(chunk * kMaskChunk, args.offsets[chunk], args.offsets[chunk + 1]); });
 }
 
+constexpr int kMaskRun = 64;       // as many unset elements are passed over at once
+constexpr int kSparseShare = 256;  // from one set element in so many on that beats compressing whole vectors
+
+inline bool is_unset(const bool* mask) {
+  Vec<uint8_t> some{};
+  for (int j = 0; j < kMaskRun; j += kVectorBytes) some |= load((const uint8_t*)mask + j);
+  return !any(some);
+}
+
+inline bool is_sparse(int64_t set) { return set < kMaskChunk / kSparseShare; }  // in a chunk
+
 // put(k, i) of the elements from i on, k set ones before each, up to the last set one. Every element is put and only set
-// ones advance: no branch on the mask, but on eight unset ones.
+// ones advance: no branch on the mask, but on runs of unset ones.
 template <class F>
 inline void put_chosen(const MaskArgs& args, int64_t i, int64_t k, int64_t last, F put) {
   while (k < last) {
-    uint64_t eight = 1;
-    if (i + 8 <= args.n) __builtin_memcpy(&eight, args.mask + i, 8);
-    if (eight == 0) {
-      i += 8;
+    if (i + kMaskRun <= args.n && is_unset(args.mask + i)) {
+      i += kMaskRun;
       continue;
     }
-    for (const int64_t stop = i + 8; i < stop && k < last; ++i) {
-      put(k, i);
-      k += args.mask[i];
+    for (const int64_t run = i + kMaskRun; i < run && k < last;) {
+      uint64_t eight = 1;
+      if (i + 8 <= args.n) __builtin_memcpy(&eight, args.mask + i, 8);
+      if (eight == 0) {
+        i += 8;
+        continue;
+      }
+      for (const int64_t stop = i + 8; i < stop && k < last; ++i) {
+        put(k, i);
+        k += args.mask[i];
+      }
     }
   }
 }
@@ -92,7 +109,8 @@ void mask_select(const MaskArgs& args) {
       U* const out = static_cast<U*>(args.out);
       const U* const x = static_cast<const U*>(args.x);
 #if defined(__AVX512F__)
-      if constexpr (sizeof(U) >= 4) compress<U>(args, i, k, last);
+      if constexpr (sizeof(U) >= 4)
+        if (!is_sparse(last - k)) compress<U>(args, i, k, last);
 #endif
       put_chosen(args, i, k, last, [=](int64_t to, int64_t from) { out[to] = x[from]; });
     });
@@ -105,7 +123,7 @@ void mask_nonzero(const MaskArgs& args) {
   const int ndim = args.ndim;
   for_mask_chunks(args, [=, &args](int64_t i, int64_t k, int64_t last) {
 #if defined(__AVX512F__)
-    if (ndim == 1) compress_positions(args, i, k, last);
+    if (ndim == 1 && !is_sparse(last - k)) compress_positions(args, i, k, last);
 #endif
     int64_t* const positions = args.indices + ndim - 1;
     put_chosen(args, i, k, last, [=](int64_t to, int64_t position) { positions[to * ndim] = position; });
