@@ -1,5 +1,6 @@
 #include "core/cpu_features.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -148,6 +149,21 @@ std::atomic<Isa>& active() {
   return isa;
 }
 
+// A third cache over 64 times the second is a server's: shared by its many cores and hardly nearer than memory. Any other
+// is near and this core's to use.
+std::atomic<int64_t>& far_stores() {
+  static std::atomic<int64_t> bytes = [] {
+    const int64_t second = second_cache_bytes();
+#if defined(_SC_LEVEL3_CACHE_SIZE)
+    const int64_t third = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#else
+    constexpr int64_t third = 0;
+#endif
+    return third > 64 * second ? 8 * second : std::max(third / 2, 8 * second);
+  }();
+  return bytes;
+}
+
 }  // namespace
 
 const char* name(Isa isa) { return kNames[int(isa)]; }
@@ -178,6 +194,10 @@ int64_t second_cache_bytes() {
 #endif
   return bytes > 0 ? bytes : 1 << 20;
 }
+
+int64_t far_store_bytes() { return far_stores().load(std::memory_order_relaxed); }
+
+void set_far_store_bytes(int64_t bytes) { far_stores().store(bytes, std::memory_order_relaxed); }
 
 bool fetches_many_rows() {
   static const bool intel = made_by_intel();

@@ -22,6 +22,9 @@ bool may_use_tiles();
 const char* cpu_model();  // as the CPU names itself
 // Bytes of a core's second cache; 1 MB where the system does not tell. Read once.
 int64_t second_cache_bytes();
+// From how many bytes on an output is better stored around the caches; tests set it.
+int64_t far_store_bytes();
+void set_far_store_bytes(int64_t bytes);
 // Whether the CPU itself fetches sixteen rows that are read side by side, as Intel's do; asking for them is then slower.
 bool fetches_many_rows();
 

@@ -36,9 +36,9 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim);
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim);
 
 // --- copies (csrc/ops/copy.cpp) ---------------------------------------------------------------------
-Tensor clone(const Tensor& x);                    // same layout where dense, else contiguous
-Tensor contiguous(const Tensor& x);               // x itself where it is
-void copy_(const Tensor& out, const Tensor& x);   // broadcasts and casts
+Tensor clone(const Tensor& x);                   // same layout where dense, else contiguous
+Tensor contiguous(const Tensor& x);              // x itself where it is
+void copy_(const Tensor& out, const Tensor& x);  // broadcasts and casts
 void fill_(const Tensor& out, double value);
 void fill_(const Tensor& out, int64_t value);
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim);

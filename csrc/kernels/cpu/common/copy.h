@@ -85,7 +85,7 @@ void copy(const CopyArgs& args) {
   if (operands.dense && operands.sizes[0] <= kSerialElements) {
     loop(operands.out, operands.in, kAllDense, operands.sizes[0], operands);
   } else {
-    drive(operands, {args.to == args.from ? nullptr : loop, false, 1, to_size, {from_size}});
+    drive(operands, {args.to == args.from ? nullptr : loop, nullptr, false, 1, to_size, {from_size}});
   }
 }
 

@@ -52,8 +52,8 @@ struct Parameters {
 };
 
 template <bool kLayer, class A>
-void normalise_row(const A* x, const A* weight, const A* bias, A* out, int64_t n, int64_t inner, A eps, A& mean,
-                   A& rstd) {
+void normalise_row(const A* x, const A* next, const A* weight, const A* bias, A* out, int64_t n, int64_t inner, A eps,
+                   A& mean, A& rstd) {
   if constexpr (kLayer) {
     mean = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) { return load_some(x + i, count); }) /
            A(n);
@@ -62,6 +62,7 @@ void normalise_row(const A* x, const A* weight, const A* bias, A* out, int64_t n
   }
   const Vec<A> shift = broadcast(mean);
   const A squares = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
+    fetch(next + i);
     const Vec<A> d = load_some(x + i, count) - shift;
     return keep_lanes<A>(d * d, count);
   });
@@ -102,7 +103,8 @@ void norm_as(const NormArgs& args) {
       if constexpr (__is_same(T, A)) y = out;
       const int64_t at = args.groups == 1 ? 0 : r % args.groups * (n / inner);
       A row_mean, row_rstd;
-      normalise_row<kLayer>(x, weight.p ? weight.p + at : nullptr, bias.p ? bias.p + at : nullptr, y, n, inner,
+      const A* next = __is_same(T, A) ? next_row(x, args.x_row_stride, n) : x;
+      normalise_row<kLayer>(x, next, weight.p ? weight.p + at : nullptr, bias.p ? bias.p + at : nullptr, y, n, inner,
                             A(args.eps), row_mean, row_rstd);
       if constexpr (!__is_same(T, A)) store_row(out, y, n);
       if (kLayer && mean) mean[r] = row_mean;

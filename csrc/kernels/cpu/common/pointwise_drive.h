@@ -18,8 +18,9 @@ constexpr int64_t kAllDense[kPointwiseInputs] = {-1, -1, -1};
 constexpr int64_t kSplatBytes = 64;  // the widest vector
 
 struct PointwiseSpec {
-  PointwiseLoop loop;  // null: the one input is moved as it is
-  bool splats;         // the loop heeds masks; else every input must be dense
+  PointwiseLoop loop;           // null: the one input is moved as it is
+  PointwiseLoop streamed_loop;  // stores around the caches (stream.h), and leaves stores_done() to its caller; or null
+  bool splats;                  // the loop heeds masks; else every input must be dense
   int inputs;
   int out_size;  // of an element, in bytes
   int in_sizes[kPointwiseInputs];

@@ -6,16 +6,17 @@
 
 #include "core/parallel.h"
 #include "kernels/cpu/common/pointwise_drive.h"
+#include "kernels/cpu/common/stream.h"
 #include "kernels/cpu/common/transpose_tile.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
-constexpr int64_t kStageBytes = 16384;  // a buffer: with three inputs and the output still in L1 and L2
-constexpr int64_t kLineBytes = 64;
+constexpr int64_t kStageBytes = 16384;   // a buffer: with three inputs and the output still in L1 and L2
 constexpr int64_t kRowElements = 16384;  // columns of a tile that needs no buffer
 constexpr int64_t kShortRow = 64;        // rows below this are joined into longer ones
 static_assert(kRowElements / kShortRow * kSplatBytes <= kStageBytes, "a splat for each row of a tile");
 constexpr int64_t kChunkElements = 1 << 15;  // elements a chunk of parallel work has at least
+constexpr int64_t kLeastRunStreamed = 512;   // bytes: of shorter runs too much are parts of lines
 
 struct StridedTile {
   const PointwiseArgs* args;
@@ -25,7 +26,9 @@ struct StridedTile {
   int64_t tile_cols, tile_rows;
   int64_t col_tiles, row_tiles, tiles;
   int64_t tiles_per_chunk;
-  bool joined;  // out is dense over both: a tile is one row of tile_rows * cols elements
+  bool joined;    // out is dense over both: a tile is one row of tile_rows * cols elements
+  bool streamed;  // results are stored around the caches
+  bool down;      // tiles follow each other down the rows, not along the columns
 };
 
 template <class F>
@@ -116,14 +119,25 @@ struct Stage {
   int64_t held_elements[kPointwiseInputs] = {};
 };
 
-// Moves a tile of the one input to its place in out.
-inline void move_tile(const StridedTile& t, char* out, const char* in, int64_t rows, int64_t cols) {
+// Moves a tile of the one input to its place in out: through a buffer where it is gathered to be streamed, or where a
+// transposed one's vectors would lie across lines.
+inline void move_tile(const StridedTile& t, Stage& stage, char* out, const char* in, int64_t rows, int64_t cols) {
   const PointwiseArgs& args = *t.args;
   const int64_t out_col = args.out_strides[t.inner], out_row = t.beside < 0 ? 0 : args.out_strides[t.beside];
   const int64_t col = args.in_strides[0][t.inner], row = t.beside < 0 ? 0 : args.in_strides[0][t.beside];
   with_unit(t.spec.out_size, [&](auto unit) {
     using T = decltype(unit);
-    if (out_col == 1) {
+    constexpr int64_t size = sizeof(T);
+    const bool aligned = ((uintptr_t(out) | uintptr_t(out_row * size)) & (kVectorBytes - 1)) == 0;
+    if (out_col == 1 && col == 1 && t.streamed && !t.joined) {
+      for (int64_t r = 0; r < rows; ++r) move_run(out + r * out_row * size, in + r * row * size, cols * size, true);
+    } else if (out_col == 1 && (t.streamed || (row == 1 && rows > 1 && !aligned))) {
+      char* buffer = stage.bytes[0];
+      gather_tile((const T*)in, row, col, (T*)buffer, cols, rows, cols);
+      const int64_t run = out_row == cols ? rows * cols : cols;
+      for (int64_t r = 0; r * run < rows * cols; ++r)
+        move_run(out + r * out_row * size, buffer + r * run * size, run * size, t.streamed);
+    } else if (out_col == 1) {
       gather_tile((const T*)in, row, col, (T*)out, out_row, rows, cols);
     } else {
       for (int64_t r = 0; r < rows; ++r)
@@ -143,7 +157,7 @@ inline void splat_rows(int size, const char* from, int64_t row_stride, char* to,
 }
 
 inline void run_tile(const StridedTile& t, Stage& stage, char* out, const char* const* in, int64_t rows, int64_t cols) {
-  if (t.spec.loop == nullptr) return move_tile(t, out, in[0], rows, cols);
+  if (t.spec.loop == nullptr) return move_tile(t, stage, out, in[0], rows, cols);
   const PointwiseArgs& args = *t.args;
   const char* at[kPointwiseInputs];
   int64_t step[kPointwiseInputs], masks[kPointwiseInputs];
@@ -208,10 +222,10 @@ inline void run_tiles(const StridedTile& t, int64_t begin, int64_t end) {
   Stage stage;
   for (int64_t tile = begin; tile < end; ++tile) {
     int64_t rest = tile;
-    const int64_t col = rest % t.col_tiles * t.tile_cols;
-    rest /= t.col_tiles;
-    const int64_t row = rest % t.row_tiles * t.tile_rows;
-    rest /= t.row_tiles;
+    int64_t col_tile = rest % t.col_tiles, row_tile = rest / t.col_tiles % t.row_tiles;
+    if (t.down) row_tile = rest % t.row_tiles, col_tile = rest / t.row_tiles % t.col_tiles;
+    const int64_t col = col_tile * t.tile_cols, row = row_tile * t.tile_rows;
+    rest /= t.col_tiles * t.row_tiles;
     int64_t index[kPointwiseDims];
     for (int d = args.ndim - 1; d >= 0; --d) {
       if (d == t.inner) {
@@ -234,6 +248,7 @@ inline void run_tiles(const StridedTile& t, int64_t begin, int64_t end) {
     const int64_t cols = t.cols - col < t.tile_cols ? t.cols - col : t.tile_cols;
     run_tile(t, stage, out, in, rows, cols);
   }
+  if (t.streamed) stores_done();
 }
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -241,34 +256,49 @@ inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 struct DenseRun {
   const PointwiseArgs* args;
   PointwiseSpec spec;
+  bool streamed;
 };
 
 inline void drive_dense(DenseRun run) {
   parallel_run(
       ceil_div(run.args->sizes[0], kChunkElements),
       [](void* context, int64_t chunk) {
-        const auto& [args, spec] = *(const DenseRun*)context;
+        const auto& [args, spec, streamed] = *(const DenseRun*)context;
         const int64_t begin = chunk * kChunkElements, rest = args->sizes[0] - begin;
         const void* in[kPointwiseInputs] = {};
         for (int k = 0; k < spec.inputs; ++k) in[k] = (const char*)args->in[k] + begin * spec.in_sizes[k];
         char* out = (char*)args->out + begin * spec.out_size;
         spec.loop(out, in, kAllDense, rest < kChunkElements ? rest : kChunkElements, *args);
+        if (streamed) stores_done();
       },
       &run);
 }
 
-void drive(const PointwiseArgs& args, const PointwiseSpec& spec) {
+// Whether results are stored around the caches: all in lines of out's own, in runs that are no mere parts of lines.
+inline bool is_streamed(const PointwiseArgs& args, const PointwiseSpec& spec, int64_t elements) {
+  if (!outgrows_caches(elements * spec.out_size) || (spec.loop && !spec.streamed_loop)) return false;
+  if (args.out_strides[args.ndim - 1] != 1 || uintptr_t(args.out) % uintptr_t(spec.out_size) != 0) return false;
+  if (!args.dense && args.sizes[args.ndim - 1] * spec.out_size < kLeastRunStreamed) return false;
+  for (int k = 0; k < spec.inputs; ++k)
+    if (args.in[k] == args.out) return false;
+  return true;
+}
+
+void drive(const PointwiseArgs& args, const PointwiseSpec& given) {
   if (args.ndim == 0) {
     PointwiseArgs one = args;
     one.ndim = 1;
     one.sizes[0] = one.out_strides[0] = one.in_strides[0][0] = one.in_strides[1][0] = one.in_strides[2][0] = 1;
-    return drive(one, spec);
+    return drive(one, given);
   }
   int64_t elements = 1;
   for (int d = 0; d < args.ndim; ++d) elements *= args.sizes[d];
   if (elements == 0) return;
 
-  if (args.dense && spec.loop) return drive_dense({&args, spec});
+  PointwiseSpec spec = given;
+  const bool streamed = is_streamed(args, spec, elements);
+  if (streamed) spec.loop = spec.streamed_loop;
+  if (args.dense && spec.loop) return drive_dense({&args, spec, streamed});
 
   StridedTile t;
   t.args = &args;
@@ -294,14 +324,18 @@ void drive(const PointwiseArgs& args, const PointwiseSpec& spec) {
   t.rows = t.beside < 0 ? 1 : args.sizes[t.beside];
   const int64_t stage_elements = kStageBytes / widest;
   t.joined = t.cols < kShortRow && t.rows > 1 && args.out_strides[t.inner] == 1 && args.out_strides[t.beside] == t.cols;
+  t.streamed = streamed;
+  t.down = false;
   if (t.joined) {
     t.tile_cols = t.cols;
     t.tile_rows = stage_elements / t.cols;
   } else if (transposed) {
     // One cache line of each column of the transposed input, and rows long enough to be prefetched: of the shapes from
     // 16 x 64 to 128 x 128, 16 x 256 in f32 was the fastest by a fifth.
+    // Moved around the caches, 16 x 64 is, in the order in which the input lies (627 us, others 664 to 731).
+    t.down = streamed && !spec.loop;
     t.tile_rows = kLineBytes / widest;
-    t.tile_cols = stage_elements / t.tile_rows;
+    t.tile_cols = t.down ? 4 * t.tile_rows : stage_elements / t.tile_rows;
   } else {
     t.tile_cols = staged ? stage_elements : kRowElements;
     t.tile_rows = t.cols < t.tile_cols ? (staged ? stage_elements : kRowElements) / t.cols : 1;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/args/roofline.h"
-#include "kernels/cpu/common/vec.h"
+#include "kernels/cpu/common/stream.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
@@ -86,16 +86,6 @@ inline void read_stream(const StreamArgs& args) {
   *args.sink = double(sum[0][0]);
 }
 
-inline void store_around_caches(float* p, f32v v) {
-#if defined(__AVX512F__)
-  _mm512_stream_ps(p, (__m512)v);
-#elif defined(__AVX__)
-  _mm256_stream_ps(p, (__m256)v);
-#else
-  store(p, v);
-#endif
-}
-
 // value(i) is the vector at element i of the target.
 template <bool kBypass, class F>
 inline void write_stream(const StreamArgs& args, F value) {
@@ -116,9 +106,7 @@ inline void write_stream(const StreamArgs& args, F value) {
     }
     asm volatile("" ::: "memory");
   }
-#if defined(__AVX__)
-  if constexpr (kBypass) _mm_sfence();
-#endif
+  if constexpr (kBypass) stores_done();
   *args.sink = double(target[0]);
 }
 

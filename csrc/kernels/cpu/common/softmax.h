@@ -16,15 +16,16 @@ inline A log_of(A x) {
 }
 
 template <class A>
-void softmax_row(A* out, const A* x, int64_t n, bool log) {
+void softmax_row(A* out, const A* x, const A* next, int64_t n, bool log) {
   const A max = max_of_row(x, n);
   if (log) {
-    const A log_sum = log_of(sum_exp_of_row(x, n, max));
+    const A log_sum = log_of(sum_exp_of_row(x, next, n, max));
     return for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
       store_some<A>(out + i, load_some(x + i, count) - max - log_sum, count);
     });
   }
   const A sum = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
+    fetch(next + i);
     const Vec<A> e = exp_nonpositive(load_some(x + i, count) - max);
     store_some<A>(out + i, e, count);
     return keep_lanes<A>(e, count);
@@ -36,12 +37,19 @@ void softmax_row(A* out, const A* x, int64_t n, bool log) {
 }
 
 template <class A>
-void softmax_backward_row(A* grad_x, const A* out, const A* grad_out, int64_t n, bool log) {
+struct SoftmaxBackwardRow {
+  const A *out, *grad_out;
+};
+template <class A>
+void softmax_backward_row(A* grad_x, SoftmaxBackwardRow<A> row, SoftmaxBackwardRow<A> next, int64_t n, bool log) {
+  const auto [out, grad_out] = row;
   const A sum = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
     const Vec<A> g = load_some(grad_out + i, count);
     return log ? g : g * load_some(out + i, count);
   });
   for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
+    fetch(next.out + i);
+    fetch(next.grad_out + i);
     const Vec<A> g = load_some(grad_out + i, count), y = load_some(out + i, count);
     store_some<A>(grad_x + i, log ? g - exp(y) * sum : (g - sum) * y, count);
   });
@@ -104,8 +112,11 @@ void softmax_as(const SoftmaxArgs& args) {
   if constexpr (__is_same(T, A)) {
     if ((xs.n == 1 && os.n == 1) || n == 1)
       return for_row_runs(args.outer, args.inner, n, rows_of_chunk(n), [&](int64_t o, int64_t j, int64_t rows) {
-        for (int64_t r = j; r < j + rows; ++r)
-          softmax_row(out + o * os.outer + r * os.inner, x + o * xs.outer + r * xs.inner, n, args.log);
+        for (int64_t r = j; r < j + rows; ++r) {
+          const A* row = x + o * xs.outer + r * xs.inner;
+          softmax_row(out + o * os.outer + r * os.inner, row, next_row(row, row_stride(xs, args.inner), n), n,
+                      args.log);
+        }
       });
     if (xs.inner == 1 && os.inner == 1 && args.inner > 1)
       return for_row_runs(args.outer, args.inner, n, kStripColumns, [&](int64_t o, int64_t j, int64_t rows) {
@@ -116,7 +127,7 @@ void softmax_as(const SoftmaxArgs& args) {
     Workspace tile(size_t(rows * n) * sizeof(A));
     A* row = static_cast<A*>(tile.data());
     gather_rows(row, x + o * xs.outer + j * xs.inner, xs.inner, xs.n, rows, n);
-    for (int64_t r = 0; r < rows; ++r) softmax_row(row + r * n, row + r * n, n, args.log);
+    for (int64_t r = 0; r < rows; ++r) softmax_row(row + r * n, row + r * n, row + r * n, n, args.log);
     scatter_rows(out + o * os.outer + j * os.inner, os.inner, os.n, row, rows, n);
   });
 }
@@ -132,9 +143,13 @@ void softmax_backward_as(const SoftmaxBackwardArgs& args) {
   if constexpr (__is_same(T, A)) {
     if ((os.n == 1 && gs.n == 1 && xs.n == 1) || n == 1)
       return for_row_runs(args.outer, args.inner, n, rows_of_chunk(n), [&](int64_t o, int64_t j, int64_t rows) {
-        for (int64_t r = j; r < j + rows; ++r)
-          softmax_backward_row(grad_x + o * xs.outer + r * xs.inner, out + o * os.outer + r * os.inner,
-                               grad_out + o * gs.outer + r * gs.inner, n, args.log);
+        for (int64_t r = j; r < j + rows; ++r) {
+          const SoftmaxBackwardRow<A> row{out + o * os.outer + r * os.inner, grad_out + o * gs.outer + r * gs.inner};
+          softmax_backward_row(
+              grad_x + o * xs.outer + r * xs.inner, row,
+              {next_row(row.out, row_stride(os, args.inner), n), next_row(row.grad_out, row_stride(gs, args.inner), n)},
+              n, args.log);
+        }
       });
     if (os.inner == 1 && gs.inner == 1 && xs.inner == 1 && args.inner > 1)
       return for_row_runs(args.outer, args.inner, n, kStripColumns, [&](int64_t o, int64_t j, int64_t rows) {
@@ -148,7 +163,10 @@ void softmax_backward_as(const SoftmaxBackwardArgs& args) {
     A* g = y + rows * n;
     gather_rows(y, out + o * os.outer + j * os.inner, os.inner, os.n, rows, n);
     gather_rows(g, grad_out + o * gs.outer + j * gs.inner, gs.inner, gs.n, rows, n);
-    for (int64_t r = 0; r < rows; ++r) softmax_backward_row(g + r * n, y + r * n, g + r * n, n, args.log);
+    for (int64_t r = 0; r < rows; ++r) {
+      const SoftmaxBackwardRow<A> row{y + r * n, g + r * n};
+      softmax_backward_row(g + r * n, row, row, n, args.log);
+    }
     scatter_rows(grad_x + o * xs.outer + j * xs.inner, xs.inner, xs.n, g, rows, n);
   });
 }

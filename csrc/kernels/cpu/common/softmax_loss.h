@@ -32,9 +32,9 @@ A spread_loss(const LossTerms<A>& terms, const A* x, const A* p, A lse) {
 }
 
 template <class A>
-A loss_of_row(const LossTerms<A>& terms, const A* x, const A* p, int64_t target, A& lse) {
+A loss_of_row(const LossTerms<A>& terms, const A* x, const A* next, const A* p, int64_t target, A& lse) {
   const A max = max_of_row(x, terms.classes);
-  lse = log_of(sum_exp_of_row(x, terms.classes, max)) + max;
+  lse = log_of(sum_exp_of_row(x, next, terms.classes, max)) + max;
   if (p) return spread_loss(terms, x, p, lse);
   const A w = terms.weight ? terms.weight[target] : A(1);
   const A loss = w * (lse - x[target]);
@@ -181,13 +181,14 @@ void cross_entropy_as(const CrossEntropyArgs& args) {
   const bool each = args.reduction == LossReduction::none;
   Workspace losses(each ? 0 : size_t(rows) * sizeof(A));
   A* loss_of = static_cast<A*>(losses.data());
+  const int64_t stride = row_stride(args.logits_strides, args.inner);
   problem.for_rows([&](int64_t row, int64_t o, int64_t j, const A* x, const A* p, A*) {
     const int64_t target = problem.target(o, j);
     A loss = 0;
     if (problem.ignored(target))
       logsumexp[row] = 0;
     else
-      loss = loss_of_row(problem.terms, x, p, target, logsumexp[row]);
+      loss = loss_of_row(problem.terms, x, next_row(x, stride, args.classes), p, target, logsumexp[row]);
     if (each)
       put(row, loss);
     else

@@ -1,0 +1,105 @@
+"""Outputs stored around the caches: the same bits, wherever rows begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+import hotloop
+from hotloop import _core
+from support.kernels import generator
+
+# The pointwise rows that have such a loop: one of each number of inputs, with and without scalars, and the functions.
+OPERATIONS: dict[str, Callable[[hotloop.Tensor, hotloop.Tensor], hotloop.Tensor]] = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: hotloop.sub(x, y, alpha=3),
+    "div": lambda x, y: x / y,
+    "mul_number": lambda x, y: x * 3,
+    "clamp": lambda x, y: x.clamp(-0.5, 0.5),
+    "maximum": hotloop.maximum,
+    "relu": lambda x, y: hotloop.relu(x),
+    "exp": lambda x, y: x.exp(),
+    "tanh": lambda x, y: x.tanh(),
+    "sigmoid": lambda x, y: x.sigmoid(),
+    "gelu": lambda x, y: hotloop.nn.functional.gelu(x),
+    "silu": lambda x, y: hotloop.nn.functional.silu(x),
+}
+# Rows of whole lines, rows that begin anywhere, one element past a vector, and more than one chunk's elements.
+SHAPES = [(3, 65536), (512, 257), (1031, 129), (70001,)]
+LAYOUTS: dict[str, Callable[[hotloop.Tensor], hotloop.Tensor]] = {
+    "dense": lambda x: x,
+    "one row": lambda x: x[..., :1].expand_as(x),
+    "broadcast": lambda x: x[0].expand_as(x),
+    "transposed": lambda x: x.reshape(tuple(x.shape)[::-1]).permute(*range(x.ndim - 1, -1, -1)),
+    "reversed": lambda x: x.flip(-1),
+}
+
+
+@pytest.fixture
+def around() -> Iterator[Callable[[Callable[[], hotloop.Tensor]], tuple[np.ndarray, np.ndarray]]]:
+    """Computes with ordinary stores, and again with stores around the caches."""
+    before = _core.far_store_bytes()
+
+    def both(compute: Callable[[], hotloop.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+        _core.set_far_store_bytes(1 << 60)
+        ordinary = compute().numpy()
+        _core.set_far_store_bytes(0)
+        return ordinary, compute().numpy()
+
+    yield both
+    _core.set_far_store_bytes(before)
+
+
+def operand(shape: tuple[int, ...], dtype: hotloop.dtype, seed: str) -> hotloop.Tensor:
+    return hotloop.tensor(generator(shape, seed).standard_normal(shape)).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [hotloop.float32, hotloop.float64, hotloop.bfloat16], ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_pointwise(vectors, around, threads, shape, layout, dtype):
+    x, y = LAYOUTS[layout](operand(shape, dtype, "x")), operand(shape, dtype, "y")
+    for count in (1, 3):
+        hotloop.set_num_threads(count)
+        for name, apply in OPERATIONS.items():
+            ordinary, streamed = around(lambda apply=apply: apply(x, y).float())
+            assert np.array_equal(ordinary, streamed, equal_nan=True), name
+
+
+@pytest.mark.parametrize("dtype", [hotloop.float32, hotloop.int64, hotloop.float16, hotloop.uint8], ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [*SHAPES, (129, 601), (601, 599), (40, 50, 33), (4097, 7)], ids=str)
+def test_copies(vectors, around, threads, shape, layout, dtype):
+    x = LAYOUTS[layout](hotloop.tensor(generator(shape).integers(0, 100, shape)).to(dtype))
+    for count in (1, 3):
+        hotloop.set_num_threads(count)
+        for copy in around(lambda: x.clone(memory_format=hotloop.contiguous_format)):
+            assert np.array_equal(copy, x.numpy())
+
+
+@pytest.mark.parametrize("offset", [0, 1, 3, 15, 16, 17, 100])
+def test_outputs_begin_and_end_anywhere(vectors, around, offset):
+    """And nothing is written beside them."""
+    x = operand((90, 800), hotloop.float32, "x")
+    for take in (lambda t: t[:, :700], lambda t: t[:, :130], lambda t: t[:, :3]):
+        source = take(x)
+
+        def compute(source=source):
+            base = hotloop.full((90, 1000), -7.0)
+            place = base[:, offset : offset + source.shape[1]]
+            hotloop.exp(source, out=place)
+            place[1:2].copy_(source[1:2])
+            return base
+
+        ordinary, streamed = around(compute)
+        assert np.array_equal(ordinary, streamed)
+        assert (streamed[:, :offset] == -7).all()
+        assert (streamed[:, offset + source.shape[1] :] == -7).all()
+
+
+def test_in_place(vectors, around):
+    """An output that is an input is stored as ever."""
+    ordinary, streamed = around(lambda: operand((300, 257), hotloop.float32, "x").exp_().add_(1))
+    assert np.array_equal(ordinary, streamed)
