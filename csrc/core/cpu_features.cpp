@@ -159,7 +159,7 @@ std::atomic<int64_t>& far_stores() {
 #else
     constexpr int64_t third = 0;
 #endif
-    return third > 64 * second ? 8 * second : std::max(third / 2, 8 * second);
+    return third > 64 * second ? 3 * second : std::max(third / 2, 8 * second);
   }();
   return bytes;
 }
