@@ -27,7 +27,7 @@ OPERATIONS: dict[str, Callable[[hotloop.Tensor, hotloop.Tensor], hotloop.Tensor]
     "silu": lambda x, y: hotloop.nn.functional.silu(x),
 }
 # Rows of whole lines, rows that begin anywhere, one element past a vector, and more than one chunk's elements.
-SHAPES = [(3, 65536), (512, 257), (1031, 129), (70001,)]
+SHAPES = [(2, 40000), (300, 257), (600, 129), (70001,)]
 LAYOUTS: dict[str, Callable[[hotloop.Tensor], hotloop.Tensor]] = {
     "dense": lambda x: x,
     "one row": lambda x: x[..., :1].expand_as(x),
@@ -61,11 +61,10 @@ def operand(shape: tuple[int, ...], dtype: hotloop.dtype, seed: str) -> hotloop.
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_pointwise(vectors, around, threads, shape, layout, dtype):
     x, y = LAYOUTS[layout](operand(shape, dtype, "x")), operand(shape, dtype, "y")
-    for count in (1, 3):
-        hotloop.set_num_threads(count)
-        for name, apply in OPERATIONS.items():
-            ordinary, streamed = around(lambda apply=apply: apply(x, y).float())
-            assert np.array_equal(ordinary, streamed, equal_nan=True), name
+    hotloop.set_num_threads(3)
+    for name, apply in OPERATIONS.items():
+        ordinary, streamed = around(lambda apply=apply: apply(x, y).float())
+        assert np.array_equal(ordinary, streamed, equal_nan=True), name
 
 
 @pytest.mark.parametrize("dtype", [hotloop.float32, hotloop.int64, hotloop.float16, hotloop.uint8], ids=str)
@@ -73,10 +72,9 @@ def test_pointwise(vectors, around, threads, shape, layout, dtype):
 @pytest.mark.parametrize("shape", [*SHAPES, (129, 601), (601, 599), (40, 50, 33), (4097, 7)], ids=str)
 def test_copies(vectors, around, threads, shape, layout, dtype):
     x = LAYOUTS[layout](hotloop.tensor(generator(shape).integers(0, 100, shape)).to(dtype))
-    for count in (1, 3):
-        hotloop.set_num_threads(count)
-        for copy in around(lambda: x.clone(memory_format=hotloop.contiguous_format)):
-            assert np.array_equal(copy, x.numpy())
+    hotloop.set_num_threads(3)
+    for copy in around(lambda: x.clone(memory_format=hotloop.contiguous_format)):
+        assert np.array_equal(copy, x.numpy())
 
 
 @pytest.mark.parametrize("offset", [0, 1, 3, 15, 16, 17, 100])
