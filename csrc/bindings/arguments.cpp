@@ -50,12 +50,18 @@ PyObject* evaluate(const std::string& expression) {
   throw PythonError();
 }
 
-bool is_integer(PyObject* o) { return PyLong_Check(o) || (PyIndex_Check(o) && !PyFloat_Check(o)); }
+// An int or what stands for one; a bool is a mistake there, and a tensor must have one element.
+bool is_integer(PyObject* o) {
+  if (PyLong_Check(o)) return !PyBool_Check(o);
+  return PyIndex_Check(o) && !PyFloat_Check(o) && !(is_tensor(o) && as_tensor(o).numel() != 1);
+}
 
 int64_t to_int64(PyObject* o) {
   const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
   if (!index) throw PythonError();
-  const int64_t v = PyLong_AsLongLong(index.ptr());
+  int overflow = 0;
+  const int64_t v = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
+  if (overflow) fail<ValueError>("expected an int of at most 64 bits, got %s", std::string(py::str(index)).c_str());
   if (v == -1 && PyErr_Occurred()) throw PythonError();
   return v;
 }
@@ -332,6 +338,7 @@ int64_t int_from(const Source& s) {
 
 double float_from(const Source& s) {
   if (!PyFloat_Check(s.object) && !PyNumber_Check(s.object)) s.refuse();
+  if (is_tensor(s.object) && as_tensor(s.object).numel() != 1) s.refuse();
   const double v = PyFloat_AsDouble(s.object);
   if (v == -1 && PyErr_Occurred()) throw PythonError();
   return v;

@@ -15,6 +15,10 @@ Tensor logit_named(const Tensor& x, std::optional<double> eps) {
   return eps ? ops::logit_within(x, *eps) : ops::logit(x);
 }
 
+Tensor replace_nonfinite(const Tensor& x, std::optional<double> nan, const Tensor& posinf, const Tensor& neginf) {
+  return ops::replace_nonfinite(x, nan.value_or(0), posinf, neginf);
+}
+
 }  // namespace
 
 // The op `name(input: Tensor)` and its in-place form.
@@ -73,15 +77,15 @@ void add_elementary_rows() {
             ops::assign("logit_", x, logit_named(ops::before_writing(x), eps));
           },
           "In-place form of logit()."),
-      HOTLOOP_OP("nan_to_num(input: Tensor, nan: float = 0.0, posinf: Number | None = None, "
+      HOTLOOP_OP("nan_to_num(input: Tensor, nan: float | None = 0.0, posinf: Number | None = None, "
                  "neginf: Number | None = None) -> Tensor",
-                 ops::replace_nonfinite,
+                 replace_nonfinite,
                  "NaN replaced by nan, infinities by posinf and neginf, or by the dtype's largest and lowest number."),
       HOTLOOP_OP(
-          "nan_to_num_(input: Tensor, nan: float = 0.0, posinf: Number | None = None, "
+          "nan_to_num_(input: Tensor, nan: float | None = 0.0, posinf: Number | None = None, "
           "neginf: Number | None = None) -> Tensor",
-          [](const Tensor& x, double nan, const Tensor& high, const Tensor& low) {
-            ops::assign("nan_to_num_", x, ops::replace_nonfinite(ops::before_writing(x), nan, high, low));
+          [](const Tensor& x, std::optional<double> nan, const Tensor& high, const Tensor& low) {
+            ops::assign("nan_to_num_", x, replace_nonfinite(ops::before_writing(x), nan, high, low));
           },
           "In-place form of nan_to_num()."),
       HOTLOOP_FUNCTION(

@@ -2,6 +2,7 @@
 #include "autograd/inplace.h"
 #include "autograd/tape.h"
 #include "bindings/arguments.h"
+#include "bindings/out_argument.h"
 #include "bindings/tables.h"
 #include "bindings/types.h"
 #include "core/error.h"
@@ -98,6 +99,8 @@ void add_layout_rows() {
           "resize_as_(input: Tensor, the_template: Tensor) -> Tensor",
           [](const Tensor& x, const Tensor& other) { ops::resize_(x, other.sizes()); },
           "resize_() to the shape of another tensor."),
+      HOTLOOP_FUNCTION("write_out(op: str, result: Tensor, out: Tensor | None) -> Tensor", write_out,
+                       "The result of op, in its argument out where one is given."),
       HOTLOOP_METHOD("set_(self: Tensor, source: Tensor) -> Tensor", set_,
                      "Shows the memory of source from now on, in its shape."),
       HOTLOOP_METHOD("new_empty_strided(self: Tensor, size: Sequence[int], stride: Sequence[int], *, "

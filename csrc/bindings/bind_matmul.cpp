@@ -57,6 +57,54 @@ Tensor tensordot(const Tensor& a, const Tensor& b, const py::object& dims) {
   return ops::tensordot(a, b, of_a, of_b);
 }
 
+std::string subscripts(const py::object& list) {
+  std::string text;
+  for (const py::handle one : list) {
+    if (one.ptr() == Py_Ellipsis) {
+      text += "...";
+      continue;
+    }
+    const int64_t number = integer_of("einsum", "operands", py::reinterpret_borrow<py::object>(one));
+    if (number < 0 || number >= 52)
+      fail<ValueError>("einsum(): expected subscripts from 0 to 51, got %lld", static_cast<long long>(number));
+    text += char(number < 26 ? 'A' + number : 'a' + number - 26);
+  }
+  return text;
+}
+
+// einsum("ij,jk->ik", a, b), the same with [a, b], and einsum(a, [0, 1], b, [1, 2], [0, 2]), whose last list may be left
+// out.
+Tensor einsum(const py::object& first, const py::object& rest) {
+  const auto is_list = [](py::handle o) { return PyList_Check(o.ptr()) || PyTuple_Check(o.ptr()); };
+  std::vector<Tensor> operands;
+  const auto add_operand = [&](py::handle o) {
+    if (!is_tensor(o.ptr()))
+      fail<TypeError>("einsum(): expected Tensor as element %zu in argument 'operands', but got %s", operands.size(),
+                      Py_TYPE(o.ptr())->tp_name);
+    operands.push_back(as_tensor(o.ptr()));
+  };
+  if (PyUnicode_Check(first.ptr())) {
+    for (const py::handle one : rest) add_operand(one);
+    return ops::einsum(std::string(py::str(first)), operands);
+  }
+  std::vector<py::object> given{first};
+  const bool one_list = PyObject_Size(rest.ptr()) > 0 && !is_list(*rest.begin());  // of the only operand
+  if (one_list)
+    given.push_back(rest);
+  else
+    for (const py::handle one : rest) given.push_back(py::reinterpret_borrow<py::object>(one));
+  std::string equation;
+  for (size_t i = 0; i + 1 < given.size(); i += 2) {
+    add_operand(given[i]);
+    if (!is_list(given[i + 1]))
+      fail<TypeError>("einsum(): expected a list of subscripts after each operand, got %s",
+                      Py_TYPE(given[i + 1].ptr())->tp_name);
+    equation += (i ? "," : "") + subscripts(given[i + 1]);
+  }
+  if (given.size() % 2) equation += "->" + subscripts(given.back());
+  return ops::einsum(equation, operands);
+}
+
 }  // namespace
 
 void add_matmul_rows() {
@@ -101,7 +149,7 @@ void add_matmul_rows() {
       HOTLOOP_METHOD("baddbmm_(self: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1.0, alpha: float = 1.0) "
                      "-> Tensor",
                      in_place<ops::baddbmm>, "In-place form of baddbmm()."),
-      HOTLOOP_FUNCTION("einsum(equation: str, *operands: Tensor) -> Tensor", ops::einsum,
+      HOTLOOP_FUNCTION("einsum(equation: str | Tensor, *operands: Any) -> Tensor", einsum,
                        "Sums of products by named dims: 'bij,bjk->bik'; without an arrow, over the letters that occur "
                        "more than once."),
       HOTLOOP_FUNCTION("tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> Tensor", tensordot,
@@ -120,6 +168,9 @@ void add_matmul_rows() {
       HOTLOOP_FUNCTION(
           "chain_matmul(*matrices: Tensor) -> Tensor",
           [](const std::vector<Tensor>& tensors) {
+            for (const Tensor& t : tensors)
+              if (t.ndim() != 2)
+                fail<RuntimeError>("chain_matmul: expected matrices, got shape %s", to_string(t.sizes()).c_str());
             return tensors.size() == 1 ? tensors[0] : ops::multi_dot("chain_matmul", tensors);
           },
           "The product of matrices in the cheapest order."),
@@ -127,8 +178,19 @@ void add_matmul_rows() {
           "linalg_multi_dot(tensors: Sequence[Tensor]) -> Tensor",
           [](const std::vector<Tensor>& tensors) { return ops::multi_dot("linalg.multi_dot", tensors); },
           "The product of matrices in the cheapest order; the first and the last may be vectors."),
-      HOTLOOP_FUNCTION("vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor", ops::vander,
-                       "Powers of x as columns, the highest first unless increasing."),
+      HOTLOOP_FUNCTION(
+          "vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor",
+          [](const Tensor& x, std::optional<int64_t> columns, bool increasing) {
+            if (x.ndim() != 1)
+              fail<RuntimeError>("vander: x must be a one-dimensional tensor, got shape %s",
+                                 to_string(x.sizes()).c_str());
+            return ops::vander(x, columns, increasing);
+          },
+          "Powers of the vector x as columns, the highest first unless increasing."),
+      HOTLOOP_FUNCTION(
+          "linalg_vander(x: Tensor, *, N: int | None = None) -> Tensor",
+          [](const Tensor& x, std::optional<int64_t> columns) { return ops::vander(x, columns, true); },
+          "Powers of x (..., n) as columns (..., n, N), the lowest first."),
       HOTLOOP_FUNCTION(
           "linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor",
           [](const Tensor& x, const Tensor& weight, const Tensor& bias) { return ops::linear(x, weight, bias); },

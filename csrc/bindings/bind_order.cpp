@@ -186,7 +186,7 @@ void add_order_rows() {
             return owned(PyObject_CallOneArg(imported("hotloop._functions", "matrix_exp").ptr(), self.ptr()));
           },
           "The matrix exponential of matrices (..., n, n)."),
-      HOTLOOP_METHOD("histogram(self: Tensor, bins: int | Tensor, *, range: Sequence[float] | None = None, "
+      HOTLOOP_METHOD("histogram(self: Tensor, bins: int | Tensor = 100, *, range: Sequence[float] | None = None, "
                      "weight: Tensor | None = None, density: bool = False) -> tuple[Tensor, Tensor]",
                      histogram,
                      "How many elements, or which sum of their weights, lie in each bin; and the bins' edges."),

@@ -53,7 +53,8 @@ Tensor singular_norm(const Tensor& x, const py::object& order, const Dims& dims,
   return as_tensor(result.ptr());
 }
 
-Tensor norm(const Tensor& x, const py::object& p, const OptionalDims& dims, bool keepdim) {
+Tensor norm(const Tensor& input, const py::object& p, const OptionalDims& dims, bool keepdim, const MaybeDType& dtype) {
+  const Tensor x = dtype ? ops::to_dtype(input, *dtype) : input;
   if (p.is_none()) return ops::norm(x, 2, dims, keepdim);
   if (PyUnicode_Check(p.ptr())) {
     const std::string order = py::str(p);
@@ -146,7 +147,7 @@ void add_reduce_rows() {
           [](const Tensor& x, const Dims& dims, bool keepdim) { return ops::logsumexp(x, dims, keepdim); },
           "log(sum(exp(input))) without overflow."),
       HOTLOOP_OP("norm(input: Tensor, p: float | str | None = 'fro', dim: int | Sequence[int] | None = None, "
-                 "keepdim: bool = False) -> Tensor",
+                 "keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor",
                  norm,
                  "The p-norm of the elements as a vector; 'fro' and None are the 2-norm, 'nuc' the sum of a matrix's "
                  "singular values."),

@@ -54,7 +54,7 @@ bool leaf(PyObject* o, Scalar& value, DType& dtype) {
 
 [[noreturn]] void refuse_data(PyObject* o) {
   if (PyUnicode_Check(o) || PyBytes_Check(o)) fail<TypeError>("tensor(): invalid data type '%s'", Py_TYPE(o)->tp_name);
-  fail<TypeError>("tensor(): could not infer dtype of %s", Py_TYPE(o)->tp_name);
+  fail<DTypeError>("tensor(): could not infer dtype of %s", Py_TYPE(o)->tp_name);
 }
 
 // Nested sequences: the shape is that of the first elements all the way down, and all others must have it.

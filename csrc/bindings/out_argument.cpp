@@ -31,12 +31,13 @@ struct Group {
 constexpr Group kGroups[] = {
     {{Dtype::cast, Sharing::elementwise},
      "acos acosh add addcdiv addcmul addr arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2 "
-     "atanh bernoulli bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor cat clamp clamp_max "
-     "clamp_min clip column_stack concat concatenate copysign cos cosh deg2rad digamma div divide dstack eq erf erfc "
-     "erfinv exp exp2 expm1 floor_divide fmax fmin fmod gcd ge ger greater greater_equal gt hstack hypot i0 kron lcm "
+     "atanh bernoulli bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor clamp clamp_max "
+     "clamp_min clip copysign cos cosh deg2rad digamma div divide eq erf erfc "
+     "erfinv exp exp2 expm1 floor_divide fmax fmin fmod gcd ge ger greater greater_equal gt hypot i0 kron lcm "
      "ldexp le less less_equal lgamma log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or "
-     "logical_xor logit lt maximum minimum mul multiply ne nextafter not_equal outer polygamma pow rad2deg reciprocal "
-     "remainder row_stack rsqrt sigmoid sin sinc sinh sqrt square stack sub subtract tan tanh true_divide vstack "
+     "logical_xor logit lt maximum minimum mul multiply mvlgamma ne nextafter not_equal outer polygamma pow rad2deg "
+     "reciprocal "
+     "remainder rsqrt sigmoid sin sinc sinh sqrt square sub subtract tan tanh true_divide "
      "xlog1py xlogy "
      "igamma igammac special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 "
      "special_chebyshev_polynomial_t special_chebyshev_polynomial_u special_chebyshev_polynomial_v "
@@ -46,7 +47,8 @@ constexpr Group kGroups[] = {
      "special_scaled_modified_bessel_k1 special_shifted_chebyshev_polynomial_t special_shifted_chebyshev_polynomial_u "
      "special_shifted_chebyshev_polynomial_v special_shifted_chebyshev_polynomial_w special_spherical_bessel_j0 "
      "special_zeta"},
-    {{Dtype::cast, Sharing::any}, "dot inner logsumexp std var vdot"},
+    {{Dtype::cast, Sharing::none}, "cat column_stack concat concatenate dstack hstack row_stack stack vstack"},
+    {{Dtype::cast, Sharing::any}, "dot inner logsumexp normalize std var vdot"},
     {{Dtype::asked, Sharing::elementwise},
      "arange cumprod cumsum empty eye full linspace logspace normal ones rand randint randn randperm zeros"},
     {{Dtype::asked, Sharing::any}, "mean nansum prod sum"},
@@ -57,7 +59,8 @@ constexpr Group kGroups[] = {
      "sort topk trunc where"},
     {{Dtype::own, Sharing::any},
      "addbmm addmm addmv all amax amin any argmax argmin bmm cummax cummin diag diff histc linalg_matrix_norm "
-     "linalg_multi_dot linalg_vector_norm log_softmax matmul matrix_power mm mv nanmean nanquantile narrow_copy norm "
+     "linalg_multi_dot linalg_vector_norm log_softmax matmul matrix_power median mm mv nanmean nanmedian nanquantile "
+     "narrow_copy norm "
      "quantile slice_scatter softmax tensordot tril triu"},
     {{Dtype::own, Sharing::none}, "cross gather index_select linalg_cross masked_select take take_along_dim"},
 };
@@ -141,6 +144,13 @@ void write_into(const char* op, const Tensor& out, const Tensor& result, Dtype d
 }
 
 }  // namespace
+
+Tensor write_out(const std::string& op, const Tensor& result, const Tensor& out) {
+  if (!out.defined()) return result;
+  ops::check_own_elements(op.c_str(), out);
+  write_into(op.c_str(), out, result, Dtype::own);
+  return out;
+}
 
 bool takes_out(const std::string& name) { return rule_of(name) != nullptr; }
 

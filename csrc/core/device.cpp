@@ -16,7 +16,7 @@ Device parse_device(const std::string& name) {
   if (name.rfind("cuda:", 0) == 0 && name.size() >= 6 && name.size() <= 7 &&
       name.find_first_not_of("0123456789", 5) == std::string::npos)
     return {DeviceType::cuda, int8_t(std::stoi(name.substr(5)))};
-  fail<ValueError>("device: expected 'cpu', 'cuda' or 'cuda:N', got '%s'", name.c_str());
+  fail<RuntimeError>("device: expected 'cpu', 'cuda' or 'cuda:N', got '%s'", name.c_str());
 }
 
 static thread_local Device device_by_default;

@@ -84,6 +84,10 @@ Tensor clamp_between(const Tensor& x, const Tensor& min, const Tensor& max) {
 void clamp_between_(const Tensor& x, const Tensor& min, const Tensor& max) {
   if (!min.defined() && !max.defined()) fail<RuntimeError>("clamp_: At least one of 'min' or 'max' must not be None");
   if (!both_numbers(min, max)) return assign("clamp_", x, clamp_between(before_writing(x), min, max));
+  for (const Tensor* bound : {&min, &max})
+    if (is_integral(x.dtype()) && bound->defined() && item(*bound).kind == Scalar::floating)
+      fail<RuntimeError>("clamp_: result type %s can't be cast to the desired output type %s", name(default_dtype()),
+                         name(x.dtype()));
   if (is_integral(x.dtype()))
     return clamp_integers_(x, integer_bound(x.dtype(), min, INT64_MIN), integer_bound(x.dtype(), max, INT64_MAX));
   clamp_scalar_(x, bound_or(min, -kInfinity), bound_or(max, kInfinity));
@@ -136,7 +140,7 @@ Tensor ldexp(const Tensor& x, const Tensor& exponent) {
 }
 
 std::tuple<Tensor, Tensor> frexp(const Tensor& x) {
-  if (!is_floating(x.dtype())) fail<RuntimeError>("frexp: expected a floating-point input, got %s", name(x.dtype()));
+  if (!is_floating(x.dtype())) fail<DTypeError>("frexp: expected a floating-point input, got %s", name(x.dtype()));
   const Tensor wide = to_dtype(without_history(x), DType::f64), size = abs(wide);
   const Tensor plain = logical_and(isfinite(wide), ne(wide, 0.0));
   // The logarithm may be rounded up to a whole number; the mantissa tells.

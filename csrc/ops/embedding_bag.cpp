@@ -183,7 +183,7 @@ Tensor embedding_bag(const Tensor& weight, const Tensor& index, const Tensor& of
   if (weight.ndim() != 2)
     fail<ValueError>("weight has to be a 2D Tensor, but got Tensor of dimension %d", weight.ndim());
   if (!is_floating(weight.dtype()))
-    fail<RuntimeError>("embedding_bag: expected a floating point weight, got %s", name(weight.dtype()));
+    fail<DTypeError>("embedding_bag: expected a floating point weight, got %s", name(weight.dtype()));
   if (mode != "sum" && mode != "mean" && mode != "max")
     fail<ValueError>("embedding_bag: mode has to be one of sum, mean or max, got %s", mode.c_str());
   if (mode == "max" && by_frequency)

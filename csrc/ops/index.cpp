@@ -194,19 +194,20 @@ Tensor write(const OpRecord& op, const Tensor& array, const Tensor& index, const
 }
 
 void write_gradient(Gradient& g);
+void fill_gradient(Gradient& g);
 extern const OpRecord scatter_reduce_op;
 
-constexpr OpRecord writing(const char* name) {
+constexpr OpRecord writing(const char* name, void (*gradient)(Gradient&) = write_gradient) {
   return {.name = name,
           .shape = write_shape,
           .kernel = every_device(launch_write),
-          .gradient = write_gradient,
+          .gradient = gradient,
           .saves = Saves::of(0b010),
           .attributes_bytes = sizeof(Writing)};
 }
 const OpRecord index_add_op = writing("index_add");
 const OpRecord index_copy_op = writing("index_copy");
-const OpRecord index_fill_op = writing("index_fill");
+const OpRecord index_fill_op = writing("index_fill", fill_gradient);
 const OpRecord scatter_op = writing("scatter");
 const OpRecord scatter_add_op = writing("scatter_add");
 
@@ -229,6 +230,26 @@ void write_gradient(Gradient& g) {
     copy_(slice_all(whole, Dims::filled(sizes.n, 0), read_back.sizes(), Dims::filled(sizes.n, 1)), read_back);
     g.set(2, whole);
   }
+}
+
+// (..., index, ...) <- one value a row: a row that is named several times counts once.
+void fill_gradient(Gradient& g) {
+  if (!g.grad(0).defined()) return;
+  const Writing& w = g.attrs<Writing>();
+  const Tensor index = g.in(1), grad = g.grad(0);
+  const Tensor zero = zeros({}, grad.dtype(), grad.device());
+  if (g.needs(0))
+    g.set(0, write(index_fill_op, grad, index, expand(zero, values_sizes(w.indexing, grad.sizes(), index)), w));
+  if (!g.needs(2)) return;
+  Indexing row = w.indexing;
+  row.dim = 0;
+  const Tensor numbers = arange(int64_t(0), index.numel(), int64_t(1), DType::i64, index.device());
+  const Tensor none = zeros({grad.size(w.indexing.dim)}, DType::i64, index.device());
+  const Tensor last = write(index_copy_op, none, index, numbers, {row, Write::put});
+  Dims along = Dims::filled(grad.ndim(), 1);
+  along[w.indexing.dim] = index.numel();
+  const Tensor counts = reshape(eq(read(index_select_op, row, last, index), numbers), along);
+  g.set(2, where(counts, read(index_select_op, w.indexing, grad, index), zero));
 }
 
 // Products and extremes: the results at the indices have the slopes of each of their parts.

@@ -159,7 +159,7 @@ const OpRecord group_norm_op = norm_record<NormKind::layer>("group_norm");
 const OpRecord rms_norm_op = norm_record<NormKind::rms>("rms_norm");
 
 void check_floating(const char* op, const Tensor& x) {
-  if (!is_floating(x.dtype())) fail<RuntimeError>("%s: expected a floating point input, got %s", op, name(x.dtype()));
+  if (!is_floating(x.dtype())) fail<DTypeError>("%s: expected a floating point input, got %s", op, name(x.dtype()));
 }
 
 void check_parameter(const char* op, const char* which, const Tensor& p, const Dims& normalized, const Tensor& x) {

@@ -26,11 +26,11 @@ bool is_dense(const Tensor& t, const Extent& e) { return e.end - e.begin == t.nu
 }  // namespace
 
 void check_overlap(const char* op, const Tensor& out, const Tensor& in, Sharing allowed) {
-  if (allowed == Sharing::any || in.numel() == 0 || out.numel() == 0) return;
-  if (in.same(out) && allowed != Sharing::none) return;
+  if (allowed == Sharing::any || (in.same(out) && allowed != Sharing::none)) return;
+  if (!in.same(out) && (in.numel() == 0 || out.numel() == 0)) return;
   if (allowed == Sharing::broadcast && in.numel() != out.numel()) return;  // it is expanded, and dense no more
   const Extent a = extent(out), b = extent(in);
-  if (!is_dense(out, a) || !is_dense(in, b) || !a.meets(b)) return;
+  if (!in.same(out) && (!is_dense(out, a) || !is_dense(in, b) || !a.meets(b))) return;
   const bool same = a.begin == b.begin && a.end == b.end && out.strides() == in.strides();
   if (same && allowed != Sharing::none) return;
   fail<RuntimeError>(

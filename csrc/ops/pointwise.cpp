@@ -362,16 +362,20 @@ const Row* by_number(const Row& row, DType common, const Tensor& b) {
   return &row == &mul_row ? &mul_number_row : &row == &div_row ? &div_number_row : nullptr;
 }
 
-// The bfloat16 next to x towards b: x and somewhat more than half a unit, rounded. Of subnormal numbers the unit is
-// 2^-133.
-Tensor next_bfloat16(const Tensor& x, const Tensor& b) {
+// The 16-bit float next to x towards b: x and somewhat more than half a unit, rounded.
+Tensor next_sixteen_bits(const Tensor& x, const Tensor& b, DType dtype) {
+  struct Format {
+    double half_unit, half_subnormal, largest;  // of 1 and of the numbers next to 0, each a little more
+  };
+  const Format f =
+      dtype == DType::bf16 ? Format{0x1.02p-8, 0x1.8p-134, 0x1.fep127} : Format{0x1.02p-11, 0x1.8p-25, 65504};
   const Tensor from = to_dtype(x, DType::f32), to = to_dtype(b, DType::f32);
   const Tensor at = without_history(from), target = without_history(to);
-  const Tensor unit = maximum(abs(at) * 0x1.02p-8, number(0x1.8p-134));
+  const Tensor unit = maximum(abs(at) * f.half_unit, number(f.half_subnormal));
   const Tensor step = where(eq(at, target), 0.0, where(lt(at, target), unit, -unit));
-  const Tensor held = where(ne(at, target), minimum(maximum(from, number(-0x1.fep127)), number(0x1.fep127)), from);
+  const Tensor held = where(ne(at, target), minimum(maximum(from, number(-f.largest)), number(f.largest)), from);
   const Tensor next = where(isinf(at), held, from + step);
-  return to_dtype(where(isnan(target), target, next), DType::bf16);
+  return to_dtype(where(isnan(target), target, next), dtype);
 }
 
 Tensor binary(const Row& row, const Tensor& a, const Tensor& b, double p0, double p1) {
@@ -380,9 +384,7 @@ Tensor binary(const Row& row, const Tensor& a, const Tensor& b, double p0, doubl
   if (const Row* one = by_number(row, common, b)) return run_row(*one, {as(a, dtype)}, item(b).as_double(), 0);
   if (&row == &mul_row && by_number(row, common, a)) return binary(row, b, a, p0, p1);
   if (&row == &add_scaled_row && is_sixteen_bits(common)) p0 = item(scalar_tensor(p0, common)).as_double();
-  if (&row == &nextafter_row && common == DType::bf16) return next_bfloat16(a, b);
-  if (&row == &nextafter_row && common == DType::f16)
-    fail<DTypeError>("nextafter: not implemented for dtype %s", name(common));
+  if (&row == &nextafter_row && is_sixteen_bits(common)) return next_sixteen_bits(a, b, common);
   return as_sixteen_bits(run_row(row, {as(a, dtype), as(b, dtype)}, p0, p1), common);
 }
 

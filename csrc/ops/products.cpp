@@ -144,6 +144,8 @@ void cross_gradient(Gradient& g) {
 Records product_records() { return {&cross_op}; }
 
 Tensor cross(const char* op, const Tensor& a, const Tensor& b, std::optional<int64_t> dim) {
+  if (a.dtype() != b.dtype())
+    fail<RuntimeError>("%s: inputs must have one dtype, got %s and %s", op, name(a.dtype()), name(b.dtype()));
   if (a.ndim() != b.ndim())
     fail<RuntimeError>("%s: inputs must have the same number of dimensions, got %d and %d", op, a.ndim(), b.ndim());
   const Dims sizes = broadcast_shape(op, a.sizes(), b.sizes());

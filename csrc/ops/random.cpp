@@ -67,7 +67,7 @@ void run_random(const Tensor& out, const OpRecord& op, RandomArgs args, int64_t 
 bool on_host(const Tensor& x) { return x.device().type == DeviceType::cpu; }
 
 void require_floating(const char* op, const Tensor& t) {
-  if (!is_floating(t.dtype())) fail<RuntimeError>("%s: expected a floating point tensor, got %s", op, name(t.dtype()));
+  if (!is_floating(t.dtype())) fail<DTypeError>("%s: expected a floating point tensor, got %s", op, name(t.dtype()));
 }
 
 struct Dropout {

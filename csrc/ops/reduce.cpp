@@ -253,6 +253,7 @@ std::tuple<Tensor, Tensor> extreme_with_indices(const OpRecord& op, const Tensor
 }
 
 Tensor arg_extreme(const OpRecord& op, const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+  if (x.dtype() == DType::bool_) fail<RuntimeError>("%s: bool input is not supported", op.name);
   const OptionalDims dims = dim ? OptionalDims(Dims{*dim}) : std::nullopt;
   require_elements(op.name, x, dims_mask(op.name, x, dims));
   return reduce(op, x, dims, keepdim, DType::i64);
@@ -362,6 +363,8 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
   if (p == __builtin_inf()) return amax(abs(x), dims, keepdim);
   if (p == -__builtin_inf()) return amin(abs(x), dims, keepdim);
   if (p == 0) return sum(where(isnan(x), 1.0, abs(sign(x))), dims, keepdim);  // in the graph, without slope
+  if (itemsize(x.dtype()) == 2)  // which powers leave before the root is taken
+    return to_dtype(norm(to_dtype(x, DType::f32), p, dims, keepdim), x.dtype());
   if (!x->requires_grad) return pow_scalar(sum(pow_scalar(abs(x), p), dims, keepdim), 1.0 / p);
   // Where powers have no finite slope, at zero, the gradient is zero.
   const auto power = [](const Tensor& t, double q) {

@@ -150,7 +150,7 @@ Tensor cumprod(const Tensor& x, int64_t dim, std::optional<DType> dtype) { retur
 
 Tensor logcumsumexp(const Tensor& x, int64_t dim) {
   if (!is_floating(x.dtype()))
-    fail<RuntimeError>("logcumsumexp: expected a floating point input, got %s", name(x.dtype()));
+    fail<DTypeError>("logcumsumexp: expected a floating point input, got %s", name(x.dtype()));
   return scan(logcumsumexp_op, x, dim);
 }
 
@@ -182,6 +182,11 @@ Tensor diff(const Tensor& x, int64_t n, int64_t dim, const Tensor& prepend, cons
 namespace {
 
 // The area of each piece between neighbours.
+void check_heights(const char* op, const Tensor& y) {
+  if (y.dtype() == DType::bool_) fail<RuntimeError>("%s: received a bool input for `y`, but bool is not supported", op);
+  if (y.ndim() == 0) fail<OutOfRangeError>("%s: `y` has no dimensions to integrate along", op);
+}
+
 Tensor trapezoid_pieces(const char* op, const Tensor& y, const Tensor& x, double dx, int d) {
   const int64_t n = y.size(d);
   const Tensor heights = slice(y, d, 1, n, 1) + slice(y, d, 0, n ? n - 1 : 0, 1);
@@ -203,16 +208,18 @@ Tensor trapezoid_pieces(const char* op, const Tensor& y, const Tensor& x, double
 }  // namespace
 
 Tensor trapezoid(const Tensor& y, const Tensor& x, double dx, int64_t dim) {
+  check_heights("trapezoid", y);
   const int d = wrap_dim("trapezoid", dim, y.ndim());
-  if (y.ndim() == 0 || y.size(d) == 0) {
+  if (y.size(d) == 0) {
     Dims sizes = y.sizes();
-    if (sizes.n) sizes.erase(d);
+    sizes.erase(d);
     return zeros(sizes, is_floating(y.dtype()) ? y.dtype() : default_dtype(), y.device());
   }
   return sum(trapezoid_pieces("trapezoid", y, x, dx, d), Dims{d});
 }
 
 Tensor cumulative_trapezoid(const Tensor& y, const Tensor& x, double dx, int64_t dim) {
+  check_heights("cumulative_trapezoid", y);
   const int d = wrap_dim("cumulative_trapezoid", dim, y.ndim());
   return cumsum(trapezoid_pieces("cumulative_trapezoid", y, x, dx, d), d);
 }

@@ -100,7 +100,7 @@ const OpRecord log_softmax_op = softmax_record("log_softmax");
 Tensor run_softmax(const OpRecord& op, bool log, const Tensor& x, int64_t dim, std::optional<DType> dtype) {
   const Tensor in = dtype && *dtype != x.dtype() ? to_dtype(x, *dtype) : x;
   if (!is_floating(in.dtype()))
-    fail<RuntimeError>("%s: expected a floating point input, got %s", op.name, name(in.dtype()));
+    fail<DTypeError>("%s: expected a floating point input, got %s", op.name, name(in.dtype()));
   const SoftmaxDim s{wrap_dim(op.name, dim, in.ndim()), log};
   return call(op, {with_rows(in, s.dim)}, s);
 }

@@ -117,6 +117,8 @@ Unique unique(const Tensor& x, std::optional<int64_t> dim, UniqueParts parts) {
 }
 
 Tensor isin(const Tensor& elements, const Tensor& test_elements, bool invert) {
+  for (const Tensor* t : {&elements, &test_elements})
+    if (t->dtype() == DType::bool_) fail<RuntimeError>("isin: bool elements are not supported");
   const DType dtype = result_type({&elements, &test_elements});
   // Either may be a number.
   const Device device = elements->wrapped_number ? test_elements.device() : elements.device();
@@ -173,7 +175,7 @@ Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
 }
 
 Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
-  if (!is_floating(x.dtype())) fail<RuntimeError>("histc: expected a floating point input, got %s", name(x.dtype()));
+  if (!is_floating(x.dtype())) fail<DTypeError>("histc: expected a floating point input, got %s", name(x.dtype()));
   if (bins <= 0) fail<RuntimeError>("histc: bins must be > 0, got %lld", ll(bins));
   const Tensor values = reshape(x, {-1});
   if (min == max && x.numel() > 0) {

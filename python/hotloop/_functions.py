@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from hotloop import _core
+from hotloop._checked import checked
 from hotloop._core import Tensor
 
 # --- shapes, dtypes and states --------------------------------------------------------------------------------
@@ -17,7 +18,9 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:
     """The shape that tensors of these shapes broadcast to; a number is a shape of one dim."""
     result: list[int] = []
     for shape in shapes:
-        sizes = [shape] if isinstance(shape, int) else list(shape)
+        sizes: list[Any] = list(shape) if isinstance(shape, (tuple, list)) else [shape]
+        if not all(hasattr(size, "__index__") for size in sizes):
+            raise RuntimeError(f"broadcast_shapes: expected ints and sequences of ints, got {shape!r}")
         if any(size < 0 for size in sizes):
             raise RuntimeError(f"broadcast_shapes: negative size in {tuple(sizes)}")
         result = [1] * (len(sizes) - len(result)) + result
@@ -30,6 +33,7 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(result)
 
 
+@checked
 def can_cast(from_: _core.dtype, to: _core.dtype) -> bool:
     """Whether values of one dtype may be written into a tensor of another.
 
@@ -40,21 +44,25 @@ def can_cast(from_: _core.dtype, to: _core.dtype) -> bool:
     return from_ is _core.bool or to is not _core.bool
 
 
+@checked
 def is_nonzero(input: Tensor) -> bool:
     """Whether the one element of a tensor is nonzero."""
     return input.is_nonzero()
 
 
+@checked
 def is_signed(input: Tensor) -> bool:
     """Whether the dtype has negative numbers."""
     return input.is_signed()
 
 
+@checked
 def is_same_size(input: Tensor, other: Tensor) -> bool:
     """Whether both have one shape."""
     return input.is_same_size(other)
 
 
+@checked
 def is_inference(input: Tensor) -> bool:
     """Whether the tensor was made in inference mode."""
     return input.is_inference()
@@ -66,6 +74,7 @@ def get_rng_state() -> Tensor:
     return state
 
 
+@checked
 def set_rng_state(new_state: Tensor) -> None:
     """Goes on from a state that get_rng_state() gave."""
     _core.default_generator.set_state(new_state)
@@ -99,6 +108,7 @@ def _window(
     return window.requires_grad_(requires_grad)
 
 
+@checked
 def bartlett_window(
     window_length: int, periodic: bool = True, *, dtype: _core.dtype | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -106,6 +116,7 @@ def bartlett_window(
     return _window(window_length, periodic, dtype, requires_grad, lambda t: 1 - (2 * t - 1).abs())
 
 
+@checked
 def hann_window(
     window_length: int, periodic: bool = True, *, dtype: _core.dtype | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -113,6 +124,7 @@ def hann_window(
     return hamming_window(window_length, periodic, 0.5, 0.5, dtype=dtype, requires_grad=requires_grad)
 
 
+@checked
 def hamming_window(
     window_length: int,
     periodic: bool = True,
@@ -127,6 +139,7 @@ def hamming_window(
     return _window(window_length, periodic, dtype, requires_grad, shape)
 
 
+@checked
 def blackman_window(
     window_length: int, periodic: bool = True, *, dtype: _core.dtype | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -135,6 +148,7 @@ def blackman_window(
     return _window(window_length, periodic, dtype, requires_grad, shape)
 
 
+@checked
 def kaiser_window(
     window_length: int,
     periodic: bool = True,
@@ -152,6 +166,7 @@ def kaiser_window(
 # --- arithmetic -----------------------------------------------------------------------------------------------
 
 
+@checked
 def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
     """Positions in the flattened tensor of a shape, as one tensor of coordinates for each of its dims."""
     if indices.dtype.is_floating_point or indices.dtype is _core.bool:
@@ -199,13 +214,15 @@ def _bins_of(x: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
     return place, (place >= 0) & (place <= last)
 
 
+@checked
 def histogram(
     input: Tensor,
-    bins: int | Tensor,
+    bins: int | Tensor = 100,
     *,
     range: tuple[float, float] | None = None,
     weight: Tensor | None = None,
     density: bool = False,
+    out: tuple[Tensor, Tensor] | None = None,
 ) -> HistogramAndEdges:
     """How many elements, or which sum of their weights, lie in each bin; and the bins' edges.
 
@@ -215,6 +232,7 @@ def histogram(
         range: (lowest, highest) edge, by default those of the input.
         weight: a weight of each element.
         density: divide by the total and by each bin's width.
+        out: tensors that take the results.
     """
     if not input.is_floating_point():
         raise _core.DTypeError(f"histogram: not implemented for dtype {str(input.dtype).removeprefix('hotloop.')}")
@@ -225,6 +243,8 @@ def histogram(
     hist = _core.zeros(edges.numel() - 1, dtype=input.dtype).index_add_(0, place[inside], amount[inside])
     if density:
         hist = hist / (hist.sum() * edges.diff())
+    if out is not None:
+        hist, edges = (_core.write_out("histogram", r, o) for r, o in zip((hist, edges), out, strict=True))
     return HistogramAndEdges(hist, edges)
 
 
@@ -235,6 +255,7 @@ class HistogramddAndEdges(NamedTuple):
     bin_edges: tuple[Tensor, ...]
 
 
+@checked
 def histogramdd(
     input: Tensor,
     bins: int | Sequence[int] | Sequence[Tensor],
@@ -283,6 +304,7 @@ def histogramdd(
     return HistogramddAndEdges(hist, tuple(edges))
 
 
+@checked
 def gradient(
     input: Tensor,
     *,
@@ -298,6 +320,8 @@ def gradient(
         dim: the dims, in order.
         edge_order: of the differences at the ends, 1 or 2.
     """
+    if input.dtype in (_core.bool, _core.uint8):
+        raise RuntimeError(f"gradient: differences of dtype {str(input.dtype).removeprefix('hotloop.')} mean nothing")
     if edge_order not in (1, 2):
         raise RuntimeError(f"torch.gradient only supports edge_order=1 and edge_order=2. Got: {edge_order}")
     dims = list(builtins.range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
@@ -351,6 +375,7 @@ def _slope(y: Tensor, dim: int, spacing: Any, edge_order: int) -> Tensor:
     return _core.cat([first, middle, last], dim)
 
 
+@checked
 def matrix_exp(A: Tensor) -> Tensor:
     """The matrix exponential of matrices (..., n, n): the series of A / 2^s, squared s times."""
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:

@@ -13,6 +13,7 @@ from hotloop._core import diagonal as _diagonal
 from hotloop._core import linalg_cross as cross
 from hotloop._core import linalg_matrix_norm as matrix_norm
 from hotloop._core import linalg_multi_dot as multi_dot
+from hotloop._core import linalg_vander as vander
 from hotloop._core import linalg_vector_norm as vector_norm
 from hotloop.autograd.function import Function
 
@@ -39,6 +40,7 @@ def norm(
     keepdim: bool = False,
     *,
     dtype: _core.dtype | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A vector's norm, or a matrix's where ``dim`` has two dims, or A two and ``ord`` is given.
 
@@ -46,14 +48,15 @@ def norm(
     """
     pair = isinstance(dim, (tuple, list)) and len(dim) == 2
     if ord is not None and (pair or (dim is None and A.ndim == 2)):
-        return matrix_norm(A, ord, tuple(dim) if isinstance(dim, (tuple, list)) else (-2, -1), keepdim, dtype=dtype)
+        dims = tuple(dim) if isinstance(dim, (tuple, list)) else (-2, -1)
+        return matrix_norm(A, ord, dims, keepdim, dtype=dtype, out=out)
     if isinstance(ord, str):
         raise RuntimeError(f"linalg.norm: order {ord!r} is of matrices, got an input of {A.ndim} dims and dim={dim}")
     if ord is not None and dim is None and A.ndim > 2:
         raise RuntimeError(
             f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
         )
-    return vector_norm(A, 2.0 if ord is None else ord, dim, keepdim, dtype=dtype)
+    return vector_norm(A, 2.0 if ord is None else ord, dim, keepdim, dtype=dtype, out=out)
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -61,17 +64,12 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return _diagonal(A, offset, dim1, dim2)
 
 
-def vander(x: Tensor, *, N: int | None = None) -> Tensor:
-    """Powers of x (..., n) as columns (..., n, N), the lowest first."""
-    return _core.vander(x, N, True)
-
-
-def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """Inner products along ``dim``; the other dims broadcast."""
-    return (x * y).sum(dim)
+    return _core.write_out("linalg.vecdot", (x * y).sum(dim), out)
 
 
-def inv(A: Tensor) -> Tensor:
+def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices (..., n, n), by LAPACK through NumPy on the CPU.
 
     RuntimeError where one is singular.
@@ -79,15 +77,15 @@ def inv(A: Tensor) -> Tensor:
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
         raise RuntimeError(f"linalg.inv: A must be batches of square matrices, got shape {tuple(A.shape)}")
     inverse: Tensor = _Inverse.apply(_wide("linalg.inv", A))
-    return inverse
+    return _core.write_out("linalg.inv", inverse, out)
 
 
-def svdvals(A: Tensor) -> Tensor:
+def svdvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The singular values of matrices (..., m, n) -> (..., min(m, n)), the largest first, by LAPACK through NumPy."""
     if A.ndim < 2:
         raise RuntimeError(f"linalg.svd: The input tensor A must have at least 2 dimensions, got {A.ndim}")
     values: Tensor = _SingularValues.apply(_wide("linalg.svd", A))[1]
-    return values
+    return _core.write_out("linalg.svdvals", values, out)
 
 
 def _wide(op: str, A: Tensor) -> Tensor:

@@ -136,20 +136,39 @@ def test_gradients_of_sixteen_bits_by_a_number() -> None:
     assert x.grad.tolist() == y.grad.tolist()
 
 
-def test_nextafter_in_bfloat16() -> None:
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_nextafter_of_sixteen_bits(dtype: str) -> None:
     edges = [0.0, -0.0, 1.0, -1.0, 1.9921875, 3.3895314e38, -3.3895314e38, np.inf, -np.inf, np.nan, 1e-40, -1e-40]
-    edges += [1.1754944e-38, -1.1754944e-38, 9.2e-41, 0.0078125]
+    edges += [1.1754944e-38, -1.1754944e-38, 9.2e-41, 0.0078125, 65504.0, -65504.0, 6e-8, -6e-8, 6.1e-5, 1.9990234]
     a, b = (np.array(v, np.float32) for v in zip(*((p, q) for p in edges for q in edges), strict=True))
     for in_place in (False, True):
         got, expected = (
-            getattr(lib.from_numpy(a).bfloat16(), "nextafter_" if in_place else "nextafter")(
-                lib.from_numpy(b).bfloat16()
+            getattr(lib.from_numpy(a).to(getattr(lib, dtype)), "nextafter_" if in_place else "nextafter")(
+                lib.from_numpy(b).to(getattr(lib, dtype))
             ).float()
             for lib in (hotloop, torch)
         )
         assert np.array_equal(got.numpy(), expected.numpy(), equal_nan=True)
-    with pytest.raises(NotImplementedError, match="nextafter: not implemented for dtype float16"):
-        hotloop.nextafter(hotloop.ones(1).half(), hotloop.ones(1).half())
+
+
+@pytest.mark.parametrize("p", [3.0, 4.0, 0.5, -2.0])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_norms_of_sixteen_bits_whose_powers_overflow(dtype: str, p: float) -> None:
+    for values in ([[30.0, -80.0], [7.0, 0.5]], [[0.01, 0.002], [0.03, 1.0]]):
+        got, want = (
+            lib.linalg.vector_norm(lib.tensor(values, dtype=getattr(lib, dtype)), p) for lib in (hotloop, torch)
+        )
+        assert got.item() == want.item()
+
+
+def test_index_fill_counts_a_row_once_that_is_named_twice() -> None:
+    grads = []
+    for lib in (hotloop, torch):
+        value = lib.tensor(3.0, requires_grad=True)
+        filled = lib.zeros(3, 4).index_fill(1, lib.tensor([0, 2, 0, 3]), value)
+        (filled * lib.arange(12.0).reshape(3, 4)).sum().backward()
+        grads.append(value.grad.item())
+    assert grads[0] == grads[1]
 
 
 @pytest.mark.parametrize("name", ["i1", "i1e"])

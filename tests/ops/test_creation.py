@@ -89,7 +89,7 @@ MESSAGES = [
     (lambda: hotloop.linspace(0, 1, -2), RuntimeError, "linspace.*-2"),
     (lambda: hotloop.eye(-1), RuntimeError, "eye.*-1"),
     (lambda: hotloop.full((2,)), TypeError, r"full\(\) missing required argument 'fill_value'"),
-    (lambda: hotloop.zeros(2, device="tpu"), ValueError, "device: expected 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
+    (lambda: hotloop.zeros(2, device="tpu"), RuntimeError, "device: expected 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
     (lambda: hotloop.zeros(2, color="red"), TypeError, r"zeros\(\) got an unexpected keyword argument 'color'"),
     (lambda: hotloop.ones(2, dtype=hotloop.int64, requires_grad=True), RuntimeError, "floating point"),
 ]

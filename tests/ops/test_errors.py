@@ -271,7 +271,7 @@ JOINS: list[Case] = [
     ),
     (lambda: x.flip(0, 0), RuntimeError, "flip: dim 0 appears multiple times"),
     (lambda: x.repeat(2), RuntimeError, r"repeat: .*\(1 and 2\)"),
-    (lambda: x.to("tpu"), ValueError, "device: expected 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
+    (lambda: x.to("tpu"), RuntimeError, "device: expected 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
     (lambda: x.to(3), TypeError, r"to\(\): expected a dtype, a device or a Tensor, got int"),
     (lambda: v.copy_(x), RuntimeError, r"copy_.*\[2, 3\].*\[3\]|copy_.*\[3\].*\[2, 3\]"),
 ]
