@@ -16,8 +16,12 @@ static const char* too_long(const Args& args) {
   return args.n > INT64_C(0xffffffff) ? "lines of 2^32 elements or more" : nullptr;
 }
 
+static const char* gpu_refuses(const SortArgs& args) {
+  return args.columns > 1 ? "lines side by side" : too_long(args);
+}
+
 static const Candidate<SortArgs> kSort[] = {HOTLOOP_CANDIDATES(sort, kAllDTypes, too_long)};
-static const GpuCandidate<SortArgs> kGpuSort[] = {HOTLOOP_GPU_CANDIDATE(sort, kAllDTypes, too_long)};
+static const GpuCandidate<SortArgs> kGpuSort[] = {HOTLOOP_GPU_CANDIDATE(sort, kAllDTypes, gpu_refuses)};
 static const Candidate<PickArgs> kPick[] = {HOTLOOP_CANDIDATES(pick, kAllDTypes, too_long)};
 static const GpuCandidate<PickArgs> kGpuPick[] = {HOTLOOP_GPU_CANDIDATE(pick, kAllDTypes, too_long)};
 static const Candidate<SearchArgs> kSearch[] = {HOTLOOP_CANDIDATES(search, kAllDTypes, nullptr)};

@@ -68,6 +68,7 @@ void describe(const Call& c, IndexArgs& args, IndexFault& fault, const Indexing&
   for (int d = 0; d < index.ndim(); ++d) {
     const bool elements = x.kind == Kind::elements, own = d == x.dim;
     const int value_dim = elements ? d : x.dim + d;
+    if (index.size(d) == 1) continue;  // the dims around it make longer runs of positions
     t.strides[args.index_dims] = index.stride(d);
     args.index[args.index_dims++] = {index.size(d), elements && !own ? array.stride(d) : 0, values.stride(value_dim),
                                      elements && !own};

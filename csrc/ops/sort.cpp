@@ -16,15 +16,25 @@ namespace {
 
 struct Sort {
   int64_t first, k;  // of each sorted line, elements [first, k)
+  int dim;           // of x, which lines lie along
   bool descending;
+
+  // With the lines last.
+  Dims lines(const Dims& x) const {
+    Dims sizes = x;
+    for (int d = dim; d + 1 < x.n; ++d) sizes[d] = x[d + 1];
+    sizes[x.n - 1] = x[dim];
+    return sizes;
+  }
 };
 
-// x (..., n), contiguous -> values, indices (..., k - first)
+// x (..., n, ...), contiguous -> values, indices (..., k - first)
 const OpRecord sort_op{.name = "sort",
                        .shape =
                            [](Call& c) {
-                             Dims sizes = c.in(0).sizes();
-                             sizes[sizes.n - 1] = c.attrs<Sort>().k - c.attrs<Sort>().first;
+                             const Sort& s = c.attrs<Sort>();
+                             Dims sizes = s.lines(c.in(0).sizes());
+                             sizes[sizes.n - 1] = s.k - s.first;
                              c.output(0, sizes, c.in(0).dtype());
                              c.output(1, sizes, DType::i64);
                            },
@@ -32,14 +42,18 @@ const OpRecord sort_op{.name = "sort",
                          const Tensor& x = c.in(0);
                          if (c.outputs[0].numel() == 0) return;
                          const Sort& s = c.attrs<Sort>();
-                         const int64_t n = x.size(x.ndim() - 1);
+                         const int64_t n = x.size(s.dim);
+                         int64_t columns = 1;
+                         for (int d = s.dim + 1; d < x.ndim(); ++d) columns *= x.size(d);
                          dispatch::sort(c.device, {x.dtype(), s.descending, x.numel() / n, n, s.first, s.k, x.data(),
-                                                   c.outputs[0].data(), c.outputs[1].data<int64_t>()});
+                                                   c.outputs[0].data(), c.outputs[1].data<int64_t>(), columns});
                        }),
                        .gradient =
                            [](Gradient& g) {
                              if (!g.grad(0).defined()) return;
-                             g.set(0, scatter_into_zeros(g.in_sizes(0), -1, g.out(1), g.grad(0)));
+                             const Sort& s = g.attrs<Sort>();
+                             const Dims sizes = s.lines(g.in_sizes(0));
+                             g.set(0, movedim(scatter_into_zeros(sizes, -1, g.out(1), g.grad(0)), {-1}, {s.dim}));
                            },
                        .saves = Saves::of(0, 2),
                        .cost =
@@ -55,9 +69,10 @@ ValuesIndices sorted_part(const Tensor& x, int dim, int64_t first, int64_t k, bo
     if (k == 1) return {squeeze(values, {0}), squeeze(indices, {0})};
     return {values, indices};
   }
-  const bool last = dim == x.ndim() - 1;
-  const Tensor lines = contiguous(last ? x : movedim(x, {dim}, {-1}));
-  const Sort s{first, k, descending};
+  // Lines side by side are taken as they are, but by a GPU.
+  const bool last = dim == x.ndim() - 1, as_is = !last && x.is_contiguous() && x.device().type == DeviceType::cpu;
+  const Tensor lines = as_is || last ? contiguous(x) : contiguous(movedim(x, {dim}, {-1}));
+  const Sort s{first, k, as_is ? dim : x.ndim() - 1, descending};
   Call c{sort_op, &lines, 1, &s};
   run(c);
   if (last) return {c.outputs[0], c.outputs[1]};

@@ -93,6 +93,9 @@ def test_index_add(kernels, name, dim):
         ((10,), (7,), 0),
         ((1, 5000), (1, 300), 1),
         ((33, 65), (33, 65), 1),
+        ((300, 7), (300, 1), 1),  # dims of one position between and after others
+        ((40, 50, 6), (40, 1, 6), 1),
+        ((5, 1), (1, 1), 0),
     ],
     ids=str,
 )

@@ -57,6 +57,29 @@ def test_topk(kernels, name, n, k, largest):
         np.testing.assert_array_equal(values(got), np.take_along_axis(order, wanted, axis=-1))
 
 
+# Columns that fill cache lines and vectors, and that don't; fewer and more than a chunk of work; a batch of them.
+@pytest.mark.parametrize(
+    "shape", [(1, 5), (3, 1), (7, 16), (65, 33), (130, 67), (4, 9000), (2, 40, 3), (3, 70, 17)], ids=str
+)
+@pytest.mark.parametrize("name", DTYPES)
+def test_lines_side_by_side(kernels, name, shape):
+    n, dim = shape[-2], len(shape) - 2
+    x = np.swapaxes(lines(int(np.prod(shape)) // n, n, name).reshape(*shape[:-2], shape[-1], n), -1, -2).copy()
+    a = tensor(x, name)
+    for descending in (False, True):
+        order = np.swapaxes(stable_order(np.swapaxes(x, -1, -2), descending), -1, -2)
+        for k in {1, max(1, n // 5), n}:
+            got, index = a.topk(k, dim, largest=descending)
+            kernels.ran()
+            wanted = np.take(order, range(k), dim)
+            np.testing.assert_array_equal(values(index), wanted)
+            np.testing.assert_array_equal(values(got), np.take_along_axis(x, wanted, dim))
+        if not descending:
+            got, index = a.kthvalue(n // 2 + 1, dim)
+            kernels.ran()
+            np.testing.assert_array_equal(values(index), np.take(order, n // 2, dim))
+
+
 def shapes_of_lines(n: int, name: str) -> list[np.ndarray]:
     """With many different values and few, NaN or none, in order and not."""
     x = lines(3, n, name)

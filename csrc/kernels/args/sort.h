@@ -5,15 +5,16 @@
 
 namespace hotloop {
 
-// Elements [first, k) of each sorted line of (rows, n). Always stable: of equal elements, the one that came first;
+// Elements [first, k) of each sorted line of n elements. Always stable: of equal elements, the one that came first;
 // -0 equals 0; NaN is larger than every number, so it comes last, or first where descending.
 struct SortArgs {
   DType dtype;
   bool descending;
   int64_t rows, n, first, k;  // 0 <= first < k <= n
-  const void* x;              // (rows, n), contiguous
+  const void* x;              // (rows / columns, n, columns), contiguous
   void* values;               // (rows, k - first), contiguous, of dtype; not x
   int64_t* indices;           // (rows, k - first), contiguous: where each was in its line
+  int64_t columns = 1;        // lines side by side; a GPU takes them one behind another
 };
 
 enum class Pick : uint8_t { median, nanmedian, mode };

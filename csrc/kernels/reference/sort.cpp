@@ -1,7 +1,6 @@
 // Naive sorting, picking and searching: stable sorting by comparison, a scan from the left.
 #include "kernels/args/sort.h"
 
-#include <numeric>
 #include <vector>
 
 #include "kernels/reference/scalar.h"
@@ -26,10 +25,10 @@ int64_t size_of(DType dtype) {
                                                        : 8;
 }
 
-// Where the elements of a sorted line stood in (rows, n).
-std::vector<int64_t> sorted_line(const void* x, DType dtype, int64_t row, int64_t n, bool descending) {
+// Where the elements of a sorted line stood, which began at `start` and were `step` apart.
+std::vector<int64_t> sorted_line(const void* x, DType dtype, int64_t start, int64_t step, int64_t n, bool descending) {
   std::vector<int64_t> order(size_t(n), 0);
-  std::iota(order.begin(), order.end(), row * n);
+  for (int64_t i = 0; i < n; ++i) order[size_t(i)] = start + i * step;
   std::stable_sort(order.begin(), order.end(),
                    [&](int64_t i, int64_t j) { return descending ? before(x, dtype, j, i) : before(x, dtype, i, j); });
   return order;
@@ -40,10 +39,11 @@ std::vector<int64_t> sorted_line(const void* x, DType dtype, int64_t row, int64_
 void sort(const SortArgs& args) {
   const int64_t item = size_of(args.dtype);
   for (int64_t r = 0; r < args.rows; ++r) {
-    const std::vector<int64_t> order = sorted_line(args.x, args.dtype, r, args.n, args.descending);
+    const int64_t step = args.columns, start = r / step * args.n * step + r % step;
+    const std::vector<int64_t> order = sorted_line(args.x, args.dtype, start, step, args.n, args.descending);
     for (int64_t i = args.first; i < args.k; ++i) {
       const int64_t at = r * (args.k - args.first) + i - args.first;
-      args.indices[at] = order[size_t(i)] - r * args.n;
+      args.indices[at] = (order[size_t(i)] - start) / step;
       std::memcpy(static_cast<char*>(args.values) + at * item,
                   static_cast<const char*>(args.x) + order[size_t(i)] * item, size_t(item));
     }
@@ -53,7 +53,7 @@ void sort(const SortArgs& args) {
 void pick(const PickArgs& args) {
   const int64_t item = size_of(args.dtype);
   for (int64_t r = 0; r < args.rows; ++r) {
-    const std::vector<int64_t> order = sorted_line(args.x, args.dtype, r, args.n, false);
+    const std::vector<int64_t> order = sorted_line(args.x, args.dtype, r * args.n, 1, args.n, false);
     int64_t numbers = 0;
     for (int64_t at : order) numbers += !is_float(args.dtype) || !std::isnan(get(args.x, args.dtype, at));
     int64_t chosen = numbers == args.n || (args.pick == Pick::nanmedian && numbers > 0) ? (numbers - 1) / 2 : numbers;

@@ -37,7 +37,15 @@ void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) 
       const int rest = int(n - i);
       FloatElements<To>::store_partial(to + i, FloatElements<From>::load_partial(from + i, rest), rest);
     }
-  } else if constexpr (kSixteenBits<To> && sizeof(From) >= 4) {
+  } else if constexpr (kSixteenBits<To> && __is_same(From, int32_t)) {
+    constexpr int lanes = kLanes<float>;
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) FloatElements<To>::store(to + i, odd_floats(load(from + i)));
+    if (i < n) {
+      const int rest = int(n - i);
+      FloatElements<To>::store_partial(to + i, odd_floats(load_partial(from + i, rest)), rest);
+    }
+  } else if constexpr (kSixteenBits<To> && sizeof(From) == 8) {
     alignas(64) float block[kConvertBlock];
     for (int64_t i = 0; i < n; i += kConvertBlock) {
       const int64_t count = n - i < kConvertBlock ? n - i : kConvertBlock;

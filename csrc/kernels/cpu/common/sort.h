@@ -14,6 +14,7 @@
 #include "kernels/args/sort.h"
 #include "kernels/cpu/common/element_bits.h"
 #include "kernels/cpu/common/sort_words.h"
+#include "kernels/cpu/common/transpose_tile.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
@@ -21,8 +22,9 @@ constexpr int64_t kSortWideDigits = 16 * 1024;  // from here on digits of 11 bit
 constexpr int64_t kFewShare = 4, kSelectShare = 8;
 constexpr int64_t kSelectSpare = 16;          // items beyond 2 k before the k-th best is looked for anew
 constexpr int64_t kSortChunkWork = 4 * 1024;  // elements
-constexpr int kSearchLanes = 8;               // bisections side by side, to hide the latency of their loads
-constexpr int64_t kSearchChunk = 4 * 1024;    // values
+constexpr int kSortStrip = 64;   // bytes: lines side by side are put one behind another, a cache line of them
+constexpr int kSearchLanes = 8;  // bisections side by side, to hide the latency of their loads
+constexpr int64_t kSearchChunk = 4 * 1024;  // values
 
 struct PackedItem {
   uint64_t packed;
@@ -169,6 +171,12 @@ int64_t select_first(const Line<Word>& line, int64_t k, ItemOf<Word>* items, Ite
   return count;
 }
 
+[[gnu::noinline]] inline void lines_of_columns(DType dtype, const void* x, int64_t columns, int64_t n, int64_t count,
+                                               void* to) {
+  with_bits(dtype,
+            [&]<class U>(U) { transpose_tile(static_cast<const U*>(x), columns, static_cast<U*>(to), n, count, n); });
+}
+
 // The elements [args.first, args.k) of one line.
 template <class Word>
 struct LineSorter {
@@ -211,24 +219,51 @@ struct LineSorter {
     }
   }
 
+  // Lines one behind another, of which the first is the r-th of all.
+  void sort_lines(const void* x, int64_t r, int64_t count, void* memory) const {
+    const int64_t wanted = args.k - args.first;
+    int64_t* const indices = args.indices + r * wanted;
+    for (int64_t i = 0; i < count; ++i)
+      sort(static_cast<const char*>(x) + i * args.n * elements.bytes, indices + i * wanted, memory);
+    with_bits(args.dtype, [&]<class U>(U) {
+      U* const values = static_cast<U*>(args.values) + r * wanted;
+      for (int64_t i = 0; i < count; ++i)
+        for (int64_t j = i * wanted; j < (i + 1) * wanted; ++j)
+          values[j] = static_cast<const U*>(x)[i * args.n + indices[j]];
+    });
+  }
+
   void run() const {
-    const int64_t wanted = args.k - args.first, per_chunk = larger<int64_t>(kSortChunkWork / args.n, 1);
-    for_chunks((args.rows + per_chunk - 1) / per_chunk, [&](int64_t chunk) {
-      const Workspace memory(room());
-      const int64_t begin = chunk * per_chunk, end = smaller(begin + per_chunk, args.rows);
-      for (int64_t r = begin; r < end; ++r)
-        sort(static_cast<const char*>(args.x) + r * args.n * elements.bytes, args.indices + r * wanted, memory.data());
-      with_bits(args.dtype, [&]<class U>(U) {
-        for (int64_t r = begin; r < end; ++r)
-          for (int64_t i = r * wanted; i < (r + 1) * wanted; ++i)
-            static_cast<U*>(args.values)[i] = static_cast<const U*>(args.x)[r * args.n + args.indices[i]];
-      });
+    const char* const x = static_cast<const char*>(args.x);
+    const bool rows = args.columns == 1;
+    const int64_t line = args.n * elements.bytes;
+    const int64_t strip = rows ? larger<int64_t>(kSortChunkWork / args.n, 1) : kSortStrip / elements.bytes;
+    const int64_t side = rows ? args.rows : args.columns;  // lines that a strip is cut from
+    const int64_t per_side = (side + strip - 1) / strip, strips = args.rows / side * per_side;
+    const int64_t per_chunk = rows ? 1 : larger<int64_t>(kSortChunkWork / (args.n * strip), 1);
+    for_chunks((strips + per_chunk - 1) / per_chunk, [&](int64_t chunk) {
+      const size_t tile = rows ? 0 : size_t(smaller(strip, side) * line + 63) / 64 * 64;
+      const Workspace memory(tile + room());
+      char* const lines = static_cast<char*>(memory.data());
+      for (int64_t i = chunk * per_chunk; i < smaller((chunk + 1) * per_chunk, strips); ++i) {
+        const int64_t first = i % per_side * strip, r = i / per_side * side + first;
+        const int64_t count = smaller(strip, side - first);
+        if (!rows)
+          lines_of_columns(args.dtype, x + i / per_side * side * line + first * elements.bytes, side, args.n, count,
+                           lines);
+        sort_lines(rows ? x + r * line : lines, r, count, lines + tile);
+      }
     });
   }
 };
 
 void sort(const SortArgs& args) {
   if (args.rows == 0) return;
+  if (args.n == 1) {
+    __builtin_memcpy(args.values, args.x, size_t(args.rows * itemsize(args.dtype)));
+    __builtin_memset(args.indices, 0, size_t(args.rows) * sizeof(int64_t));
+    return;
+  }
   with_elements(args.dtype, [&]<class Word>(Elements<Word> elements) { LineSorter<Word>{args, elements}.run(); });
 }
 

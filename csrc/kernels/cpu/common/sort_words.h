@@ -299,11 +299,14 @@ class FirstPlaces {
 
  private:
   static constexpr int L = kLanes<Word>;
+  static constexpr int kFourVectors = smaller(4 * L, kRankWords);
   static constexpr int kTogether = 32;  // words, most of them beyond the bound
   static constexpr Word kLeast = Word(uint64_t(1) << (8 * sizeof(Word) - 1)), kMost = Word(~kLeast);
 
   Word bound_of(const Line<Word>& line) {
-    const int groups = (k_ + k_ / 2 + L) / L * L;
+    // Four vectors of them where the line is long: a lane waits for its least from memory.
+    const int needed = (k_ + k_ / 2 + L) / L * L,
+              groups = line.n < 16 * kFourVectors ? needed : larger(needed, kFourVectors);
     for (int g = 0; g < groups; ++g) words_[g] = kMost;
     for_word_blocks(line, [&](const Word* words, int64_t, int64_t n) {
       int64_t i = 0;

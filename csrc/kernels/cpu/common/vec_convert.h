@@ -85,11 +85,19 @@ inline f32h odd_floats(f64v x) {
 }
 inline f32h odd_floats(i64v x) { return odd_floats(__builtin_convertvector(x, f64v)); }
 inline f32v odd_floats(i32v x) {
+#if defined(__AVX512F__)
+  const __m512i towards_zero =
+      _mm512_castps_si512(_mm512_cvt_roundepi32_ps((__m512i)x, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC));
+  const __m512i back = _mm512_cvttps_epi32(_mm512_castsi512_ps(towards_zero));
+  const __mmask16 inexact = _mm512_cmpneq_epi32_mask(back, (__m512i)x);
+  return (f32v)_mm512_mask_or_epi32(towards_zero, inexact, towards_zero, _mm512_set1_epi32(1));
+#else
   const f32v floats = __builtin_convertvector(x, f32v);
   const i32v back = __builtin_convertvector(floats, i32v);  // of 2^31 the least number: as a size that is right
   const i32v sign = x >> 31;
   const i32v beyond = (i32v)((u32v)((back ^ sign) - sign) > (u32v)((x ^ sign) - sign));
   return (f32v)(((i32v)floats + beyond) | ((back != x) & 1));
+#endif
 }
 
 template <class T>
