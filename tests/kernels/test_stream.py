@@ -101,3 +101,37 @@ def test_in_place(vectors, around):
     """An output that is an input is stored as ever."""
     ordinary, streamed = around(lambda: operand((300, 257), hotloop.float32, "x").exp_().add_(1))
     assert np.array_equal(ordinary, streamed)
+
+
+@pytest.mark.parametrize("dtype", [hotloop.float32, hotloop.float64, hotloop.bfloat16], ids=str)
+@pytest.mark.parametrize("shape", [(40, 96), (37, 129), (9, 5), (3, 5000)], ids=str)
+def test_norms(vectors, around, threads, shape, dtype):
+    """Rows of layer and RMS norm, and of their gradients."""
+    x, y, w = operand(shape, dtype, "x"), operand(shape, dtype, "y"), operand(shape[1:], dtype, "w")
+    x.requires_grad_()
+    hotloop.set_num_threads(3)
+    for norm in (hotloop.nn.functional.layer_norm, hotloop.nn.functional.rms_norm):
+
+        def compute(norm=norm):
+            x.grad = None
+            out = norm(x, shape[1:], w)
+            out.backward(y)
+            return hotloop.stack([out.detach(), x.grad]).float()
+
+        ordinary, streamed = around(compute)
+        assert np.array_equal(ordinary, streamed)
+
+
+def test_group_norm(vectors, around):
+    """Its rows are runs that share their weight."""
+    x, y = operand((3, 6, 257), hotloop.float32, "x"), operand((3, 6, 257), hotloop.float32, "y")
+    w = operand((6,), hotloop.float32, "w")
+    x.requires_grad_()
+
+    def compute():
+        x.grad = None
+        hotloop.nn.functional.group_norm(x, 2, w).backward(y)
+        return x.grad
+
+    ordinary, streamed = around(compute)
+    assert np.array_equal(ordinary, streamed)

@@ -52,8 +52,8 @@ struct Parameters {
 };
 
 template <bool kLayer, class A>
-void normalise_row(const A* x, const A* next, const A* weight, const A* bias, A* out, int64_t n, int64_t inner, A eps,
-                   A& mean, A& rstd) {
+void normalise_row(const A* x, const A* next, const A* weight, const A* bias, A* out, bool streamed, int64_t n,
+                   int64_t inner, A eps, A& mean, A& rstd) {
   if constexpr (kLayer) {
     mean = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) { return load_some(x + i, count); }) /
            A(n);
@@ -78,11 +78,11 @@ void normalise_row(const A* x, const A* next, const A* weight, const A* bias, A*
     return;
   }
   const Vec<A> scale = broadcast(rstd);
-  for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
+  write_row(out, n, streamed, [&](int64_t i, int count) __attribute__((always_inline)) {
     Vec<A> y = (load_some(x + i, count) - shift) * scale;
     if (weight) y *= load_some(weight + i, count);
     if (bias) y += load_some(bias + i, count);
-    store_some<A>(out + i, y, count);
+    return y;
   });
 }
 
@@ -93,6 +93,7 @@ void norm_as(const NormArgs& args) {
   const Parameters<T> weight(args.weight, parameters, args.inner), bias(args.bias, parameters, args.inner);
   A* mean = static_cast<A*>(args.mean);
   A* rstd = static_cast<A*>(args.rstd);
+  const bool streamed = __is_same(T, A) && streams_rows<A>(args.out, args.rows, n, args.x, nullptr);
   for_row_runs(1, args.rows, n, rows_of_chunk(n), [&](int64_t, int64_t first, int64_t rows) {
     Workspace buffer(__is_same(T, A) ? 0 : size_t(n) * sizeof(A));
     A* converted = static_cast<A*>(buffer.data());
@@ -104,12 +105,13 @@ void norm_as(const NormArgs& args) {
       const int64_t at = args.groups == 1 ? 0 : r % args.groups * (n / inner);
       A row_mean, row_rstd;
       const A* next = __is_same(T, A) ? next_row(x, args.x_row_stride, n) : x;
-      normalise_row<kLayer>(x, next, weight.p ? weight.p + at : nullptr, bias.p ? bias.p + at : nullptr, y, n, inner,
-                            A(args.eps), row_mean, row_rstd);
+      normalise_row<kLayer>(x, next, weight.p ? weight.p + at : nullptr, bias.p ? bias.p + at : nullptr, y, streamed, n,
+                            inner, A(args.eps), row_mean, row_rstd);
       if constexpr (!__is_same(T, A)) store_row(out, y, n);
       if (kLayer && mean) mean[r] = row_mean;
       if (rstd) rstd[r] = row_rstd;
     }
+    if (streamed) stores_done();
   });
 }
 
@@ -122,6 +124,7 @@ struct NormBackwardRow {
   const A *x, *grad_out;
   A mean, rstd;
   A* grad_x;  // null where not wanted
+  bool streamed;
 };
 // grad_x of elements [start, start + n) of a row; factor(i, count) is their weight.
 template <class A, class Factor>
@@ -129,11 +132,11 @@ template <class A, class Factor>
                                               A mean_g, A mean_gx) {
   const Vec<A> shift = broadcast(row.mean), scale = broadcast(row.rstd);
   const Vec<A> of_g = broadcast(mean_g), of_gx = broadcast(mean_gx);
-  for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
+  write_row(row.grad_x + start, n, row.streamed, [&](int64_t i, int count) __attribute__((always_inline)) {
     const int64_t at = start + i;
     const Vec<A> normal = (load_some(row.x + at, count) - shift) * scale;
     const Vec<A> g = load_some(row.grad_out + at, count) * factor(i, count);
-    store_some<A>(row.grad_x + at, (g - of_g - normal * of_gx) * scale, count);
+    return (g - of_g - normal * of_gx) * scale;
   });
 }
 
@@ -241,6 +244,7 @@ void norm_backward_as(const NormBackwardArgs& args) {
   const int64_t blocks = (samples + together - 1) / together, work = together * groups * n;
   Workspace shares(parameters ? size_t(2 * larger<int64_t>(blocks, 1) * numbers) * sizeof(A) : 0);
   A* share = static_cast<A*>(shares.data());
+  const bool streamed = __is_same(T, A) && streams_rows<A>(args.grad_x, args.rows, n, args.x, args.grad_out);
   for_row_runs(1, blocks, work, rows_of_chunk(work), [&](int64_t, int64_t first, int64_t count) {
     Workspace buffer(__is_same(T, A) ? 0 : size_t(2 * kNormRowsAtOnce * n) * sizeof(A));
     // Row r, converted in place k of the buffer.
@@ -252,6 +256,7 @@ void norm_backward_as(const NormBackwardArgs& args) {
       row.mean = kLayer ? mean[r] : A(0);
       row.rstd = rstd[r];
       row.grad_x = nullptr;
+      row.streamed = streamed;
       if (!args.grad_x) return row;
       if constexpr (__is_same(T, A))
         row.grad_x = static_cast<T*>(args.grad_x) + r * args.grad_x_row_stride;
@@ -288,6 +293,7 @@ void norm_backward_as(const NormBackwardArgs& args) {
         }
       }
     }
+    if (streamed) stores_done();
   });
   if (!parameters) return;
   if (blocks == 0) __builtin_memset(share, 0, size_t(2 * numbers) * sizeof(A));

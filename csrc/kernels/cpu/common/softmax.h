@@ -16,16 +16,23 @@ inline A log_of(A x) {
 }
 
 template <class A>
-void softmax_row(A* out, const A* x, const A* next, int64_t n, bool log) {
+struct SoftmaxRow {
+  A* out;
+  const A* x;
+};
+template <class A>
+void softmax_row(SoftmaxRow<A> row, SoftmaxRow<A> next, int64_t n, bool log) {
+  const auto [out, x] = row;
   const A max = max_of_row(x, n);
   if (log) {
-    const A log_sum = log_of(sum_exp_of_row(x, next, n, max));
+    const A log_sum = log_of(sum_exp_of_row(x, next.x, n, max));
     return for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
       store_some<A>(out + i, load_some(x + i, count) - max - log_sum, count);
     });
   }
   const A sum = sum_row<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
-    fetch(next + i);
+    fetch(next.x + i);
+    fetch_to_write(next.out + i);
     const Vec<A> e = exp_nonpositive(load_some(x + i, count) - max);
     store_some<A>(out + i, e, count);
     return keep_lanes<A>(e, count);
@@ -113,9 +120,10 @@ void softmax_as(const SoftmaxArgs& args) {
     if ((xs.n == 1 && os.n == 1) || n == 1)
       return for_row_runs(args.outer, args.inner, n, rows_of_chunk(n), [&](int64_t o, int64_t j, int64_t rows) {
         for (int64_t r = j; r < j + rows; ++r) {
-          const A* row = x + o * xs.outer + r * xs.inner;
-          softmax_row(out + o * os.outer + r * os.inner, row, next_row(row, row_stride(xs, args.inner), n), n,
-                      args.log);
+          const SoftmaxRow<A> row{out + o * os.outer + r * os.inner, x + o * xs.outer + r * xs.inner};
+          const SoftmaxRow<A> next{next_row(row.out, row_stride(os, args.inner), n),
+                                   next_row(row.x, row_stride(xs, args.inner), n)};
+          softmax_row(row, next, n, args.log);
         }
       });
     if (xs.inner == 1 && os.inner == 1 && args.inner > 1)
@@ -127,7 +135,10 @@ void softmax_as(const SoftmaxArgs& args) {
     Workspace tile(size_t(rows * n) * sizeof(A));
     A* row = static_cast<A*>(tile.data());
     gather_rows(row, x + o * xs.outer + j * xs.inner, xs.inner, xs.n, rows, n);
-    for (int64_t r = 0; r < rows; ++r) softmax_row(row + r * n, row + r * n, row + r * n, n, args.log);
+    for (int64_t r = 0; r < rows; ++r) {
+      const SoftmaxRow<A> in_place{row + r * n, row + r * n};
+      softmax_row(in_place, in_place, n, args.log);
+    }
     scatter_rows(out + o * os.outer + j * os.inner, os.inner, os.n, row, rows, n);
   });
 }
