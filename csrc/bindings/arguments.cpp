@@ -59,11 +59,20 @@ bool is_integer(PyObject* o) {
 int64_t to_int64(PyObject* o) {
   const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
   if (!index) throw PythonError();
-  int overflow = 0;
-  const int64_t v = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
-  if (overflow) fail<ValueError>("expected an int of at most 64 bits, got %s", std::string(py::str(index)).c_str());
+  const int64_t v = PyLong_AsLongLong(index.ptr());
   if (v == -1 && PyErr_Occurred()) throw PythonError();
   return v;
+}
+
+// The same of a dim, a size or a count, where ints that are too long are PyTorch's ValueError, or in a list its TypeError.
+int64_t to_count(PyObject* o, PyObject* too_long = PyExc_ValueError) {
+  try {
+    return to_int64(o);
+  } catch (const PythonError&) {
+    if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw;
+    PyErr_Format(too_long, "expected ints of at most 64 bits, got %R", o);
+    throw;
+  }
 }
 
 // A 0-d tensor that takes part in type promotion by its category only.
@@ -333,12 +342,17 @@ Tensor tensor_from(const Source& s) {
 
 int64_t int_from(const Source& s) {
   if (!is_integer(s.object)) s.refuse();
-  return to_int64(s.object);
+  return to_count(s.object);
 }
 
 double float_from(const Source& s) {
   if (!PyFloat_Check(s.object) && !PyNumber_Check(s.object)) s.refuse();
-  if (is_tensor(s.object) && as_tensor(s.object).numel() != 1) s.refuse();
+  if (is_tensor(s.object) && as_tensor(s.object).numel() != 1) {
+    if (s.parameter().type.find("Tensor") == std::string::npos) s.refuse();
+    fail<RuntimeError>("%s(): argument '%s' must be a number or a 0-dimensional tensor, got shape %s",
+                       s.signature.name.c_str(), s.parameter().name.c_str(),
+                       to_string(as_tensor(s.object).sizes()).c_str());
+  }
   const double v = PyFloat_AsDouble(s.object);
   if (v == -1 && PyErr_Occurred()) throw PythonError();
   return v;
@@ -372,7 +386,7 @@ Device device_from(const Source& s) {
 Dims dims_from(const Source& s) {
   Dims dims;
   if (is_integer(s.object)) {
-    dims.push(to_int64(s.object));
+    dims.push(to_count(s.object));
     return dims;
   }
   if (!PyTuple_Check(s.object) && !PyList_Check(s.object)) s.refuse();
@@ -380,7 +394,7 @@ Dims dims_from(const Source& s) {
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(s.object, i);
     if (!is_integer(item)) s.refuse();
-    dims.push(to_int64(item));
+    dims.push(to_count(item, PyExc_TypeError));
   }
   return dims;
 }
@@ -391,7 +405,7 @@ std::vector<int64_t> ints_from(const Source& s) {
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(s.object); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(s.object, i);
     if (!is_integer(item)) s.refuse();
-    values.push_back(to_int64(item));
+    values.push_back(to_count(item, PyExc_TypeError));
   }
   return values;
 }
@@ -399,7 +413,7 @@ std::vector<int64_t> ints_from(const Source& s) {
 int64_t integer_of(const char* op, const char* argument, const py::object& object) {
   if (!is_integer(object.ptr()))
     type_error(std::string(op) + "(): argument '" + argument + "' must be int, not " + Py_TYPE(object.ptr())->tp_name);
-  return to_int64(object.ptr());
+  return to_count(object.ptr());
 }
 
 std::vector<int64_t> integers_of(const char* op, const char* argument, const py::object& object) {

@@ -266,7 +266,7 @@ void add_creation_rows() {
                        "-> Tensor",
                        arange, "start, start + step, ... below end; from 0 with one argument."),
       HOTLOOP_FUNCTION(
-          "linspace(start: float, end: float, steps: int, *, dtype: dtype | None = None, "
+          "linspace(start: float | Tensor, end: float | Tensor, steps: int, *, dtype: dtype | None = None, "
           "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
           [](double start, double end, int64_t steps, const MaybeDType& dtype, const MaybeDevice& device,
              bool requires_grad) {
@@ -374,7 +374,8 @@ void add_creation_rows() {
                        "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
                        randint_like, "Integers of [low, high), or of [0, low), shaped like input."),
       HOTLOOP_FUNCTION(
-          "logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: dtype | None = None, "
+          "logspace(start: float | Tensor, end: float | Tensor, steps: int, base: float = 10.0, *, dtype: dtype | None "
+          "= None, "
           "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
           [](double start, double end, int64_t steps, double base, const MaybeDType& dtype, const MaybeDevice& device,
              bool requires_grad) {

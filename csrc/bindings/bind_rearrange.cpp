@@ -45,7 +45,9 @@ std::vector<Tensor> tensor_split(const Tensor& x, const py::object& parts, int64
 template <int dim>
 std::vector<Tensor> split_along(const Tensor& x, const py::object& parts) {
   constexpr const char* names[] = {"vsplit", "hsplit", "dsplit"};
-  if (!PyIndex_Check(parts.ptr())) integers_of(names[dim], "indices_or_sections", parts);  // throws where they aren't
+  const bool is_vector = is_tensor(parts.ptr()) && as_tensor(parts.ptr()).numel() != 1;
+  if (!PyIndex_Check(parts.ptr()) || is_vector)
+    integers_of(names[dim], "indices_or_sections", parts);  // throws where they aren't
   const int least = dim == 1 ? 1 : dim + (dim == 0 ? 2 : 1);
   if (x.ndim() < least)
     fail<RuntimeError>("%s requires a tensor with at least %d dimension(s), but got a tensor with %d", names[dim],

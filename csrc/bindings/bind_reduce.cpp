@@ -62,6 +62,9 @@ Tensor norm(const Tensor& input, const py::object& p, const OptionalDims& dims, 
     if (order != "fro") fail<RuntimeError>("norm: p must be a number, 'fro', 'nuc' or None, got '%s'", order.c_str());
     return ops::norm(x, 2, dims, keepdim);
   }
+  if (is_tensor(p.ptr()) && as_tensor(p.ptr()).numel() != 1)
+    fail<TypeError>("norm(): argument 'p' must be float | str | None, not a Tensor of shape %s",
+                    to_string(as_tensor(p.ptr()).sizes()).c_str());
   const double order = PyFloat_AsDouble(p.ptr());
   if (order == -1 && PyErr_Occurred()) throw PythonError();
   return ops::norm(x, order, dims, keepdim);

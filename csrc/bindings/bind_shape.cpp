@@ -127,6 +127,10 @@ Tensor cast(const Tensor& x, const py::object& format) {
   return x.dtype() == dtype ? x : ops::to_dtype(x, dtype);
 }
 
+Tensor roll(const Tensor& x, const Dims& shifts, const std::optional<Dims>& dims) {
+  return ops::roll(x, shifts, dims.value_or(Dims{}));
+}
+
 }  // namespace
 
 Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::optional<int64_t> offset) {
@@ -253,8 +257,8 @@ void add_shape_rows() {
       HOTLOOP_FUNCTION("stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor", ops::stack,
                        "Tensors joined along a new dim."),
       HOTLOOP_OP("flip(input: Tensor, *dims: int) -> Tensor", ops::flip, "A copy with the order along dims reversed."),
-      HOTLOOP_OP("roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] = ()) -> Tensor",
-                 ops::roll, "A copy moved along dims, or along all as one; what leaves at an end enters at the other."),
+      HOTLOOP_OP("roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = ()) -> Tensor",
+                 roll, "A copy moved along dims, or along all as one; what leaves at an end enters at the other."),
       HOTLOOP_METHOD("repeat(self: Tensor, *repeats: int) -> Tensor", ops::repeat, "A copy tiled along every dim."),
       HOTLOOP_METHOD("to(self: Tensor, first: Any = None, second: Any = None, third: bool | None = None, "
                      "fourth: bool | None = None, *, dtype: dtype | None = None, "

@@ -379,6 +379,8 @@ Tensor count_nonzero(const Tensor& x, const OptionalDims& dims) { return sum(ne(
 bool equal(const Tensor& a, const Tensor& b) { return a.sizes() == b.sizes() && item(all(eq(a, b))).as_int() != 0; }
 
 bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  if (rtol < 0 || atol < 0)
+    fail<RuntimeError>("allclose: rtol and atol must not be negative, got %g and %g", rtol, atol);
   if (a.dtype() != b.dtype())
     fail<RuntimeError>("allclose: expected two tensors of one dtype, got %s and %s", name(a.dtype()), name(b.dtype()));
   const DType dtype = is_floating(a.dtype()) ? a.dtype() : DType::f64;

@@ -154,7 +154,9 @@ const OpRecord histogram_op{
 }  // namespace
 
 Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
-  if (x.ndim() != 1 || !is_integral(x.dtype()))
+  if (!is_integral(x.dtype()))
+    fail<DTypeError>("bincount only supports 1-d non-negative integral inputs, got %s", name(x.dtype()));
+  if (x.ndim() != 1)
     fail<RuntimeError>("bincount only supports 1-d non-negative integral inputs, got shape %s and dtype %s",
                        to_string(x.sizes()).c_str(), name(x.dtype()));
   if (minlength < 0) fail<RuntimeError>("bincount: minlength should be >= 0, got %lld", ll(minlength));
