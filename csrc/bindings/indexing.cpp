@@ -75,10 +75,11 @@ Tensor get_item(const Tensor& x, PyObject* key) {
 
 void set_item(const Tensor& x, PyObject* key, PyObject* value) {
   Tensor v;
+  Scalar number;
   if (is_tensor(value))
     v = as_tensor(value);
-  else if (!number_operand(value, v))
-    v = tensor_from_data(value, x.dtype());
+  else
+    v = number_from(value, number) ? ops::number(number) : tensor_from_data(value, x.dtype());
   Items items;
   add_items(key, items);
   ops::index_put_(x, span_of(items), v);

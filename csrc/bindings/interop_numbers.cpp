@@ -103,7 +103,12 @@ bool number_from(PyObject* object, Scalar& out) {
 
 bool number_operand(PyObject* object, Tensor& out) {
   Scalar value;
-  if (!number_from(object, value)) return false;
+  try {
+    if (!number_from(object, value)) return false;
+  } catch (const ValueError& e) {  // too long: of an operand PyTorch has another kind than of data
+    PyErr_SetString(PyExc_OverflowError, e.what());
+    throw PythonError();
+  }
   out = ops::number(value);
   return true;
 }

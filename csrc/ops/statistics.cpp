@@ -150,8 +150,13 @@ Tensor renorm(const Tensor& x, double p, int64_t dim, double maxnorm) {
   Dims others;
   for (int i = 0; i < x.ndim(); ++i)
     if (i != d) others.push(i);
-  const Tensor size = norm(x, p, others, true);
-  return x * where(gt(size, maxnorm), number(maxnorm) / (size + 1e-7), 1.0);
+  const auto shrunk = [&](const Tensor& t, const Tensor& size) { return t * (number(maxnorm) / (size + 1e-7)); };
+  const Tensor sizes = norm(x, p, others, true);
+  const Tensor too_large = gt(sizes, maxnorm);
+  if (!x->requires_grad) return where(too_large, shrunk(x, sizes), x);
+  // A slice that stays has no part in the norms, whose slopes may be NaN there.
+  const Tensor large = where(too_large, x, 0.0);
+  return where(too_large, shrunk(large, norm(large, p, others, true)), x);
 }
 
 }  // namespace hotloop::ops

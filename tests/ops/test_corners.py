@@ -215,3 +215,15 @@ def test_a_rate_of_nan_is_refused() -> None:
 
 def test_zeta_of_infinity_ends() -> None:
     assert hotloop.special.zeta(float("inf"), hotloop.tensor([0.5, 1.0, 2.0])).tolist() == [float("inf"), 1, 0]
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, float("inf")])
+def test_renorm_leaves_slices_alone_that_are_small_or_have_nan(p: float) -> None:
+    results = []
+    for lib in (hotloop, torch):
+        x = lib.tensor([[3.0, 4.0], [0.1, 0.0], [float("nan"), 2.0]], dtype=lib.float64, requires_grad=True)
+        y = lib.renorm(x, p, 0, 1.0)
+        (y * lib.arange(1.0, 7.0, dtype=lib.float64).reshape(3, 2)).sum().backward()
+        results.append((y.detach().numpy(), x.grad.numpy()))
+    for got, want in zip(*results, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-6)

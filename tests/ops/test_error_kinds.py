@@ -35,6 +35,8 @@ REFUSED: dict[str, Call] = {
     "hsplit(matrix)": lambda lib, x, n, b: x.hsplit(x),
     "torch.norm(p=tensor)": lambda lib, x, n, b: lib.norm(x, x),
     "linspace(vector)": lambda lib, x, n, b: lib.linspace(x[0], 1.0, 3),
+    "x + 2**70": lambda lib, x, n, b: x + 2**70,
+    "x[0] = 2**70": lambda lib, x, n, b: x.__setitem__(0, 2**70),
     "add(2**70)": lambda lib, x, n, b: x.add(2**70),
     "reshape to 2**70": lambda lib, x, n, b: x.reshape((2**70,)),
     # What functions written in Python are given.
