@@ -139,14 +139,16 @@ def test_positions_of_extremes(kernels, name, shape):
     x = x.astype(bool) if name == "bool" else x
     for dim in range(len(shape)):
         a = tensor(x, name)
-        for got, oracle in ((a.argmax(dim), x.argmax(axis=dim)), (a.argmin(dim), x.argmin(axis=dim))):
+        for op in ("argmax", "argmin") if name != "bool" else ():  # which PyTorch refuses
+            got = getattr(a, op)(dim)
             kernels.ran()
-            assert_close(values(got), oracle)
+            assert_close(values(got), getattr(x, op)(axis=dim))
         largest, at = a.max(dim)
         kernels.ran()
         assert_close(values(at), x.argmax(axis=dim))
         assert_close(values(largest).astype(np.float64), x.max(axis=dim).astype(np.float64), "float64", ulps=0)
-    assert int(a.argmax()) == x.argmax()
+    if name != "bool":
+        assert int(a.argmax()) == x.argmax()
 
 
 # About the ends of vectors, of groups of them and of the blocks that rows are converted in.

@@ -148,47 +148,68 @@ IndexedValue<A> find_extreme_of_row(const ReduceSource<A>& source, const char* i
   return best;
 }
 
-// Row by row over a strip of columns; the index counts in the width of A, rebased every block of rows.
+constexpr int kArgHeld = 4;  // vectors of columns whose best and its row stay in registers
+
+// Rows of `width` columns, which fill kVectors but for part of the last. Where a row beats what `values` has of a column,
+// it is put there, and the first such row with that value in row_of: -1 where none does.
+template <bool kMax, int kVectors, class A, class Index>
+[[gnu::noinline]] void find_extreme_row(const ReduceSource<A>& source, const char* in, int64_t rows, int width,
+                                        A* values, Index* row_of) {
+  constexpr int L = kLanes<A>;
+  Vec<A> best[kVectors];
+  Mask<Vec<A>> place[kVectors];
+  for (int j = 0; j < kVectors; ++j) {
+    best[j] = load(values + j * L);
+    place[j] = Mask<Vec<A>>{} - 1;
+  }
+  alignas(64) A converted[kVectors * L];
+  const int rest = width - (kVectors - 1) * L;
+  for (int64_t r = 0; r < rows; ++r) {
+    const char* row = source.at(in, r * source.stride);
+    const A* p = reinterpret_cast<const A*>(row);
+    if (!source.same_type) {
+      source.load(converted, row, 1, width, 1, 0);
+      p = converted;
+    }
+    const Mask<Vec<A>> here = Mask<Vec<A>>{} + Index(r);
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) {
+      const Vec<A> x = j < kVectors - 1 || rest == L ? load(p + j * L) : load_partial(p + j * L, rest);
+      // A NaN is not below a number, either.
+      const Mask<Vec<A>> wins = (best[j] == best[j]) & ~(kMax ? x <= best[j] : x >= best[j]);
+      best[j] = wins ? x : best[j];
+      place[j] = wins ? here : place[j];
+    }
+  }
+  for (int j = 0; j < kVectors; ++j) {
+    store(values + j * L, best[j]);
+    __builtin_memcpy(row_of + j * L, &place[j], sizeof place[j]);
+  }
+}
+
+// Row by row over a strip of columns; the index counts in the width of A, rebased every block of rows. Whole vectors of
+// values are written.
 template <bool kMax, class A>
 void find_extreme_of_columns(const ReduceSource<A>& source, const char* in, int width, A* values, int64_t* indices) {
-  using Lane = Vec<A>;
-  using Mask = decltype(Lane{} < Lane{});
-  using Index = __typeof__(Mask{}[0] + 0);  // an integer as wide as A
+  constexpr int L = kLanes<A>;
+  using Index = Element<Mask<Vec<A>>>;
   alignas(64) Index row_of[kStrip<A>];
-  alignas(64) A converted[kStrip<A>];
   constexpr int64_t kRebase = int64_t(1) << 30;
+  for (int j = 0; j < kStrip<A>; ++j) values[j] = Extreme<A, kMax>::identity();
+  for (int j = 0; j < width; ++j) indices[j] = 0;
   OuterWalk walk(source.outer_dims, source.outer_count, 0);
-  bool first = true;
   for (int64_t o = 0; o < source.outer; ++o, walk.next()) {
     for (int64_t base = 0; base < source.n; base += kRebase) {
       const int64_t rows = smaller(source.n - base, kRebase);
-      for (int j = 0; j < kStrip<A>; ++j) row_of[j] = -1;
-      for (int64_t r = 0; r < rows; ++r) {
-        const char* row = source.at(in, walk.offset + (base + r) * source.stride);
-        const A* p = reinterpret_cast<const A*>(row);
-        if (!source.same_type) {
-          source.load(converted, row, 1, width, 1, 0);
-          p = converted;
+      for (int j = 0; j < width; j += kArgHeld * L) {
+        const char* at = source.at(in, walk.offset + base * source.stride + j);
+        const int columns = smaller(width - j, kArgHeld * L);
+        switch ((columns + L - 1) / L) {
+          case 1: find_extreme_row<kMax, 1>(source, at, rows, columns, values + j, row_of + j); break;
+          case 2: find_extreme_row<kMax, 2>(source, at, rows, columns, values + j, row_of + j); break;
+          case 3: find_extreme_row<kMax, 3>(source, at, rows, columns, values + j, row_of + j); break;
+          default: find_extreme_row<kMax, kArgHeld>(source, at, rows, columns, values + j, row_of + j); break;
         }
-        if (first) {
-          __builtin_memcpy(values, p, size_t(width) * sizeof(A));
-          for (int j = 0; j < width; ++j) row_of[j] = 0;
-          first = false;
-          continue;
-        }
-        const Mask here = Mask{} + Index(r);
-        const auto update = [&](int j, Lane x) __attribute__((always_inline)) {
-          const Lane best = load(values + j);
-          const Mask wins = (kMax ? x > best : x < best) | ((x != x) & (best == best));
-          Mask index;
-          __builtin_memcpy(&index, row_of + j, sizeof index);
-          index = wins ? here : index;
-          store(values + j, wins ? x : best);
-          __builtin_memcpy(row_of + j, &index, sizeof index);
-        };
-        int j = 0;
-        for (; j + kLanes<A> <= width; j += kLanes<A>) update(j, load(p + j));
-        if (j < width) update(j, load_partial(p + j, width - j));
       }
       for (int j = 0; j < width; ++j)
         if (row_of[j] >= 0) indices[j] = o * source.n + base + row_of[j];
