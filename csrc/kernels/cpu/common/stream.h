@@ -14,6 +14,12 @@ namespace hotloop::HOTLOOP_ISA {
 
 constexpr int64_t kLineBytes = 64;
 
+#if defined(__AVX__)
+constexpr bool kStoresAround = true;
+#else
+constexpr bool kStoresAround = false;  // plain C++ has no such store
+#endif
+
 // v to p, which lies at a vector's boundary; stores_done() before another thread may read.
 template <class V>
 inline void store_around_caches(void* p, V v) {
@@ -32,7 +38,7 @@ inline void stores_done() {
 }
 
 // Whether results of so many bytes are stored around the caches.
-inline bool outgrows_caches(int64_t bytes) { return bytes >= far_store_bytes(); }
+inline bool outgrows_caches(int64_t bytes) { return kStoresAround && bytes >= far_store_bytes(); }
 
 // A copy by whole lines of `to`: vectors that lie across two lines would be stored in two steps.
 inline void move_run(char* to, const char* from, int64_t bytes, bool around_caches) {
