@@ -340,7 +340,24 @@ Tensor tensor_from(const Source& s) {
   s.refuse();
 }
 
+namespace {
+
+// Of a parameter that takes tensors too, one that is no number.
+void check_number_tensor(const Source& s, bool fits, const char* wanted) {
+  if (fits || s.parameter().type.find("Tensor") == std::string::npos) return;
+  const Tensor& t = as_tensor(s.object);
+  fail<RuntimeError>("%s(): argument '%s' must be %s or a 0-dimensional tensor of one, got shape %s and dtype %s",
+                     s.signature.name.c_str(), s.parameter().name.c_str(), wanted, to_string(t.sizes()).c_str(),
+                     name(t.dtype()));
+}
+
+}  // namespace
+
 int64_t int_from(const Source& s) {
+  if (is_tensor(s.object)) {
+    const Tensor& t = as_tensor(s.object);
+    check_number_tensor(s, t.ndim() == 0 && is_integral(t.dtype()), "an int");
+  }
   if (!is_integer(s.object)) s.refuse();
   return to_count(s.object);
 }
@@ -348,10 +365,8 @@ int64_t int_from(const Source& s) {
 double float_from(const Source& s) {
   if (!PyFloat_Check(s.object) && !PyNumber_Check(s.object)) s.refuse();
   if (is_tensor(s.object) && as_tensor(s.object).numel() != 1) {
-    if (s.parameter().type.find("Tensor") == std::string::npos) s.refuse();
-    fail<RuntimeError>("%s(): argument '%s' must be a number or a 0-dimensional tensor, got shape %s",
-                       s.signature.name.c_str(), s.parameter().name.c_str(),
-                       to_string(as_tensor(s.object).sizes()).c_str());
+    check_number_tensor(s, false, "a number");
+    s.refuse();
   }
   const double v = PyFloat_AsDouble(s.object);
   if (v == -1 && PyErr_Occurred()) throw PythonError();

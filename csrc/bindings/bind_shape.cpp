@@ -183,7 +183,7 @@ void add_shape_rows() {
           "All dims made one."),
       HOTLOOP_OP("unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor", ops::unflatten,
                  "One dim made several."),
-      HOTLOOP_OP("narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor", ops::narrow,
+      HOTLOOP_OP("narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor", ops::narrow,
                  "length elements of dim from start; a view."),
       HOTLOOP_OP("select(input: Tensor, dim: int, index: int) -> Tensor", ops::select,
                  "One index of a dim, which goes; a view."),
