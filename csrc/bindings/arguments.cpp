@@ -66,13 +66,13 @@ int64_t to_int64(PyObject* o) {
 
 // The same of a dim, a size or a count, where ints that are too long are PyTorch's ValueError, or in a list its TypeError.
 int64_t to_count(PyObject* o, PyObject* too_long = PyExc_ValueError) {
-  try {
-    return to_int64(o);
-  } catch (const PythonError&) {
-    if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw;
-    PyErr_Format(too_long, "expected ints of at most 64 bits, got %R", o);
-    throw;
-  }
+  const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
+  if (!index) throw PythonError();
+  int overflow = 0;
+  const int64_t v = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
+  if (overflow) PyErr_Format(too_long, "expected ints of at most 64 bits, got %R", o);
+  if (PyErr_Occurred()) throw PythonError();
+  return v;
 }
 
 // A 0-d tensor that takes part in type promotion by its category only.

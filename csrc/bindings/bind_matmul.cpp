@@ -88,7 +88,9 @@ Tensor einsum(const py::object& first, const py::object& rest) {
     return ops::einsum(std::string(py::str(first)), operands);
   }
   std::vector<py::object> given{first};
-  const bool one_list = PyObject_Size(rest.ptr()) > 0 && !is_list(*rest.begin());  // of the only operand
+  // Of the only operand; it may be empty.
+  const auto is_subscript = [&](py::handle o) { return !is_list(o) && !is_tensor(o.ptr()); };
+  const bool one_list = is_list(rest) && (PyObject_Size(rest.ptr()) == 0 || is_subscript(*rest.begin()));
   if (one_list)
     given.push_back(rest);
   else
@@ -165,31 +167,17 @@ void add_matmul_rows() {
           "The cross product of vectors along dim."),
       HOTLOOP_OP("matrix_power(input: Tensor, n: int) -> Tensor", matrix_power,
                  "A square matrix (or a batch) times itself n times; where n is negative, its inverse."),
-      HOTLOOP_FUNCTION(
-          "chain_matmul(*matrices: Tensor) -> Tensor",
-          [](const std::vector<Tensor>& tensors) {
-            for (const Tensor& t : tensors)
-              if (t.ndim() != 2)
-                fail<RuntimeError>("chain_matmul: expected matrices, got shape %s", to_string(t.sizes()).c_str());
-            return tensors.size() == 1 ? tensors[0] : ops::multi_dot("chain_matmul", tensors);
-          },
-          "The product of matrices in the cheapest order."),
+      HOTLOOP_FUNCTION("chain_matmul(*matrices: Tensor) -> Tensor", ops::chain_matmul,
+                       "The product of matrices in the cheapest order."),
       HOTLOOP_FUNCTION(
           "linalg_multi_dot(tensors: Sequence[Tensor]) -> Tensor",
           [](const std::vector<Tensor>& tensors) { return ops::multi_dot("linalg.multi_dot", tensors); },
           "The product of matrices in the cheapest order; the first and the last may be vectors."),
-      HOTLOOP_FUNCTION(
-          "vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor",
-          [](const Tensor& x, std::optional<int64_t> columns, bool increasing) {
-            if (x.ndim() != 1)
-              fail<RuntimeError>("vander: x must be a one-dimensional tensor, got shape %s",
-                                 to_string(x.sizes()).c_str());
-            return ops::vander(x, columns, increasing);
-          },
-          "Powers of the vector x as columns, the highest first unless increasing."),
+      HOTLOOP_FUNCTION("vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor", ops::vander,
+                       "Powers of the vector x as columns, the highest first unless increasing."),
       HOTLOOP_FUNCTION(
           "linalg_vander(x: Tensor, *, N: int | None = None) -> Tensor",
-          [](const Tensor& x, std::optional<int64_t> columns) { return ops::vander(x, columns, true); },
+          [](const Tensor& x, std::optional<int64_t> columns) { return ops::vander_of_vectors(x, columns, true); },
           "Powers of x (..., n) as columns (..., n, N), the lowest first."),
       HOTLOOP_FUNCTION(
           "linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor",

@@ -46,22 +46,22 @@ template <int dim>
 std::vector<Tensor> split_along(const Tensor& x, const py::object& parts) {
   constexpr const char* names[] = {"vsplit", "hsplit", "dsplit"};
   const bool is_vector = is_tensor(parts.ptr()) && as_tensor(parts.ptr()).numel() != 1;
-  if (!PyIndex_Check(parts.ptr()) || is_vector)
-    integers_of(names[dim], "indices_or_sections", parts);  // throws where they aren't
+  const bool is_list = !PyIndex_Check(parts.ptr()) || is_vector;
+  std::vector<int64_t> indices;
+  if (is_list) indices = integers_of(names[dim], "indices_or_sections", parts);
   const int least = dim == 1 ? 1 : dim + (dim == 0 ? 2 : 1);
   if (x.ndim() < least)
     fail<RuntimeError>("%s requires a tensor with at least %d dimension(s), but got a tensor with %d", names[dim],
                        least, x.ndim());
   const int d = dim == 1 && x.ndim() == 1 ? 0 : dim;
-  if (PyIndex_Check(parts.ptr()) && !is_tensor(parts.ptr())) {
-    const int64_t sections = integer_of(names[dim], "indices_or_sections", parts);
-    if (sections <= 0 || x.size(d) % sections != 0)
-      fail<RuntimeError>(
-          "%s attempted to split along dimension %d, but the size of the dimension %lld is not divisible "
-          "by the split_size %lld!",
-          names[dim], d, static_cast<long long>(x.size(d)), static_cast<long long>(sections));
-  }
-  return tensor_split(x, parts, d);
+  if (is_list) return ops::tensor_split(x, indices, d);
+  const int64_t sections = integer_of(names[dim], "indices_or_sections", parts);
+  if (sections <= 0 || x.size(d) % sections != 0)
+    fail<RuntimeError>(
+        "%s attempted to split along dimension %d, but the size of the dimension %lld is not divisible "
+        "by the split_size %lld!",
+        names[dim], d, static_cast<long long>(x.size(d)), static_cast<long long>(sections));
+  return ops::tensor_split(x, sections, d);
 }
 
 // repeat_interleave(repeats), or (input, repeats, dim).

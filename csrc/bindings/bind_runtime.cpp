@@ -82,6 +82,7 @@ void bind_machine(py::module_& m) {
       "Keeps dispatch to this instruction set and those below it; HOTLOOP_ISA does so from the start.");
   m.def("far_store_bytes", &far_store_bytes, "From how many bytes on an output is stored around the caches.");
   m.def("set_far_store_bytes", &set_far_store_bytes, py::arg("bytes"), "Sets it: tests need no large outputs then.");
+  m.def("far_stores", &far_stores, "How often kernels, or parts of them, stored so.");
   m.def("cpu_model", &cpu_model, "The processor's name.");
   m.def("last_kernel", &dispatch::last_kernel, "The kernel that dispatch chose last in this thread.");
   m.def("get_num_threads", &num_threads, "Threads that parallel kernels use.");

@@ -149,9 +149,11 @@ std::atomic<Isa>& active() {
   return isa;
 }
 
+std::atomic<int64_t> far_count{0};
+
 // A third cache over 64 times the second is a server's: shared by its many cores and hardly nearer than memory. Any other
 // is near and this core's to use.
-std::atomic<int64_t>& far_stores() {
+std::atomic<int64_t>& far_limit() {
   static std::atomic<int64_t> bytes = [] {
     const int64_t second = second_cache_bytes();
 #if defined(_SC_LEVEL3_CACHE_SIZE)
@@ -195,9 +197,13 @@ int64_t second_cache_bytes() {
   return bytes > 0 ? bytes : 1 << 20;
 }
 
-int64_t far_store_bytes() { return far_stores().load(std::memory_order_relaxed); }
+int64_t far_store_bytes() { return far_limit().load(std::memory_order_relaxed); }
 
-void set_far_store_bytes(int64_t bytes) { far_stores().store(bytes, std::memory_order_relaxed); }
+void set_far_store_bytes(int64_t bytes) { far_limit().store(bytes, std::memory_order_relaxed); }
+
+int64_t far_stores() { return far_count.load(std::memory_order_relaxed); }
+
+void count_far_stores() { far_count.fetch_add(1, std::memory_order_relaxed); }
 
 bool fetches_many_rows() {
   static const bool intel = made_by_intel();

@@ -25,6 +25,9 @@ int64_t second_cache_bytes();
 // From how many bytes on an output is better stored around the caches; tests set it.
 int64_t far_store_bytes();
 void set_far_store_bytes(int64_t bytes);
+// How often a kernel, or a part of one, did so: for tests, which see no difference in the results.
+int64_t far_stores();
+void count_far_stores();
 // Whether the CPU itself fetches sixteen rows that are read side by side, as Intel's do; asking for them is then slower.
 bool fetches_many_rows();
 

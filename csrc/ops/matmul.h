@@ -38,6 +38,8 @@ Tensor kron(const Tensor& a, const Tensor& b);
 Tensor cross(const char* op, const Tensor& a, const Tensor& b, std::optional<int64_t> dim);  // no dim: the first of 3
 Tensor matrix_power(const Tensor& x, int64_t n);
 Tensor multi_dot(const char* op, const std::vector<Tensor>& tensors);
+Tensor chain_matmul(const std::vector<Tensor>& matrices);
 Tensor vander(const Tensor& x, std::optional<int64_t> columns, bool increasing);
+Tensor vander_of_vectors(const Tensor& x, std::optional<int64_t> columns, bool increasing);  // along the last dim
 
 }  // namespace hotloop::ops

@@ -21,17 +21,24 @@ Extent extent(const Tensor& t) {
   return {begin, end};
 }
 
-bool is_dense(const Tensor& t, const Extent& e) { return e.end - e.begin == t.numel() * int64_t(itemsize(t.dtype())); }
+bool is_dense(const Tensor& t, const Extent& e) {
+  for (int d = 0; d < t.ndim(); ++d)
+    if (t.stride(d) == 0 && t.size(d) > 1) return false;
+  return e.end - e.begin == t.numel() * int64_t(itemsize(t.dtype()));
+}
 
 }  // namespace
 
 void check_overlap(const char* op, const Tensor& out, const Tensor& in, Sharing allowed) {
-  if (allowed == Sharing::any || (in.same(out) && allowed != Sharing::none)) return;
-  if (!in.same(out) && (in.numel() == 0 || out.numel() == 0)) return;
-  if (allowed == Sharing::broadcast && in.numel() != out.numel()) return;  // it is expanded, and dense no more
-  const Extent a = extent(out), b = extent(in);
-  if (!in.same(out) && (!is_dense(out, a) || !is_dense(in, b) || !a.meets(b))) return;
-  const bool same = a.begin == b.begin && a.end == b.end && out.strides() == in.strides();
+  if (allowed == Sharing::any) return;
+  bool same = in.same(out);
+  if (!same) {
+    if (in.numel() == 0 || out.numel() == 0) return;
+    if (allowed == Sharing::broadcast && in.numel() != out.numel()) return;  // it is expanded, and dense no more
+    const Extent a = extent(out), b = extent(in);
+    if (!is_dense(out, a) || !is_dense(in, b) || !a.meets(b)) return;
+    same = a.begin == b.begin && a.end == b.end && out.strides() == in.strides();
+  }
   if (same && allowed != Sharing::none) return;
   fail<RuntimeError>(
       "%s: unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
@@ -46,8 +53,7 @@ void check_own_strides(const char* op, const Tensor& out) {
     if (out.stride(d) == 0 && out.size(d) > 1)
       fail<RuntimeError>(
           "%s: unsupported operation: more than one element of the written-to tensor refers to a single memory "
-          "location "
-          "(it is expanded along dim %d). Please clone() the tensor before performing the operation.",
+          "location (it is expanded along dim %d). Please clone() the tensor before performing the operation.",
           op, d);
 }
 

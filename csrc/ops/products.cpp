@@ -221,8 +221,21 @@ Tensor multi_dot(const char* op, const std::vector<Tensor>& tensors) {
   return result;
 }
 
+Tensor chain_matmul(const std::vector<Tensor>& matrices) {
+  for (const Tensor& t : matrices)
+    if (t.ndim() != 2)
+      fail<RuntimeError>("chain_matmul: expected matrices, got shape %s", to_string(t.sizes()).c_str());
+  return matrices.size() == 1 ? matrices[0] : multi_dot("chain_matmul", matrices);
+}
+
 Tensor vander(const Tensor& x, std::optional<int64_t> columns, bool increasing) {
-  if (x.ndim() == 0) return vander(unsqueeze(x, 0), columns, increasing);
+  if (x.ndim() != 1)
+    fail<RuntimeError>("vander: x must be a one-dimensional tensor, got shape %s", to_string(x.sizes()).c_str());
+  return vander_of_vectors(x, columns, increasing);
+}
+
+Tensor vander_of_vectors(const Tensor& x, std::optional<int64_t> columns, bool increasing) {
+  if (x.ndim() == 0) return vander_of_vectors(unsqueeze(x, 0), columns, increasing);
   const int64_t n = columns.value_or(x.size(x.ndim() - 1));
   if (n < 0) fail<RuntimeError>("vander: N must be non-negative, got %lld", ll(n));
   std::vector<Tensor> powers;

@@ -181,12 +181,12 @@ Tensor diff(const Tensor& x, int64_t n, int64_t dim, const Tensor& prepend, cons
 
 namespace {
 
-// The area of each piece between neighbours.
 void check_heights(const char* op, const Tensor& y) {
   if (y.dtype() == DType::bool_) fail<RuntimeError>("%s: received a bool input for `y`, but bool is not supported", op);
   if (y.ndim() == 0) fail<OutOfRangeError>("%s: `y` has no dimensions to integrate along", op);
 }
 
+// The area of each piece between neighbours.
 Tensor trapezoid_pieces(const char* op, const Tensor& y, const Tensor& x, double dx, int d) {
   const int64_t n = y.size(d);
   const Tensor heights = slice(y, d, 1, n, 1) + slice(y, d, 0, n ? n - 1 : 0, 1);

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hotloop import _core
+from hotloop._checked import checked
 from hotloop._core import Tensor, matmul, matrix_power
 from hotloop._core import diagonal as _diagonal
 from hotloop._core import linalg_cross as cross
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 
+@checked
 def norm(
     A: Tensor,
     ord: float | str | None = None,
@@ -59,16 +61,19 @@ def norm(
     return vector_norm(A, 2.0 if ord is None else ord, dim, keepdim, dtype=dtype, out=out)
 
 
+@checked
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """hotloop.diagonal() with the last two dims as matrices."""
     return _diagonal(A, offset, dim1, dim2)
 
 
+@checked
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """Inner products along ``dim``; the other dims broadcast."""
     return _core.write_out("linalg.vecdot", (x * y).sum(dim), out)
 
 
+@checked
 def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverses of square matrices (..., n, n), by LAPACK through NumPy on the CPU.
 
@@ -80,6 +85,7 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _core.write_out("linalg.inv", inverse, out)
 
 
+@checked
 def svdvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The singular values of matrices (..., m, n) -> (..., min(m, n)), the largest first, by LAPACK through NumPy."""
     if A.ndim < 2:

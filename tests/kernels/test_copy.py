@@ -55,6 +55,15 @@ def converted(x, target):
     return round_to(x.astype(np.float64), target)
 
 
+@pytest.mark.parametrize("window", [64, 101])
+@pytest.mark.parametrize("name", ["float64", "float32", "uint8"])
+def test_overlapping_windows(vectors, name, window):
+    """Both strides are 1: rows of a tile as long as in no transpose."""
+    x = hotloop.arange(400).to(dtype(name)).unfold(0, window, 1)
+    expected = np.lib.stride_tricks.sliding_window_view(np.arange(400).astype(name), window)
+    assert np.array_equal(x.contiguous().numpy(), expected)
+
+
 @pytest.mark.parametrize("target", DTYPES)
 @pytest.mark.parametrize("name", DTYPES)
 def test_conversions(kernels, name, target):

@@ -67,11 +67,12 @@ def pairs(lib: Any, dtype: Any) -> dict[str, tuple[Any, Any]]:
         "transposed": (square, square.t()),
         "one row of it": (wide, wide[1]),
         "one element of it": (wide, wide[1, 1]),
+        "its diagonal, expanded": (square, square.diagonal().expand(4, 4)),
     }
 
 
 NAMES = ["shifted", "beside", "the same", "itself", "another view of it", "transposed", "one row of it"]
-NAMES += ["one element of it"]
+NAMES += ["one element of it", "its diagonal, expanded"]
 
 
 def outcome(lib: Any, name: str, x: Any, y: Any) -> str:

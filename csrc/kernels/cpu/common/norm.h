@@ -51,6 +51,20 @@ struct Parameters {
   }
 };
 
+// out[i] = value(i, count) for each vector of a row; where rows are streamed, around the caches.
+template <class A, class F>
+[[gnu::always_inline]] inline void write_row(A* out, int64_t n, bool streamed, F value) {
+  constexpr int L = kLanes<A>;
+  if (!streamed)
+    return for_vectors<A>(n, [&](int64_t i, int count)
+                                 __attribute__((always_inline)) { store_some<A>(out + i, value(i, count), count); });
+  const int64_t head = int64_t(-uintptr_t(out) & (sizeof(Vec<A>) - 1)) / int64_t(sizeof(A));
+  int64_t i = smaller<int64_t>(head, n);
+  if (i > 0) store_some<A>(out, value(0, int(i)), int(i));
+  for (; i + L <= n; i += L) store_around_caches(out + i, value(i, L));
+  if (i < n) store_some<A>(out + i, value(i, int(n - i)), int(n - i));
+}
+
 template <bool kLayer, class A>
 void normalise_row(const A* x, const A* next, const A* weight, const A* bias, A* out, bool streamed, int64_t n,
                    int64_t inner, A eps, A& mean, A& rstd) {
@@ -93,7 +107,7 @@ void norm_as(const NormArgs& args) {
   const Parameters<T> weight(args.weight, parameters, args.inner), bias(args.bias, parameters, args.inner);
   A* mean = static_cast<A*>(args.mean);
   A* rstd = static_cast<A*>(args.rstd);
-  const bool streamed = __is_same(T, A) && streams_rows<A>(args.out, args.rows, n, args.x, nullptr);
+  const bool streamed = __is_same(T, A) && is_streamed(args.out, args.rows * n, int(sizeof(A)), {args.x});
   for_row_runs(1, args.rows, n, rows_of_chunk(n), [&](int64_t, int64_t first, int64_t rows) {
     Workspace buffer(__is_same(T, A) ? 0 : size_t(n) * sizeof(A));
     A* converted = static_cast<A*>(buffer.data());
@@ -244,7 +258,8 @@ void norm_backward_as(const NormBackwardArgs& args) {
   const int64_t blocks = (samples + together - 1) / together, work = together * groups * n;
   Workspace shares(parameters ? size_t(2 * larger<int64_t>(blocks, 1) * numbers) * sizeof(A) : 0);
   A* share = static_cast<A*>(shares.data());
-  const bool streamed = __is_same(T, A) && streams_rows<A>(args.grad_x, args.rows, n, args.x, args.grad_out);
+  const bool streamed =
+      __is_same(T, A) && is_streamed(args.grad_x, args.rows * n, int(sizeof(A)), {args.x, args.grad_out});
   for_row_runs(1, blocks, work, rows_of_chunk(work), [&](int64_t, int64_t first, int64_t count) {
     Workspace buffer(__is_same(T, A) ? 0 : size_t(2 * kNormRowsAtOnce * n) * sizeof(A));
     // Row r, converted in place k of the buffer.

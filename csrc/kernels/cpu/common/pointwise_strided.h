@@ -129,9 +129,9 @@ inline void move_tile(const StridedTile& t, Stage& stage, char* out, const char*
     using T = decltype(unit);
     constexpr int64_t size = sizeof(T);
     const bool aligned = ((uintptr_t(out) | uintptr_t(out_row * size)) & (kVectorBytes - 1)) == 0;
-    if (out_col == 1 && col == 1 && t.streamed && !t.joined) {
+    if (out_col == 1 && col == 1 && t.streamed) {
       for (int64_t r = 0; r < rows; ++r) move_run(out + r * out_row * size, in + r * row * size, cols * size, true);
-    } else if (out_col == 1 && (t.streamed || (row == 1 && rows > 1 && !aligned))) {
+    } else if (out_col == 1 && col != 1 && (t.streamed || (row == 1 && rows > 1 && !aligned))) {
       char* buffer = stage.bytes[0];
       gather_tile((const T*)in, row, col, (T*)buffer, cols, rows, cols);
       const int64_t run = out_row == cols ? rows * cols : cols;
@@ -276,12 +276,12 @@ inline void drive_dense(DenseRun run) {
 
 // Whether results are stored around the caches: all in lines of out's own, in runs that are no mere parts of lines.
 inline bool is_streamed(const PointwiseArgs& args, const PointwiseSpec& spec, int64_t elements) {
-  if (!outgrows_caches(elements * spec.out_size) || (spec.loop && !spec.streamed_loop)) return false;
-  if (args.out_strides[args.ndim - 1] != 1 || uintptr_t(args.out) % uintptr_t(spec.out_size) != 0) return false;
+  if (spec.loop && !spec.streamed_loop) return false;
+  if (args.out_strides[args.ndim - 1] != 1) return false;
   if (!args.dense && args.sizes[args.ndim - 1] * spec.out_size < kLeastRunStreamed) return false;
-  for (int k = 0; k < spec.inputs; ++k)
-    if (args.in[k] == args.out) return false;
-  return true;
+  const void* in[kPointwiseInputs] = {};
+  for (int k = 0; k < spec.inputs; ++k) in[k] = args.in[k];
+  return is_streamed(args.out, elements, spec.out_size, {in[0], in[1], in[2]});
 }
 
 void drive(const PointwiseArgs& args, const PointwiseSpec& given) {

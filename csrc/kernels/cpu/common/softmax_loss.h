@@ -92,6 +92,16 @@ struct LossProblem {
   }
   bool ignored(int64_t target) const { return args.target && target == args.ignore_index; }
 
+  // Whether for_rows gives rows where they lie; else as rows of A next to each other.
+  bool rows_in_place() const {
+    if (!__is_same(T, A)) return false;
+    const bool probabilities = !args.target && args.probabilities, grad = args.grad_logits;
+    return args.classes == 1 || (args.logits_strides.n == 1 && (!probabilities || args.probabilities_strides.n == 1) &&
+                                 (!grad || args.grad_logits_strides.n == 1));
+  }
+  // From a row of logits, as for_rows gives it, to the next.
+  int64_t row_step() const { return rows_in_place() ? row_stride(args.logits_strides, args.inner) : args.classes; }
+
   // Calls body(row, o, j, x, p, g) for every row: x logits, p probabilities or null, g where the gradient goes.
   template <class F>
   void for_rows(F&& body) const {
@@ -100,8 +110,7 @@ struct LossProblem {
     const T* logits = static_cast<const T*>(args.logits);
     const T* probabilities = args.target ? nullptr : static_cast<const T*>(args.probabilities);
     T* grad = static_cast<T*>(args.grad_logits);
-    const bool in_place =
-        __is_same(T, A) && (n == 1 || (xs.n == 1 && (!probabilities || ps.n == 1) && (!grad || gs.n == 1)));
+    const bool in_place = rows_in_place();
     const int operands = 1 + (probabilities != nullptr) + (grad != nullptr);
     const int64_t most = in_place ? rows_of_chunk(n) : rows_of_tile(n, operands * int64_t(sizeof(A)));
     for_row_runs(args.outer, args.inner, n, most, [&](int64_t o, int64_t j, int64_t rows) {
@@ -181,14 +190,13 @@ void cross_entropy_as(const CrossEntropyArgs& args) {
   const bool each = args.reduction == LossReduction::none;
   Workspace losses(each ? 0 : size_t(rows) * sizeof(A));
   A* loss_of = static_cast<A*>(losses.data());
-  const int64_t stride = row_stride(args.logits_strides, args.inner);
   problem.for_rows([&](int64_t row, int64_t o, int64_t j, const A* x, const A* p, A*) {
     const int64_t target = problem.target(o, j);
     A loss = 0;
     if (problem.ignored(target))
       logsumexp[row] = 0;
     else
-      loss = loss_of_row(problem.terms, x, next_row(x, stride, args.classes), p, target, logsumexp[row]);
+      loss = loss_of_row(problem.terms, x, next_row(x, problem.row_step(), args.classes), p, target, logsumexp[row]);
     if (each)
       put(row, loss);
     else

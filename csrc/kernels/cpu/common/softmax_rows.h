@@ -99,26 +99,6 @@ inline A max_of_row(const A* x, int64_t n) {
   return fold(larger_of(larger_of(a, b), larger_of(c, d)), larger_of);
 }
 
-// out[i] = value(i, count) for each vector of a row; where rows are streamed, around the caches.
-template <class A, class F>
-[[gnu::always_inline]] inline void write_row(A* out, int64_t n, bool streamed, F value) {
-  constexpr int L = kLanes<A>;
-  if (!streamed)
-    return for_vectors<A>(n, [&](int64_t i, int count)
-                                 __attribute__((always_inline)) { store_some<A>(out + i, value(i, count), count); });
-  const int64_t head = int64_t(-uintptr_t(out) & (sizeof(Vec<A>) - 1)) / int64_t(sizeof(A));
-  int64_t i = smaller<int64_t>(head, n);
-  if (i > 0) store_some<A>(out, value(0, int(i)), int(i));
-  for (; i + L <= n; i += L) store_around_caches(out + i, value(i, L));
-  if (i < n) store_some<A>(out + i, value(i, int(n - i)), int(n - i));
-}
-// Whether rows of n numbers at `out` are streamed; none that are read here too.
-template <class A>
-inline bool streams_rows(const void* out, int64_t rows, int64_t n, const void* read, const void* read_too) {
-  const int64_t size = sizeof(A);
-  return outgrows_caches(rows * n * size) && out != read && out != read_too && uintptr_t(out) % sizeof(A) == 0;
-}
-
 // A row is read from memory once and from L1 from then on, and memory would rest meanwhile: the second pass fetches the
 // row that comes next, vector by vector, which takes a quarter off a layer norm or softmax of 1200 x 1500.
 template <class A>

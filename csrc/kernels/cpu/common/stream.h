@@ -7,6 +7,8 @@
 // computes must then wait to read (exp and softmax, of 2 to 6 KB stored at a time, took a third longer).
 #pragma once
 
+#include <initializer_list>
+
 #include "core/cpu_features.h"
 #include "kernels/cpu/common/chunks.h"
 
@@ -34,11 +36,17 @@ inline void store_around_caches(void* p, V v) {
 inline void stores_done() {
 #if defined(__AVX__)
   _mm_sfence();
+  count_far_stores();
 #endif
 }
 
-// Whether results of so many bytes are stored around the caches.
-inline bool outgrows_caches(int64_t bytes) { return kStoresAround && bytes >= far_store_bytes(); }
+// Whether `elements` results of `size` bytes are stored around the caches: none that are read here too.
+inline bool is_streamed(const void* out, int64_t elements, int size, std::initializer_list<const void*> inputs) {
+  if (!kStoresAround || elements * size < far_store_bytes() || uintptr_t(out) % uintptr_t(size) != 0) return false;
+  for (const void* in : inputs)
+    if (in == out) return false;
+  return true;
+}
 
 // A copy by whole lines of `to`: vectors that lie across two lines would be stored in two steps.
 inline void move_run(char* to, const char* from, int64_t bytes, bool around_caches) {
