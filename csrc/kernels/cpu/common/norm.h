@@ -107,7 +107,7 @@ void norm_as(const NormArgs& args) {
   const Parameters<T> weight(args.weight, parameters, args.inner), bias(args.bias, parameters, args.inner);
   A* mean = static_cast<A*>(args.mean);
   A* rstd = static_cast<A*>(args.rstd);
-  const bool streamed = __is_same(T, A) && is_streamed(args.out, args.rows * n, int(sizeof(A)), {args.x});
+  const bool streamed = __is_same(T, A) && is_streamed(args.out, args.rows * n, int(sizeof(A)), args.x);
   for_row_runs(1, args.rows, n, rows_of_chunk(n), [&](int64_t, int64_t first, int64_t rows) {
     Workspace buffer(__is_same(T, A) ? 0 : size_t(n) * sizeof(A));
     A* converted = static_cast<A*>(buffer.data());
@@ -259,7 +259,7 @@ void norm_backward_as(const NormBackwardArgs& args) {
   Workspace shares(parameters ? size_t(2 * larger<int64_t>(blocks, 1) * numbers) * sizeof(A) : 0);
   A* share = static_cast<A*>(shares.data());
   const bool streamed =
-      __is_same(T, A) && is_streamed(args.grad_x, args.rows * n, int(sizeof(A)), {args.x, args.grad_out});
+      __is_same(T, A) && is_streamed(args.grad_x, args.rows * n, int(sizeof(A)), args.x, args.grad_out);
   for_row_runs(1, blocks, work, rows_of_chunk(work), [&](int64_t, int64_t first, int64_t count) {
     Workspace buffer(__is_same(T, A) ? 0 : size_t(2 * kNormRowsAtOnce * n) * sizeof(A));
     // Row r, converted in place k of the buffer.

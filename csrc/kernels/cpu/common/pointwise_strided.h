@@ -281,7 +281,7 @@ inline bool is_streamed(const PointwiseArgs& args, const PointwiseSpec& spec, in
   if (!args.dense && args.sizes[args.ndim - 1] * spec.out_size < kLeastRunStreamed) return false;
   const void* in[kPointwiseInputs] = {};
   for (int k = 0; k < spec.inputs; ++k) in[k] = args.in[k];
-  return is_streamed(args.out, elements, spec.out_size, {in[0], in[1], in[2]});
+  return is_streamed(args.out, elements, spec.out_size, in[0], in[1], in[2]);
 }
 
 void drive(const PointwiseArgs& args, const PointwiseSpec& given) {

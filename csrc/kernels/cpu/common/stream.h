@@ -7,8 +7,6 @@
 // computes must then wait to read (exp and softmax, of 2 to 6 KB stored at a time, took a third longer).
 #pragma once
 
-#include <initializer_list>
-
 #include "core/cpu_features.h"
 #include "kernels/cpu/common/chunks.h"
 
@@ -41,11 +39,10 @@ inline void stores_done() {
 }
 
 // Whether `elements` results of `size` bytes are stored around the caches: none that are read here too.
-inline bool is_streamed(const void* out, int64_t elements, int size, std::initializer_list<const void*> inputs) {
-  if (!kStoresAround || elements * size < far_store_bytes() || uintptr_t(out) % uintptr_t(size) != 0) return false;
-  for (const void* in : inputs)
-    if (in == out) return false;
-  return true;
+template <class... Inputs>
+inline bool is_streamed(const void* out, int64_t elements, int size, Inputs... inputs) {
+  return kStoresAround && elements * size >= far_store_bytes() && uintptr_t(out) % uintptr_t(size) == 0 &&
+         ((inputs != out) && ...);
 }
 
 // A copy by whole lines of `to`: vectors that lie across two lines would be stored in two steps.
