@@ -56,16 +56,8 @@ bool is_integer(PyObject* o) {
   return PyIndex_Check(o) && !PyFloat_Check(o) && !(is_tensor(o) && as_tensor(o).numel() != 1);
 }
 
-int64_t to_int64(PyObject* o) {
-  const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
-  if (!index) throw PythonError();
-  const int64_t v = PyLong_AsLongLong(index.ptr());
-  if (v == -1 && PyErr_Occurred()) throw PythonError();
-  return v;
-}
-
-// The same of a dim, a size or a count, where ints that are too long are PyTorch's ValueError, or in a list its TypeError.
-int64_t to_count(PyObject* o, PyObject* too_long = PyExc_ValueError) {
+// Ints that are too long are PyTorch's OverflowError; of a dim, a size or a count its ValueError, in a list its TypeError.
+int64_t to_int64(PyObject* o, PyObject* too_long) {
   const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
   if (!index) throw PythonError();
   int overflow = 0;
@@ -83,7 +75,7 @@ Tensor number_tensor(PyObject* o) {
   } else if (PyFloat_Check(o)) {
     t = ops::scalar_tensor(PyFloat_AS_DOUBLE(o), DType::f64);
   } else {
-    t = ops::scalar_tensor(to_int64(o), DType::i64);
+    t = ops::scalar_tensor(to_int64(o, PyExc_OverflowError), DType::i64);
   }
   t->wrapped_number = true;
   return t;
@@ -359,7 +351,7 @@ int64_t int_from(const Source& s) {
     check_number_tensor(s, t.ndim() == 0 && is_integral(t.dtype()), "an int");
   }
   if (!is_integer(s.object)) s.refuse();
-  return to_count(s.object);
+  return to_int64(s.object, PyExc_ValueError);
 }
 
 double float_from(const Source& s) {
@@ -401,7 +393,7 @@ Device device_from(const Source& s) {
 Dims dims_from(const Source& s) {
   Dims dims;
   if (is_integer(s.object)) {
-    dims.push(to_count(s.object));
+    dims.push(to_int64(s.object, PyExc_ValueError));
     return dims;
   }
   if (!PyTuple_Check(s.object) && !PyList_Check(s.object)) s.refuse();
@@ -409,7 +401,7 @@ Dims dims_from(const Source& s) {
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(s.object, i);
     if (!is_integer(item)) s.refuse();
-    dims.push(to_count(item, PyExc_TypeError));
+    dims.push(to_int64(item, PyExc_TypeError));
   }
   return dims;
 }
@@ -420,7 +412,7 @@ std::vector<int64_t> ints_from(const Source& s) {
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(s.object); ++i) {
     PyObject* item = PySequence_Fast_GET_ITEM(s.object, i);
     if (!is_integer(item)) s.refuse();
-    values.push_back(to_count(item, PyExc_TypeError));
+    values.push_back(to_int64(item, PyExc_TypeError));
   }
   return values;
 }
@@ -428,7 +420,7 @@ std::vector<int64_t> ints_from(const Source& s) {
 int64_t integer_of(const char* op, const char* argument, const py::object& object) {
   if (!is_integer(object.ptr()))
     type_error(std::string(op) + "(): argument '" + argument + "' must be int, not " + Py_TYPE(object.ptr())->tp_name);
-  return to_count(object.ptr());
+  return to_int64(object.ptr(), PyExc_ValueError);
 }
 
 std::vector<int64_t> integers_of(const char* op, const char* argument, const py::object& object) {
@@ -446,7 +438,7 @@ Scalar scalar_from(const Source& s) {
   if (PyBool_Check(s.object)) return Scalar(s.object == Py_True);
   if (PyFloat_Check(s.object)) return Scalar(PyFloat_AS_DOUBLE(s.object));
   if (is_tensor(s.object) && as_tensor(s.object).numel() == 1) return ops::item(as_tensor(s.object));
-  if (is_integer(s.object)) return Scalar(to_int64(s.object));
+  if (is_integer(s.object)) return Scalar(to_int64(s.object, PyExc_OverflowError));
   if (PyNumber_Check(s.object)) return Scalar(float_from(s));
   s.refuse();
 }

@@ -374,9 +374,8 @@ void add_creation_rows() {
                        "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
                        randint_like, "Integers of [low, high), or of [0, low), shaped like input."),
       HOTLOOP_FUNCTION(
-          "logspace(start: float | Tensor, end: float | Tensor, steps: int, base: float = 10.0, *, dtype: dtype | None "
-          "= None, "
-          "device: device | str | None = None, requires_grad: bool = False) -> Tensor",
+          "logspace(start: float | Tensor, end: float | Tensor, steps: int, base: float = 10.0, *, "
+          "dtype: dtype | None = None, device: device | str | None = None, requires_grad: bool = False) -> Tensor",
           [](double start, double end, int64_t steps, double base, const MaybeDType& dtype, const MaybeDevice& device,
              bool requires_grad) {
             const DType type = dtype.value_or(ops::default_dtype());
