@@ -50,6 +50,7 @@ def test_the_same_way_down(settings: dict[str, Any]) -> None:
         assert_same(x, y, rtol=1e-7)
     evaluations = [o.state[p[0]]["func_evals"] for o, p in ((ours, mine), (theirs, other))]
     assert evaluations[0] == evaluations[1]
+    assert ours.state_dict()["state"][0].keys() == theirs.state_dict()["state"][0].keys()
 
 
 def test_it_finds_the_minimum() -> None:

@@ -155,13 +155,13 @@ class LBFGS(Optimizer):
             steps.append(s)
             inverses.append(1.0 / curvature)
             state["H_diag"] = curvature / y.dot(y).item()
+        weights: list[float] = state.setdefault("al", [None] * history)
         q = -grad
-        weights: list[float] = []
-        for y, s, inverse in zip(reversed(changes), reversed(steps), reversed(inverses), strict=True):
-            weights.append(s.dot(q).item() * inverse)
-            q = q - y * weights[-1]
+        for i in reversed(range(len(changes))):
+            weights[i] = steps[i].dot(q).item() * inverses[i]
+            q = q - changes[i] * weights[i]
         scale: float = state["H_diag"]
         q = q * scale
-        for y, s, inverse, weight in zip(changes, steps, inverses, reversed(weights), strict=True):
-            q = q + s * (weight - y.dot(q).item() * inverse)
+        for i in range(len(changes)):
+            q = q + steps[i] * (weights[i] - changes[i].dot(q).item() * inverses[i])
         return q

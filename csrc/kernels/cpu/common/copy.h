@@ -8,6 +8,15 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
+// What a vector of f32 is read from; ints are rounded to odd, for 16 bits to be rounded to.
+template <class From>
+struct Floats : FloatElements<From> {};
+template <>
+struct Floats<int32_t> {
+  static f32v load(const int32_t* p) { return odd_floats(HOTLOOP_ISA::load(p)); }
+  static f32v load_partial(const int32_t* p, int n) { return odd_floats(HOTLOOP_ISA::load_partial(p, n)); }
+};
+
 // By way of f32 in blocks that stay in L1.
 constexpr int kConvertBlock = 512;
 
@@ -29,21 +38,14 @@ template <class To, class From>
 void convert_run(To* __restrict__ to, const From* __restrict__ from, int64_t n) {
   if constexpr (__is_same(To, From)) {
     __builtin_memcpy(to, from, size_t(n) * sizeof(To));
-  } else if constexpr ((kSixteenBits<To> && __is_same(From, float)) || (kSixteenBits<From> && __is_same(To, float))) {
+  } else if constexpr ((kSixteenBits<To> && (__is_same(From, float) || __is_same(From, int32_t))) ||
+                       (kSixteenBits<From> && __is_same(To, float))) {
     constexpr int lanes = kLanes<float>;
     int64_t i = 0;
-    for (; i + lanes <= n; i += lanes) FloatElements<To>::store(to + i, FloatElements<From>::load(from + i));
+    for (; i + lanes <= n; i += lanes) FloatElements<To>::store(to + i, Floats<From>::load(from + i));
     if (i < n) {
       const int rest = int(n - i);
-      FloatElements<To>::store_partial(to + i, FloatElements<From>::load_partial(from + i, rest), rest);
-    }
-  } else if constexpr (kSixteenBits<To> && __is_same(From, int32_t)) {
-    constexpr int lanes = kLanes<float>;
-    int64_t i = 0;
-    for (; i + lanes <= n; i += lanes) FloatElements<To>::store(to + i, odd_floats(load(from + i)));
-    if (i < n) {
-      const int rest = int(n - i);
-      FloatElements<To>::store_partial(to + i, odd_floats(load_partial(from + i, rest)), rest);
+      FloatElements<To>::store_partial(to + i, Floats<From>::load_partial(from + i, rest), rest);
     }
   } else if constexpr (kSixteenBits<To> && sizeof(From) == 8) {
     alignas(64) float block[kConvertBlock];
