@@ -73,6 +73,9 @@ constexpr int kVectorsTogether(PointwiseOp op) {
   }
 }
 
+// How far ahead rows that compute for longer ask for their input: the CPU's own fetching ends at a page's end, and what
+// then waits is too long for the instructions behind it to hide.
+constexpr int64_t kPageBytes = 4096;
 // From so many elements on, a first partial vector pays for aligned ones.
 constexpr int64_t kAlignedElements = 256;
 
@@ -114,6 +117,7 @@ void float_loop(void* out_, const void* const* in, const int64_t* masks, int64_t
 #pragma GCC unroll 4
       for (int j = 0; j < kTogether; ++j) {
         x[j] = Elements::load(a + ((i + j * lanes) & ma));
+        if constexpr (kStreamed && kTogether == 2) __builtin_prefetch((const char*)(a + i + j * lanes) + kPageBytes);
         if constexpr (Row::kInputs > 1) y[j] = Elements::load(b + ((i + j * lanes) & mb));
       }
 #pragma GCC unroll 4

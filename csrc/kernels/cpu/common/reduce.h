@@ -104,7 +104,8 @@ void reduce_as(const ReduceArgs& args, int64_t itemsize, bool same_type, BlockLo
   const ReduceDim one{1, 1, 1};
   const ReduceDim& inner = args.reduced_dims ? args.reduced[args.reduced_dims - 1] : one;
   ReduceSource<A> source{
-      itemsize, load, same_type, false, inner.size, inner.in_stride, 1, args.reduced, larger(args.reduced_dims - 1, 0)};
+      itemsize, load, same_type, false, inner.size, inner.in_stride, 1, args.reduced, larger(args.reduced_dims - 1, 0),
+      false};
   for (int i = 0; i < source.outer_count; ++i) source.outer *= args.reduced[i].size;
 
   const ReduceDim& last = args.kept_dims ? args.kept[args.kept_dims - 1] : one;
@@ -115,6 +116,7 @@ void reduce_as(const ReduceArgs& args, int64_t itemsize, bool same_type, BlockLo
   if (positions * last.size == 0) return;
 
   const int64_t work = larger<int64_t>(source.n * source.outer, 1);
+  source.far = positions * last.size * work * itemsize > second_cache_bytes();
   const int64_t rows = larger<int64_t>(kReduceChunkWork / work / kTreeRows * kTreeRows, 1);
   const int64_t strip = source.columns ? kStrip<A> : smaller<int64_t>(kRunOutputs<A>, rows);
   const int64_t runs = (last.size + strip - 1) / strip;  // per position

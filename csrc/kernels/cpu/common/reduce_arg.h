@@ -5,8 +5,9 @@
 
 namespace hotloop::HOTLOOP_ISA {
 
-constexpr int kArgBlock = 1024;  // elements that are gathered or converted at a time
-constexpr int kArgVectors = 4;   // of a group, which joins a lane's best by its own extreme in that lane
+constexpr int kArgBlock = 1024;      // elements that are gathered or converted at a time
+constexpr int64_t kArgAhead = 4096;  // bytes: memory goes on with the next row while a row's place is looked for
+constexpr int kArgVectors = 4;       // of a group, which joins a lane's best by its own extreme in that lane
 
 template <bool kMax, class A>
 inline bool beats(A x, A best) {
@@ -80,7 +81,7 @@ struct ArgGroup {
 
 // Of contiguous elements, at most 2^31. A lane keeps the best of its groups and where the first of these starts.
 template <bool kMax, class A>
-IndexedValue<A> find_extreme_in_place(const A* p, int64_t count) {
+IndexedValue<A> find_extreme_in_place(const A* p, int64_t count, bool far) {
   using Start = Mask<Vec<A>>;
   const auto better = [](auto a, auto b) __attribute__((always_inline)) { return (kMax ? b > a : b < a) ? b : a; };
   const Vec<A> pad = broadcast(Extreme<A, kMax>::identity());
@@ -88,6 +89,9 @@ IndexedValue<A> find_extreme_in_place(const A* p, int64_t count) {
   Start start_of{};
   for (int64_t start = 0; start < count; start += ArgGroup<A>::kSize) {
     const ArgGroup<A> group(p + start, count - start, pad);
+    if (far)
+#pragma GCC unroll 4
+      for (int j = 0; j < kArgVectors; ++j) __builtin_prefetch((const char*)(p + start + j * kLanes<A>)+kArgAhead);
     if (group.has_nan()) {
       const int64_t index = start + group.first_like(A(__builtin_nan("")));
       return {p[index], index};
@@ -108,7 +112,7 @@ IndexedValue<A> find_extreme_in_place(const A* p, int64_t count) {
 template <bool kMax, class A>
 IndexedValue<A> find_extreme(const ReduceSource<A>& source, const char* in, int64_t start, int64_t count) {
   if (source.in_place()) {
-    IndexedValue<A> found = find_extreme_in_place<kMax>(source.block(in, start, count, nullptr), count);
+    IndexedValue<A> found = find_extreme_in_place<kMax>(source.block(in, start, count, nullptr), count, source.far);
     found.index += start;
     return found;
   }
@@ -116,7 +120,7 @@ IndexedValue<A> find_extreme(const ReduceSource<A>& source, const char* in, int6
   IndexedValue<A> best{Extreme<A, kMax>::identity(), -1};
   for (int64_t i = 0; i < count; i += kArgBlock) {
     const int size = int(smaller<int64_t>(count - i, kArgBlock));
-    const IndexedValue<A> found = find_extreme_in_place<kMax>(source.block(in, start + i, size, buffer), size);
+    const IndexedValue<A> found = find_extreme_in_place<kMax>(source.block(in, start + i, size, buffer), size, false);
     if (best.index < 0 || beats<kMax>(found.value, best.value)) best = {found.value, start + i + found.index};
   }
   return best;

@@ -3,6 +3,7 @@
 // contiguous). Columns: neighbouring outputs are neighbouring in memory, so vectors go across outputs.
 #pragma once
 
+#include "core/cpu_features.h"
 #include "core/memory.h"
 #include "kernels/args/reduce.h"
 #include "kernels/cpu/common/reduce_core.h"
@@ -46,6 +47,7 @@ struct ReduceSource {
   int64_t outer;      // positions of the others
   const ReduceDim* outer_dims;
   int outer_count;
+  bool far;  // all that is read is more than the second cache holds
 
   const char* at(const char* in, int64_t elements) const { return in + elements * itemsize; }
   // f32 in a row, where A is f64.
