@@ -266,7 +266,15 @@ Stream stream_named(const std::string& text) {
   if (text == "read") return Stream::read;
   if (text == "copy") return Stream::copy;
   if (text == "triad") return Stream::triad;
-  fail<ValueError>("StreamProbe: stream is '%s'; read, copy or triad is wanted", text.c_str());
+  if (text == "update") return Stream::update;
+  fail<ValueError>("StreamProbe: stream is '%s'; read, copy, triad or update is wanted", text.c_str());
+}
+
+StreamWay stream_way_named(const std::string& text) {
+  if (text == "plain") return StreamWay::plain;
+  if (text == "around") return StreamWay::around;
+  if (text == "ahead") return StreamWay::ahead;
+  fail<ValueError>("StreamProbe: way is '%s'; plain, around or ahead is wanted", text.c_str());
 }
 
 void bind_measuring(py::module_& m) {
@@ -291,8 +299,14 @@ void bind_measuring(py::module_& m) {
            py::arg("stream"), py::arg("footprint"), py::arg("threads"))
       .def_property_readonly("kernel", &StreamProbe::kernel)
       .def_property_readonly("bytes", &StreamProbe::bytes)
-      .def("run", &StreamProbe::run, py::arg("repeats"), py::arg("other_way"),
-           py::call_guard<py::gil_scoped_release>());
+      .def(
+          "run",
+          [](const StreamProbe& probe, int64_t repeats, const std::string& way) {
+            const StreamWay chosen = stream_way_named(way);
+            const py::gil_scoped_release released;
+            return probe.run(repeats, chosen);
+          },
+          py::arg("repeats"), py::arg("way"));
 }
 
 }  // namespace

@@ -14,13 +14,14 @@
 
 namespace hotloop {
 
-#define HOTLOOP_ROOFLINE(isa)                \
-  namespace isa {                            \
-  void peak_f32(const ComputeArgs& args);    \
-  void peak_f64(const ComputeArgs& args);    \
-  void stream_read(const StreamArgs& args);  \
-  void stream_copy(const StreamArgs& args);  \
-  void stream_triad(const StreamArgs& args); \
+#define HOTLOOP_ROOFLINE(isa)                 \
+  namespace isa {                             \
+  void peak_f32(const ComputeArgs& args);     \
+  void peak_f64(const ComputeArgs& args);     \
+  void stream_read(const StreamArgs& args);   \
+  void stream_copy(const StreamArgs& args);   \
+  void stream_triad(const StreamArgs& args);  \
+  void stream_update(const StreamArgs& args); \
   }
 HOTLOOP_ROOFLINE(baseline)
 #if defined(HOTLOOP_X86)
@@ -64,22 +65,22 @@ constexpr ComputeEntry kCompute[] = {
 using StreamFunction = void (*)(const StreamArgs&);
 struct StreamEntry {
   Isa isa;
-  const char* names[3];  // by Stream
-  StreamFunction functions[3];
+  const char* names[4];  // by Stream
+  StreamFunction functions[4];
 };
 
 constexpr StreamEntry kStreams[] = {
 #if defined(HOTLOOP_X86)
     {Isa::avx512,
-     {"stream_read_avx512", "stream_copy_avx512", "stream_triad_avx512"},
-     {avx512::stream_read, avx512::stream_copy, avx512::stream_triad}},
+     {"stream_read_avx512", "stream_copy_avx512", "stream_triad_avx512", "stream_update_avx512"},
+     {avx512::stream_read, avx512::stream_copy, avx512::stream_triad, avx512::stream_update}},
     {Isa::avx2,
-     {"stream_read_avx2", "stream_copy_avx2", "stream_triad_avx2"},
-     {avx2::stream_read, avx2::stream_copy, avx2::stream_triad}},
+     {"stream_read_avx2", "stream_copy_avx2", "stream_triad_avx2", "stream_update_avx2"},
+     {avx2::stream_read, avx2::stream_copy, avx2::stream_triad, avx2::stream_update}},
 #endif
     {Isa::baseline,
-     {"stream_read_baseline", "stream_copy_baseline", "stream_triad_baseline"},
-     {baseline::stream_read, baseline::stream_copy, baseline::stream_triad}},
+     {"stream_read_baseline", "stream_copy_baseline", "stream_triad_baseline", "stream_update_baseline"},
+     {baseline::stream_read, baseline::stream_copy, baseline::stream_triad, baseline::stream_update}},
 };
 
 constexpr int64_t kStreamGrain = 512;  // bytes; what the stream kernels take in one step, at most
@@ -162,13 +163,13 @@ double ComputeProbe::run(int64_t iterations) const {
 
 StreamProbe::StreamProbe(Stream stream, int64_t footprint, int threads) : threads_(threads) {
   check_threads("StreamProbe", threads);
-  const int arrays = stream == Stream::read ? 1 : stream == Stream::copy ? 2 : 3;
+  const int arrays = stream == Stream::triad ? 3 : stream == Stream::copy ? 2 : 1;
   slice_ = footprint / (arrays * threads) / kStreamGrain * kStreamGrain;
   if (slice_ < kStreamGrain)
     fail<ValueError>("StreamProbe: footprint is %lld; at least %lld bytes are wanted for %d arrays on %d threads",
                      static_cast<long long>(footprint), static_cast<long long>(kStreamGrain) * arrays * threads, arrays,
                      threads);
-  bytes_ = double(slice_) * arrays * threads;
+  bytes_ = double(slice_) * (stream == Stream::update ? 2 : arrays) * threads;
   // Same offsets within a page would make loads wait for the stores before them.
   constexpr int64_t kStagger = 21 * 64;
   array_stride_ = (slice_ + 4095) / 4096 * 4096 + kStagger;
@@ -187,13 +188,13 @@ StreamProbe::StreamProbe(Stream stream, int64_t footprint, int threads) : thread
 
 StreamProbe::~StreamProbe() { deallocate(memory_, allocated_); }
 
-double StreamProbe::run(int64_t repeats, bool other_way) const {
+double StreamProbe::run(int64_t repeats, StreamWay way) const {
   return time_together(threads_, [&](int thread) {
     std::byte* target = memory_ + thread * thread_stride_;
-    // read has one array: what the others would be is never touched.
-    const std::byte* source = bytes_ == double(slice_) * threads_ ? target : target + array_stride_;
+    // Of one array, what the others would be is never touched.
+    const std::byte* source = thread_stride_ == array_stride_ ? target : target + array_stride_;
     double sink;
-    function_({target, source, source + array_stride_, slice_, repeats, other_way, &sink});
+    function_({target, source, source + array_stride_, slice_, repeats, way, &sink});
   });
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "kernels/args/roofline.h"
 
 namespace hotloop {
 
@@ -26,7 +27,7 @@ class ComputeProbe {
   double flops_;
 };
 
-enum class Stream { read, copy, triad };
+enum class Stream { read, copy, triad, update };
 
 // Streams through arrays that together take `footprint` bytes, shared out over the threads.
 class StreamProbe {
@@ -36,9 +37,8 @@ class StreamProbe {
   StreamProbe(const StreamProbe&) = delete;
   StreamProbe& operator=(const StreamProbe&) = delete;
   const char* kernel() const { return kernel_; }
-  double bytes() const { return bytes_; }  // read and written by one repeat on all threads
-  // Seconds, as above. `other_way`: see StreamArgs.
-  double run(int64_t repeats, bool other_way) const;
+  double bytes() const { return bytes_; }            // read and written by one repeat on all threads
+  double run(int64_t repeats, StreamWay way) const;  // seconds, as above
 
  private:
   void (*function_)(const struct StreamArgs&);

@@ -25,19 +25,20 @@ def test_compute_peaks_of_each_instruction_set(isa):
 
 def test_streams_of_each_instruction_set(isa):
     suffix = "avx512" if isa.startswith("avx512") else isa
-    for stream in ("read", "copy", "triad"):
+    for stream in ("read", "copy", "triad", "update"):
         roof = MemoryRoof(1.0, stream, 1 << 20, 1)
         assert roof.kernel == f"stream_{stream}_{suffix}"
         assert best(roof, 2) > 1e8
 
 
-@pytest.mark.parametrize("stream", ["read", "copy", "triad"])
+@pytest.mark.parametrize("stream", ["read", "copy", "triad", "update"])
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_stream_bytes_are_those_asked_for(stream, threads):
     probe = _core._StreamProbe(stream, 1 << 20, threads)
-    assert 0.99 * (1 << 20) < probe.bytes <= 1 << 20
-    for other_way in (False, True):
-        assert probe.run(2, other_way) > 0
+    touched = probe.bytes / 2 if stream == "update" else probe.bytes
+    assert 0.99 * (1 << 20) < touched <= 1 << 20
+    for way in ("plain", "around", "ahead"):
+        assert probe.run(2, way) > 0
 
 
 def test_time_grows_with_the_work():
@@ -72,6 +73,7 @@ def test_the_roof_that_binds():
 )
 def test_the_stream_nearest_to_the_work(read, written, stream):
     assert Work(0.0, read, written, "float32").stream == stream
+    assert Work(0.0, read, written, "float32", in_place=written).stream == ("update" if written else stream)
 
 
 def test_what_cannot_be_probed_is_refused():
@@ -81,9 +83,11 @@ def test_what_cannot_be_probed_is_refused():
         _core._ComputeProbe("int32", 1)
     with pytest.raises(TypeError, match="expected a dtype or its name"):
         _core._ComputeProbe("f32", 1)
-    with pytest.raises(ValueError, match="StreamProbe: stream is 'scale'; read, copy or triad is wanted"):
+    with pytest.raises(ValueError, match="StreamProbe: stream is 'scale'; read, copy, triad or update is wanted"):
         _core._StreamProbe("scale", 4096, 1)
     with pytest.raises(ValueError, match="StreamProbe: footprint is 100; at least 1536 bytes are wanted for 3 arrays"):
         _core._StreamProbe("triad", 100, 1)
+    with pytest.raises(ValueError, match="StreamProbe: way is 'back'; plain, around or ahead is wanted"):
+        _core._StreamProbe("read", 4096, 1).run(1, "back")
     with pytest.raises(ValueError, match="threads is 0; at least 1 is wanted"):
         _core._ComputeProbe("float32", 0)

@@ -17,20 +17,26 @@ struct ComputeArgs {
   double* sink;
 };
 
+// Memory has several ways, of which one machine prefers this and one that.
+enum class StreamWay : uint8_t {
+  plain,
+  around,  // reads eight parts of source side by side, and writes around the caches where the instruction set can
+  ahead,   // reads in one run, asked for a page ahead, and writes as `around` does
+};
+
 // Runs over `bytes` of each array `repeats` times, as
 //   read    sum of source
 //   copy    target = source
 //   triad   target = source + 3 * source2     (f32)
-// Arrays are 64-byte aligned and `bytes` is a multiple of 512; source2 is read by triad alone. Memory
-// has two ways, of which one machine prefers this and one that: `other_way` reads eight parts of source side by side, and
-// writes target around the caches where the instruction set can.
+//   update  target = 3 * target               (f32; never around the caches, which have it)
+// Arrays are 64-byte aligned and `bytes` is a multiple of 512; source2 is read by triad alone.
 struct StreamArgs {
   std::byte* target;
   const std::byte* source;
   const std::byte* source2;
   int64_t bytes;
   int64_t repeats;
-  bool other_way;
+  StreamWay way;
   double* sink;
 };
 

@@ -16,8 +16,8 @@ from hotloop import _core
 from hotloop.bench.machine import cache_sizes
 from hotloop.bench.statistics import Estimate, estimate, ratio
 
-StreamKind = Literal["read", "copy", "triad"]
-STREAMS: tuple[StreamKind, ...] = ("read", "copy", "triad")
+StreamKind = Literal["read", "copy", "triad", "update"]
+STREAMS: tuple[StreamKind, ...] = ("read", "copy", "triad")  # from place to place
 COMPUTE_DTYPES = ("float32", "float64", "bfloat16")
 
 WINDOW = 3e-4  # seconds that a probe runs for, at least, each time
@@ -51,7 +51,9 @@ class Work:
 
     @property
     def stream(self) -> StreamKind:
-        """The plain stream whose share of writes is nearest: none, one in three, or one in two."""
+        """The plain stream whose share of writes is nearest: none, one in three, or one in two; or one in place."""
+        if self.in_place > self.written / 2:
+            return "update"
         share = self.written / self.bytes if self.bytes else 0.0
         return "read" if share < 1 / 6 else "triad" if share < 5 / 12 else "copy"
 
@@ -103,26 +105,28 @@ class ComputeRoof(Roof):
 
 
 class MemoryRoof(Roof):
-    """Times a stream, from warm caches: in both of the probe's ways past the private ones, and the faster counts."""
+    """Times a stream, from warm caches: in all of the probe's ways past the private ones, and the fastest counts."""
 
     binds = "memory"
 
     def __init__(self, nbytes: float, stream: StreamKind, footprint: float, threads: int) -> None:
-        # The best window is that of any stream at this level: a mix of reads and writes is none of the plain ones.
-        super().__init__(nbytes, level_of(footprint, threads, slack=2.0), threads)
+        # The best window is that of any stream from place to place at this level, or of one in place: a mix of reads
+        # and writes is none of the plain ones.
+        level = level_of(footprint, threads, slack=2.0)
+        super().__init__(nbytes, f"{level}, in place" if stream == "update" else level, threads)
         self._probe = _core._StreamProbe(stream, max(int(footprint), _SMALLEST_FOOTPRINT * threads), threads)
         self.kernel = self._probe.kernel
-        # Inside the caches that a core has for itself, the other way is never faster.
-        self._ways = (False, True) if footprint > cache_sizes()[1] * threads else (False,)
-        self._probe.run(1, False)
-        self._repeats = max(1, int(WINDOW / max(self._probe.run(1, False), 1e-9)))
+        # Inside the caches that a core has for itself, no other way is faster than the plain one.
+        self._ways = ("plain", "around", "ahead") if footprint > cache_sizes()[1] * threads else ("plain",)
+        self._probe.run(1, "plain")
+        self._repeats = max(1, int(WINDOW / max(self._probe.run(1, "plain"), 1e-9)))
 
     def window(self) -> float:
         return float(self._probe.bytes * self._repeats / min(map(self._one_way, self._ways)))
 
-    def _one_way(self, other: bool) -> float:
-        self._probe.run(1, other)
-        return float(self._probe.run(self._repeats, other))
+    def _one_way(self, way: str) -> float:
+        self._probe.run(1, way)
+        return float(self._probe.run(self._repeats, way))
 
 
 def level_of(nbytes: float, threads: int, slack: float = 1.0) -> str:

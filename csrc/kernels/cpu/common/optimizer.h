@@ -4,6 +4,7 @@
 #include "kernels/args/optimizer.h"
 #include "kernels/cpu/common/reduce_core.h"
 #include "kernels/cpu/common/softmax_rows.h"
+#include "kernels/cpu/common/stream.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
@@ -291,6 +292,9 @@ void step_as(const Args& args) {
       for_vectors<A>(n, [&](int64_t i, int count) __attribute__((always_inline)) {
         Vec<A> p = load_some(x[0] + i, count), g = load_some(x[1] + i, count), s[kStates];
         for (int k = 0; k < kStates; ++k) s[k] = x[2 + k] ? load_some(x[2 + k] + i, count) : Vec<A>{};
+        if constexpr (__is_same(T, A))  // memory is the time of a large step
+          for (int k = 0; k < 2 + kStates; ++k)
+            if (x[k]) __builtin_prefetch((const char*)(x[k] + i) + kPageBytes);
         if (penalty.any) penalty.apply(p, g);
         rule(p, g, s);
         store_some<A>(x[0] + i, p, count);

@@ -73,9 +73,6 @@ constexpr int kVectorsTogether(PointwiseOp op) {
   }
 }
 
-// How far ahead rows that compute for longer ask for their input: the CPU's own fetching ends at a page's end, and what
-// then waits is too long for the instructions behind it to hide.
-constexpr int64_t kPageBytes = 4096;
 // From so many elements on, a first partial vector pays for aligned ones.
 constexpr int64_t kAlignedElements = 256;
 

@@ -67,18 +67,23 @@ inline void bf16_dot_chains(const ComputeArgs& args) {
 }
 #endif
 
+template <bool kAhead>
 inline void read_stream(const StreamArgs& args) {
   constexpr int kUnroll = 8;
   u64v sum[kUnroll] = {};
   // Vectors read together lie next to each other, or each in a part of its own.
-  const int64_t apart = args.other_way ? args.bytes / kUnroll : kVectorBytes;
-  const int64_t step = args.other_way ? kVectorBytes : kUnroll * kVectorBytes;
+  const bool parted = args.way == StreamWay::around;
+  const int64_t apart = parted ? args.bytes / kUnroll : kVectorBytes;
+  const int64_t step = parted ? kVectorBytes : kUnroll * kVectorBytes;
   const int64_t steps = args.bytes / (kUnroll * kVectorBytes);
   for (int64_t r = 0; r < args.repeats; ++r) {
     const std::byte* p = args.source;
     for (int64_t s = 0; s < steps; ++s, p += step) {
 #pragma GCC unroll 8
-      for (int i = 0; i < kUnroll; ++i) sum[i] |= load(reinterpret_cast<const uint64_t*>(p + i * apart));
+      for (int i = 0; i < kUnroll; ++i) {
+        sum[i] |= load(reinterpret_cast<const uint64_t*>(p + i * apart));
+        if constexpr (kAhead) __builtin_prefetch(p + i * kVectorBytes + kPageBytes);
+      }
     }
     asm volatile("" ::: "memory");  // the next round reads again
   }
@@ -86,9 +91,16 @@ inline void read_stream(const StreamArgs& args) {
   *args.sink = double(sum[0][0]);
 }
 
-// value(i) is the vector at element i of the target.
-template <bool kBypass, class F>
-inline void write_stream(const StreamArgs& args, F value) {
+inline void read_stream(const StreamArgs& args) {
+  if (args.way == StreamWay::ahead)
+    read_stream<true>(args);
+  else
+    read_stream<false>(args);
+}
+
+// value(i) is the vector at element i of the target; ask(i) fetches what one at element i is made of.
+template <bool kAround, bool kAhead, class F, class G>
+inline void write_stream(const StreamArgs& args, F value, G ask) {
   constexpr int kUnroll = 4;
   const int64_t n = args.bytes / int64_t(sizeof(float));
   float* target = reinterpret_cast<float*>(args.target);
@@ -96,38 +108,57 @@ inline void write_stream(const StreamArgs& args, F value) {
     for (int64_t i = 0; i < n; i += kUnroll * kLanes<float>) {
 #pragma GCC unroll 4
       for (int j = 0; j < kUnroll; ++j) {
-        f32v v = value(i + j * kLanes<float>);
+        const int64_t at = i + j * kLanes<float>;
+        f32v v = value(at);
         pin(v);  // or the compiler turns a copy into a call of memcpy
-        if constexpr (kBypass)
-          store_around_caches(target + i + j * kLanes<float>, v);
+        if constexpr (kAhead) ask(at + kPageBytes / int64_t(sizeof(float)));
+        if constexpr (kAround)
+          store_around_caches(target + at, v);
         else
-          store(target + i + j * kLanes<float>, v);
+          store(target + at, v);
       }
     }
     asm volatile("" ::: "memory");
   }
-  if constexpr (kBypass) stores_done();
+  if constexpr (kAround) stores_done();
   *args.sink = double(target[0]);
 }
 
-template <class F>
-inline void write_stream(const StreamArgs& args, F value) {
-  if (args.other_way)
-    write_stream<true>(args, value);
-  else
-    write_stream<false>(args, value);
+template <class F, class G>
+inline void write_stream(const StreamArgs& args, F value, G ask) {
+  switch (args.way) {
+    case StreamWay::plain: return write_stream<false, false>(args, value, ask);
+    case StreamWay::around: return write_stream<true, false>(args, value, ask);
+    case StreamWay::ahead: return write_stream<true, true>(args, value, ask);
+  }
 }
 
 inline void copy_stream(const StreamArgs& args) {
   const float* source = reinterpret_cast<const float*>(args.source);
-  write_stream(args, [=](int64_t i) { return load(source + i); });
+  write_stream(args, [=](int64_t i) { return load(source + i); }, [=](int64_t i) { __builtin_prefetch(source + i); });
 }
 
 inline void triad_stream(const StreamArgs& args) {
   const float* source = reinterpret_cast<const float*>(args.source);
   const float* source2 = reinterpret_cast<const float*>(args.source2);
   const f32v three = broadcast(3.0f);
-  write_stream(args, [=](int64_t i) { return fma(load(source2 + i), three, load(source + i)); });
+  write_stream(
+      args, [=](int64_t i) { return fma(load(source2 + i), three, load(source + i)); },
+      [=](int64_t i) {
+        __builtin_prefetch(source + i);
+        __builtin_prefetch(source2 + i);
+      });
+}
+
+inline void update_stream(const StreamArgs& args) {
+  const float* target = reinterpret_cast<const float*>(args.target);
+  const f32v three = broadcast(3.0f);
+  const auto value = [=](int64_t i) { return load(target + i) * three; };
+  const auto ask = [=](int64_t i) { __builtin_prefetch(target + i); };
+  if (args.way == StreamWay::ahead)
+    write_stream<false, true>(args, value, ask);
+  else
+    write_stream<false, false>(args, value, ask);
 }
 
 }  // namespace hotloop::HOTLOOP_ISA
