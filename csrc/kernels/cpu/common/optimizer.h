@@ -294,7 +294,7 @@ void step_as(const Args& args) {
         for (int k = 0; k < kStates; ++k) s[k] = x[2 + k] ? load_some(x[2 + k] + i, count) : Vec<A>{};
         if constexpr (__is_same(T, A))  // memory is the time of a large step
           for (int k = 0; k < 2 + kStates; ++k)
-            if (x[k]) __builtin_prefetch((const char*)(x[k] + i) + kPageBytes);
+            if (x[k]) fetch_page_ahead(x[k] + i);
         if (penalty.any) penalty.apply(p, g);
         rule(p, g, s);
         store_some<A>(x[0] + i, p, count);

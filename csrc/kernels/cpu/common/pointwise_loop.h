@@ -114,7 +114,7 @@ void float_loop(void* out_, const void* const* in, const int64_t* masks, int64_t
 #pragma GCC unroll 4
       for (int j = 0; j < kTogether; ++j) {
         x[j] = Elements::load(a + ((i + j * lanes) & ma));
-        if constexpr (kStreamed && kTogether == 2) __builtin_prefetch((const char*)(a + i + j * lanes) + kPageBytes);
+        if constexpr (kStreamed && kTogether == 2) fetch_page_ahead(a + i + j * lanes);
         if constexpr (Row::kInputs > 1) y[j] = Elements::load(b + ((i + j * lanes) & mb));
       }
 #pragma GCC unroll 4

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "kernels/cpu/common/reduce_pass.h"
+#include "kernels/cpu/common/stream.h"
 
 namespace hotloop::HOTLOOP_ISA {
 
-constexpr int kArgBlock = 1024;      // elements that are gathered or converted at a time
-constexpr int64_t kArgAhead = 4096;  // bytes: memory goes on with the next row while a row's place is looked for
-constexpr int kArgVectors = 4;       // of a group, which joins a lane's best by its own extreme in that lane
+constexpr int kArgBlock = 1024;  // elements that are gathered or converted at a time
+constexpr int kArgVectors = 4;   // of a group, which joins a lane's best by its own extreme in that lane
 
 template <bool kMax, class A>
 inline bool beats(A x, A best) {
@@ -89,9 +89,9 @@ IndexedValue<A> find_extreme_in_place(const A* p, int64_t count, bool far) {
   Start start_of{};
   for (int64_t start = 0; start < count; start += ArgGroup<A>::kSize) {
     const ArgGroup<A> group(p + start, count - start, pad);
-    if (far)
+    if (far)  // memory goes on with the next row while the place in this one is looked for
 #pragma GCC unroll 4
-      for (int j = 0; j < kArgVectors; ++j) __builtin_prefetch((const char*)(p + start + j * kLanes<A>)+kArgAhead);
+      for (int j = 0; j < kArgVectors; ++j) fetch_page_ahead(p + start + j * kLanes<A>);
     if (group.has_nan()) {
       const int64_t index = start + group.first_like(A(__builtin_nan("")));
       return {p[index], index};

@@ -82,7 +82,7 @@ inline void read_stream(const StreamArgs& args) {
 #pragma GCC unroll 8
       for (int i = 0; i < kUnroll; ++i) {
         sum[i] |= load(reinterpret_cast<const uint64_t*>(p + i * apart));
-        if constexpr (kAhead) __builtin_prefetch(p + i * kVectorBytes + kPageBytes);
+        if constexpr (kAhead) fetch_page_ahead(p + i * kVectorBytes);
       }
     }
     asm volatile("" ::: "memory");  // the next round reads again
@@ -98,7 +98,7 @@ inline void read_stream(const StreamArgs& args) {
     read_stream<false>(args);
 }
 
-// value(i) is the vector at element i of the target; ask(i) fetches what one at element i is made of.
+// value(i) is the vector at element i of the target; ask(i) asks a page ahead of what that is made of.
 template <bool kAround, bool kAhead, class F, class G>
 inline void write_stream(const StreamArgs& args, F value, G ask) {
   constexpr int kUnroll = 4;
@@ -111,7 +111,7 @@ inline void write_stream(const StreamArgs& args, F value, G ask) {
         const int64_t at = i + j * kLanes<float>;
         f32v v = value(at);
         pin(v);  // or the compiler turns a copy into a call of memcpy
-        if constexpr (kAhead) ask(at + kPageBytes / int64_t(sizeof(float)));
+        if constexpr (kAhead) ask(at);
         if constexpr (kAround)
           store_around_caches(target + at, v);
         else
@@ -135,7 +135,9 @@ inline void write_stream(const StreamArgs& args, F value, G ask) {
 
 inline void copy_stream(const StreamArgs& args) {
   const float* source = reinterpret_cast<const float*>(args.source);
-  write_stream(args, [=](int64_t i) { return load(source + i); }, [=](int64_t i) { __builtin_prefetch(source + i); });
+  write_stream(
+      args, [=](int64_t i) { return load(source + i); },
+      [=](int64_t i) __attribute__((always_inline)) { fetch_page_ahead(source + i); });
 }
 
 inline void triad_stream(const StreamArgs& args) {
@@ -144,9 +146,9 @@ inline void triad_stream(const StreamArgs& args) {
   const f32v three = broadcast(3.0f);
   write_stream(
       args, [=](int64_t i) { return fma(load(source2 + i), three, load(source + i)); },
-      [=](int64_t i) {
-        __builtin_prefetch(source + i);
-        __builtin_prefetch(source2 + i);
+      [=](int64_t i) __attribute__((always_inline)) {
+        fetch_page_ahead(source + i);
+        fetch_page_ahead(source2 + i);
       });
 }
 
@@ -154,7 +156,7 @@ inline void update_stream(const StreamArgs& args) {
   const float* target = reinterpret_cast<const float*>(args.target);
   const f32v three = broadcast(3.0f);
   const auto value = [=](int64_t i) { return load(target + i) * three; };
-  const auto ask = [=](int64_t i) { __builtin_prefetch(target + i); };
+  const auto ask = [=](int64_t i) __attribute__((always_inline)) { fetch_page_ahead(target + i); };
   if (args.way == StreamWay::ahead)
     write_stream<false, true>(args, value, ask);
   else

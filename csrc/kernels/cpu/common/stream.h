@@ -16,6 +16,10 @@ constexpr int64_t kLineBytes = 64;
 // How far ahead loops that compute for longer ask for what they read: the CPU's own fetching ends where a page does, and
 // what then waits is too long for the instructions behind it to hide.
 constexpr int64_t kPageBytes = 4096;
+template <class T>
+[[gnu::always_inline]] inline void fetch_page_ahead(const T* p) {
+  __builtin_prefetch((const char*)p + kPageBytes);
+}
 
 #if defined(__AVX__)
 constexpr bool kStoresAround = true;
